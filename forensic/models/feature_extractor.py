@@ -1,0 +1,135 @@
+"""The task model: spectrum of the image -> feature extractor F -> embedding -> head -> logits.
+
+Source: POSE (CVPR 2023), section 3; the eight blocks are those of DNA-Det as the authors' program builds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from forensic import kernels
+
+Neck = Literal["flatten", "conv1x1", "pool"]
+InputTransform = Literal["log-dct", "dct", "rgb"]
+
+_BLOCKS: tuple[tuple[int, int, int], ...] = (
+    # (channels as a multiple of the width, kernel, stride); padding is 1
+    (1, 4, 2), (1, 3, 1), (2, 4, 2), (2, 3, 1), (4, 4, 2), (4, 3, 1), (8, 4, 2), (8, 3, 1),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Everything that decides the shapes of a task model; stands in the card of its weights."""
+
+    size: int = 128
+    """Side of the input in pixels; a multiple of 16."""
+    width: int = 64
+    """Channels of the first block; doubled three times on the way down."""
+    neck: Neck = "conv1x1"
+    """Between trunk and embedding: `flatten` (the authors' program), `conv1x1` then flatten, global average `pool`."""
+    neck_channels: int = 48
+    """Channels of the 1x1 convolution; only for `conv1x1`."""
+    embedding_dim: int = 512
+    dropout: float = 0.2
+    """Applied to the embedding itself, as the authors' program does: head and metric loss see the same mask."""
+    input_transform: InputTransform = "log-dct"
+    """`log-dct`: standardised log |DCT-II|; `dct`: un-normalised DCT-II (authors); `rgb`: the image."""
+    log_epsilon: float = 1e-3
+    """Added to |orthonormal DCT| before the logarithm; pixels are in [-1, 1]."""
+
+
+class SpectralInput(nn.Module):
+    """Image in [-1, 1] -> what the trunk sees. Statistics are buffers, hence part of the weights."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.transform = architecture.input_transform
+        self.epsilon = architecture.log_epsilon
+        if self.transform == "log-dct":
+            shape = (3, architecture.size, architecture.size)
+            self.register_buffer("mean", torch.zeros(shape))
+            self.register_buffer("std", torch.ones(shape))
+
+    def log_spectrum(self, images: Tensor) -> Tensor:
+        """log(|dct2(x)| + epsilon), (N, 3, S, S) -> same; the statistics are taken over this."""
+        return torch.log(kernels.dct2(images).abs() + self.epsilon)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, S, S) in [-1, 1] -> (N, 3, S, S)."""
+        if self.transform == "rgb":
+            return images
+        if self.transform == "log-dct":
+            return (self.log_spectrum(images) - self.mean) / self.std
+        return kernels.dct2(images) * unnormalised_scale(images.shape[-2], images.shape[-1], images)
+
+
+def unnormalised_scale(height: int, width: int, like: Tensor) -> Tensor:
+    """Factor from the orthonormal to the authors' un-normalised DCT-II, (height, width).
+
+    Source: the authors' program uses torch_dct with norm=None; s_0 = 2 sqrt(N), s_k = sqrt(2 N).
+    """
+    rows = like.new_full((height, 1), (2.0 * height) ** 0.5)
+    columns = like.new_full((1, width), (2.0 * width) ** 0.5)
+    rows[0] = 2.0 * height**0.5
+    columns[0] = 2.0 * width**0.5
+    return rows * columns
+
+
+def _block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=1),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.2),
+    )
+
+
+class TaskModel(nn.Module):
+    """Feature extractor and head in one.
+
+    Args:
+        num_classes: K.
+        architecture: shapes; see `Architecture`.
+    """
+
+    def __init__(self, num_classes: int, architecture: Architecture) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.architecture = architecture
+        self.input_layer = SpectralInput(architecture)
+        channels = 3
+        blocks: list[nn.Module] = []
+        for multiple, kernel, stride in _BLOCKS:
+            blocks.append(_block(channels, multiple * architecture.width, kernel, stride))
+            channels = multiple * architecture.width
+        self.trunk = nn.Sequential(*blocks)
+        side = architecture.size // 16
+        self.neck: nn.Module
+        if architecture.neck == "conv1x1":
+            self.neck = nn.Sequential(nn.Conv2d(channels, architecture.neck_channels, 1), nn.Flatten())
+            features = architecture.neck_channels * side * side
+        elif architecture.neck == "pool":
+            self.neck = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+            features = channels
+        else:
+            self.neck = nn.Flatten()
+            features = channels * side * side
+        self.fc = nn.Linear(features, architecture.embedding_dim)
+        self.dropout = nn.Dropout(architecture.dropout)
+        self.head = nn.Linear(architecture.embedding_dim, num_classes)
+
+    def embed(self, spectra: Tensor) -> Tensor:
+        """Output of the input layer (N, 3, S, S) -> embedding (N, D), after dropout in training mode."""
+        return self.dropout(self.fc(self.neck(self.trunk(spectra))))  # type: ignore[no-any-return]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, 3, S, S) in [-1, 1] -> logits (N, K), embedding (N, D)."""
+        embedding = self.embed(self.input_layer(images))
+        return self.head(embedding), embedding
