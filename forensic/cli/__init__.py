@@ -1,0 +1,1 @@
+"""The commands: options in, a plan to the core, its exit code out."""

@@ -1,0 +1,223 @@
+"""The command `forensic`: the only catch-all and the only exit of the program.
+
+What a command raises becomes one line on stderr and an exit code here (`forensic.errors`); what nobody foresaw
+becomes a traceback file and a line that names it. No local variables are printed or written: names and contents
+of evidence stay out of screenshots and bug reports.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+import typer.main
+
+from forensic import __version__
+from forensic.cli import configuration, console
+from forensic.cli.commands import OnDemandGroup
+from forensic.errors import ExitCode, ForensicError
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: for a command the same as Ctrl-C, but for the exit code."""
+
+
+class _Stopped(Exception):  # noqa: N818 - carries an outcome past Typer, which has exit codes of its own for these
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Group(OnDemandGroup):
+    """Carries an interrupt and a closed pipe past Typer, which would turn them into exit codes of its own."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _carried_past_typer():
+            return super().make_context(*args, **options)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and ctx.obj:
+            used = configuration.for_command(ctx.obj, name, command)
+            if any(setting.origin == str(configuration.PROJECT_FILE) for setting in used):
+                console.talk(f"settings of {configuration.PROJECT_FILE} in this folder are in force")
+        return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        with _carried_past_typer():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _carried_past_typer() -> Iterator[None]:
+    try:
+        yield
+    except Terminated as cause:
+        raise _Stopped(ExitCode.TERMINATED) from cause
+    except KeyboardInterrupt as cause:
+        raise _Stopped(ExitCode.INTERRUPTED) from cause
+    except BrokenPipeError as cause:
+        raise _Stopped(ExitCode.CLOSED_PIPE) from cause
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="forensic",
+    rich_markup_mode=None,  # one-line messages instead of boxes, and no markup read in anybody's text
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.data(f"forensic {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def forensic(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML file with settings; takes the place of the others.")
+    ] = None,
+    color: Annotated[console.Colour, typer.Option(help="Colour on the terminal.")] = "auto",
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Which generative model made this image, or none of those it knows.
+
+    \b
+    forensic scan photos/                          verdicts on the terminal
+    forensic scan photos/ --report report.html     and a report to hand over
+    forensic spectrum photo.png                    what the model looks at
+    forensic doctor                                what is installed here
+
+    Images are only ever read. A verdict is about the known set of the weights in use, never "fake".
+
+    Exit codes: 0 done, 2 wrong use, 3 some inputs were unreadable, 4 a verification failed,
+    5 data or weights are missing, 6 stopped by the machine, 130 interrupted.
+    """
+    console.set_colour(color)
+    ctx.obj = configuration.settings(config)
+    ctx.default_map = configuration.defaults(ctx.obj)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Runs one command line and leaves the process with its exit code.
+
+    Args:
+        arguments: what stands behind `forensic`; the process's own when None.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = ExitCode.CLOSED_PIPE
+    except (AttributeError, ValueError):  # no stdout at all
+        pass
+    if code == ExitCode.CLOSED_PIPE:
+        _silence_stdout()
+    sys.exit(int(code))
+
+
+def _run(arguments: list[str]) -> int:
+    _prepare_process()
+    try:
+        outcome = typer.main.get_command(app).main(arguments, prog_name="forensic", standalone_mode=False)
+    except _Stopped as stopped:
+        return stopped.code
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except typer.TyperException as wrong:
+        return _tell_wrong_use(wrong)
+    except ForensicError as known:
+        console.error(str(known))
+        return known.exit_code
+    except Exception as bug:  # noqa: BLE001 - the only catch-all of the program
+        return _tell_bug(bug, arguments)
+    return outcome if isinstance(outcome, int) else ExitCode.DONE
+
+
+def _prepare_process() -> None:
+    """Signals, and streams that can print every name."""
+
+    def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C leaves at once
+        raise KeyboardInterrupt
+
+    with suppress(ValueError):  # not in the main thread: the caller's signals are its own
+        signal.signal(signal.SIGTERM, terminate)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the caller wants it ignored
+            signal.signal(signal.SIGINT, interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a replaced stream may lack it; suppressed
+
+
+def _tell_wrong_use(wrong: typer.TyperException) -> int:
+    """One line for what Typer's parser found, or the help page where no command was named."""
+    context = getattr(wrong, "ctx", None)
+    message = wrong.format_message()
+    if type(wrong).__name__ == "NoArgsIsHelpError":
+        console.talk(message)
+        return ExitCode.USAGE
+    if context is None:
+        console.error(message)
+    else:
+        end = "" if message.endswith((".", "?")) else "."
+        console.error(f"{message}{end} See `{context.command_path} --help`")
+    return ExitCode.USAGE
+
+
+def _tell_bug(bug: Exception, arguments: list[str]) -> int:
+    """Writes the traceback file of an internal error and names it on one line."""
+    trace = "".join(traceback.format_exception(bug))
+    head = f"forensic {__version__}, Python {sys.version.split()[0]}, {datetime.now(UTC).isoformat(timespec='seconds')}"
+    remedy = "Please report it with the traceback"
+    for folder in _trace_folders(arguments):
+        try:
+            handle, name = tempfile.mkstemp(prefix="forensic-traceback-", suffix=".txt", dir=folder)
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"{head}\n\n{trace}")
+        except OSError:  # full, read-only or gone: the next one
+            continue
+        remedy = f"{remedy}: {name}"
+        break
+    console.error(f"internal error: {type(bug).__name__}. {remedy}")
+    return ExitCode.INTERNAL
+
+
+def _trace_folders(arguments: list[str]) -> Iterator[str]:
+    """Beside the output of the command, never beside evidence; else the temporary folder."""
+    for position, argument in enumerate(arguments):
+        option, has_value, value = argument.partition("=")
+        if option in ("--case", "--report", "--out"):
+            target = value if has_value else "".join(arguments[position + 1 : position + 2])
+            folder = Path(target).parent
+            if target and folder.is_dir():
+                yield str(folder)
+    yield tempfile.gettempdir()
+
+
+def _silence_stdout() -> None:
+    """The reader is gone: what is still buffered goes nowhere, and Python says nothing of it at exit."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

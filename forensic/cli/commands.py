@@ -1,0 +1,79 @@
+"""Which commands there are, and how one is loaded when it is asked for.
+
+Help, completion and the correction of a mistyped name read the table below and import nothing; a command's module
+is imported only when the command runs. `tests/house/test_docs.py` holds the table against the modules' own help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+import typer.core
+import typer.main
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One command or group of commands.
+
+    `target` is `module:attribute`: a function, or a `typer.Typer` with subcommands.
+    """
+
+    target: str
+    help: str
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it has subcommands."""
+        return self.target.endswith(":app")
+
+
+COMMANDS: dict[str, Entry] = {
+    "scan": Entry(
+        "forensic.cli.scan:scan", "Name the generator of every image, or say that none of the known ones made it."
+    ),
+    "report": Entry(
+        "forensic.cli.report:report", "Write a case as HTML, CSV or JSON Lines; needs no weights and no images."
+    ),
+    "case": Entry("forensic.cli.case:app", "Show and verify a case."),
+    "spectrum": Entry("forensic.cli.spectrum:spectrum", "Show the spectra of images: Fourier, DCT, radial."),
+    "train": Entry("forensic.cli.train:train", "Train weights on a folder of known generators."),
+    "evaluate": Entry("forensic.cli.evaluate:evaluate", "Measure weights on known and unknown generators."),
+    "weights": Entry("forensic.cli.weights:app", "List, show and verify weights."),
+    "config": Entry("forensic.cli.configuration:app", "Show where each setting comes from."),
+    "doctor": Entry(
+        "forensic.cli.doctor:doctor", "Tell what was built, what is missing, and the command that cures it."
+    ),
+}
+"""In the order of the help page."""
+
+
+class OnDemandGroup(typer.core.TyperGroup):
+    """The top command: stubs for help and completion, the real command when one is resolved."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, entry in COMMANDS.items():
+            self.commands[name] = typer.core.TyperCommand(
+                name=name, callback=None, help=entry.help, short_help=entry.help, rich_markup_mode=None
+            )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that `args` names, imported now."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, stub if name is None else load_command(name), rest
+
+
+def load_command(name: str) -> Any:
+    """The runnable command called `name` in `COMMANDS`."""
+    module, _, attribute = COMMANDS[name].target.partition(":")
+    target = getattr(import_module(module), attribute)
+    holder = typer.Typer(rich_markup_mode=None, add_completion=False)
+    if isinstance(target, typer.Typer):
+        holder.add_typer(target, name=name)
+    else:
+        holder.command(name)(target)
+    return typer.main.get_group(holder).commands[name]

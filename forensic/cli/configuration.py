@@ -1,0 +1,161 @@
+"""Settings from files and from the environment, below the options of the command line.
+
+    flag  >  environment  >  project file  >  user file  >  default
+
+The environment's names are `FORENSIC_COMMAND_OPTION` (`FORENSIC_SCAN_WORKERS=2`). The project file is
+`forensic.toml` in the working directory, the user file `forensic/config.toml` below `$XDG_CONFIG_HOME` or
+`~/.config`; `--config FILE`, or FORENSIC_CONFIG, takes the place of both. A file has one table a command:
+
+    [scan]
+    workers = 2
+    examiner = "A. Example"
+
+    [weights.list]
+    format = "jsonl"
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from forensic.cli import console
+from forensic.cli.commands import COMMANDS
+from forensic.errors import UsageError
+
+PROJECT_FILE = Path("forensic.toml")
+PREFIX = "FORENSIC_"
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value that is not a default, and where it was found."""
+
+    command: str
+    """Words of the command, such as `scan` or `weights list`."""
+    option: str
+    """Name of the option without its dashes, `_` for `-`."""
+    value: Any
+    origin: str
+
+
+def defaults(found: list[Setting]) -> dict[str, Any]:
+    """The settings as nested defaults for the command line's parser: command, then option."""
+    tree: dict[str, Any] = {}
+    for setting in found:
+        branch = tree
+        for word in setting.command.split():
+            branch = branch.setdefault(word, {})
+        branch[setting.option] = setting.value
+    return tree
+
+
+def settings(config: Path | None) -> list[Setting]:
+    """All settings that apply, the stronger later.
+
+    Raises:
+        UsageError: a file can not be read, is no TOML, or names a command that there is not.
+    """
+    found: list[Setting] = []
+    for path in _files(config):
+        found += _from_file(path)
+    return found + _from_environment()
+
+
+def for_command(found: list[Setting], name: str, command: Any) -> list[Setting]:
+    """The settings among `found` that concern the command `name`, each checked to be an option of it.
+
+    Raises:
+        UsageError: one of them is not.
+    """
+    concerned = [setting for setting in found if setting.command.split()[0] == name]
+    for setting in concerned:
+        target = command
+        for word in setting.command.split()[1:]:
+            target = getattr(target, "commands", {}).get(word)
+        known = sorted(parameter.name for parameter in getattr(target, "params", ()) if parameter.name != "help")
+        if setting.option not in known:
+            raise UsageError(
+                setting.origin,
+                f"`{setting.command}` has no setting {setting.option!r}",
+                f"It has: {', '.join(known)}" if known else f"See `forensic {name} --help`",
+            )
+    return concerned
+
+
+@app.callback()
+def settings_of_commands() -> None:
+    """Show where each setting comes from."""
+
+
+@app.command("show")
+def show(context: typer.Context) -> None:
+    """List every setting that is not a default, with its origin.
+
+    \b
+    forensic config show
+    forensic --config lab.toml config show
+    """
+    found: list[Setting] = context.find_root().obj
+    strongest = {(setting.command, setting.option): setting for setting in found}
+    if not strongest:
+        console.talk("every setting has its default: no configuration file, nothing in the environment")
+        return
+    rows = [(setting.command, setting.option, repr(setting.value), setting.origin) for setting in strongest.values()]
+    console.stdout_table(["command", "option", "value", "from"], sorted(rows))
+
+
+def _files(config: Path | None) -> list[Path]:
+    """The configuration files to read, the weaker first."""
+    named = config or (Path(name) if (name := os.environ.get("FORENSIC_CONFIG")) else None)
+    if named is not None:
+        return [named]
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 - stays as it is without a home
+    return [path for path in (Path(base) / "forensic" / "config.toml", PROJECT_FILE) if path.is_file()]
+
+
+def _from_file(path: Path) -> list[Setting]:
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise UsageError(str(path), f"can not be read: {cause.strerror}", "Name another file with --config") from cause
+    except ValueError as cause:  # TOML and UTF-8 errors alike
+        raise UsageError(str(path), f"is no TOML: {cause}") from cause
+    found: list[Setting] = []
+    for name, table in tree.items():
+        if name not in COMMANDS or not isinstance(table, dict):
+            raise UsageError(str(path), f"has no command {name!r}", f"Tables: {', '.join(COMMANDS)}")
+        found += _from_table(name, table, str(path), group=COMMANDS[name].is_group)
+    return found
+
+
+def _from_table(command: str, table: dict[str, Any], origin: str, *, group: bool) -> list[Setting]:
+    if not group:
+        return [Setting(command, key.replace("-", "_"), value, origin) for key, value in table.items()]
+    found: list[Setting] = []
+    for word, inner in table.items():
+        if not isinstance(inner, dict):
+            raise UsageError(origin, f"`{command}` is a group of commands", f"Write a table [{command}.COMMAND]")
+        found += _from_table(f"{command} {word}", inner, origin, group=False)
+    return found
+
+
+def _from_environment() -> list[Setting]:
+    """`FORENSIC_SCAN_WORKERS=2`; other variables that begin with FORENSIC_ belong to other rooms."""
+    found: list[Setting] = []
+    for variable, value in sorted(os.environ.items()):
+        words = variable.removeprefix(PREFIX).lower().split("_")
+        entry = COMMANDS.get(words[0])
+        if not variable.startswith(PREFIX) or entry is None:
+            continue
+        depth = 2 if entry.is_group else 1
+        if len(words) > depth:
+            found.append(Setting(" ".join(words[:depth]), "_".join(words[depth:]), value, variable))
+    return found

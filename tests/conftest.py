@@ -1,0 +1,171 @@
+"""Fixtures that every room uses. tests/README.md tells where the pictures come from and how long what takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
+TILE = 128
+
+STAND_IN_KNOWN = (
+    "real",
+    "ae_ct4_d1_s0",
+    "ae_ct3bn_d1_s0",
+    "ae_nearpn_d1_s0",
+    "ae_psin_d1_s0",
+    "esrgan_slim_x2",
+    "realcugan_se_x2",
+)
+STAND_IN_UNSEEN = {
+    "seed": ("ae_ct4_d1_s1",),
+    "arch": ("ae_bilinear_d1_s0",),
+    "dataset": ("ae_ct4_d2_s0",),
+    "wild": ("waifu2x_upconv7photo_x2", "realesrgan_x4plus"),
+}
+STAND_IN_VAL_UNSEEN = ("ae_psin_d1_s1", "esrgan_medium_x2")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the installed command left: exit code, and both streams as text."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of stdout."""
+        return self.out.splitlines()
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of readable sample pictures; never write below it."""
+    return TESTS / "samples"
+
+
+@pytest.fixture(scope="session")
+def hostile() -> Path:
+    """The folder of hostile inputs; never write below it."""
+    return TESTS / "hostile"
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of recorded numbers."""
+    return TESTS / "golden"
+
+
+@pytest.fixture
+def seeded() -> Callable[..., np.random.Generator]:
+    """`seeded(3)`: a generator of its own for this test; `seeded()` has seed 0."""
+
+    def make(seed: int = 0) -> np.random.Generator:
+        return np.random.default_rng(seed)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def osma_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """osma-mini where it is to be had, else a stand-in of its layout, cut from the sample pictures."""
+    named = os.environ.get("FORENSIC_OSMA_MINI")
+    for folder in [Path(named)] if named else [REPOSITORY.parent / "shared" / "osma-mini"]:
+        if (folder / "classes.yaml").is_file():
+            return folder
+    return make_stand_in(tmp_path_factory.mktemp("osma-mini"))
+
+
+@pytest.fixture(scope="session")
+def osma_mini_small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in whatever the machine has: seven classes, eight training images each; trains in seconds."""
+    return make_stand_in(tmp_path_factory.mktemp("osma-mini-small"))
+
+
+@pytest.fixture(scope="session")
+def run_forensic() -> Callable[..., Ran]:
+    """Runs the command in a process of its own: `run_forensic("scan", path, cwd=..., env={...}, input=...)`."""
+
+    def run(
+        *arguments: str | bytes | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        input: bytes | None = None,  # noqa: A002 - as subprocess.run calls it
+        timeout: float = 240,
+    ) -> Ran:
+        done = subprocess.run(
+            forensic_command(arguments),
+            cwd=cwd,
+            env=clean_environment(env or {}),
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+    return run
+
+
+def forensic_command(arguments: Sequence[str | bytes | Path]) -> list[str | bytes]:
+    """The command line that runs the program under test with the interpreter that runs the tests."""
+    return [sys.executable, "-m", "forensic", *(os.fspath(argument) for argument in arguments)]
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This environment without the user's own settings of the program, plus `extra`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FORENSIC_") or name in ("FORENSIC_ISA", "FORENSIC_KERNELS")
+    }
+    root = os.pathsep.join(filter(None, [str(REPOSITORY), kept.get("PYTHONPATH")]))
+    return {**kept, "PYTHONPATH": root, "XDG_CONFIG_HOME": os.devnull, **extra}
+
+
+def make_stand_in(root: Path) -> Path:
+    """osma-mini's layout in small: 128 px crops at multiples of 16 of the sample pictures; returns `root`."""
+    import cv2
+    import yaml
+
+    def write(image: np.ndarray, folder: Path, number: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(folder / f"{number:05d}.png"), image)
+
+    def crops(name: str) -> list[np.ndarray]:
+        whole = [cv2.imread(str(path)) for path in sorted((TESTS / "samples" / "full").glob(f"{name}-*.png"))]
+        corners = [(row, column) for row in (0, 128, 304) for column in (0, 128, 256, 384, 512)]
+        cut = [image[row : row + TILE, column : column + TILE] for row, column in corners for image in whole]
+        return cut or [cv2.imread(str(path)) for path in sorted((TESTS / "samples").glob(f"{name}-*.png"))]
+
+    for name in STAND_IN_KNOWN:
+        for number, image in enumerate(crops(name)[:16]):
+            split = "train" if number < 8 else "val" if number < 12 else "test"
+            write(image, root / split / name, number)
+    for group, names in STAND_IN_UNSEEN.items():
+        for name in names:
+            for number, image in enumerate(crops(name)[:4]):
+                write(image, root / "test_unseen" / group / name, number)
+    for name in STAND_IN_VAL_UNSEEN:
+        for number, image in enumerate(crops(name)[:4]):
+            write(image, root / "val_unseen" / name, number)
+    unseen = {group: list(names) for group, names in STAND_IN_UNSEEN.items()}
+    listing = {
+        "name": "osma-mini",
+        "known": list(STAND_IN_KNOWN),
+        "unseen": unseen,
+        "val_unseen": list(STAND_IN_VAL_UNSEEN),
+    }
+    (root / "classes.yaml").write_text(yaml.safe_dump(listing, sort_keys=False), encoding="utf-8")
+    return root
