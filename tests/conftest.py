@@ -169,3 +169,65 @@ def make_stand_in(root: Path) -> Path:
     }
     (root / "classes.yaml").write_text(yaml.safe_dump(listing, sort_keys=False), encoding="utf-8")
     return root
+
+
+SKIP_REASONS = (
+    "needs Chromium",
+    "needs a CUDA device",
+    "needs nvcc",
+    "needs an instruction set that this processor lacks",
+    "needs the C++ toolchain",
+    "needs a user who is not root",
+    "needs a file system that keeps names which are no UTF-8",
+    "needs pillow-heif",
+    "needs a git checkout",
+    "needs Python",
+)
+"""What a skip may say, or begin with; any other fails the run, so that no test goes missing unseen."""
+
+_FORBIDDEN_IN_CI = ("needs Chromium", "needs a git checkout", "needs the C++ toolchain")
+
+_skipped_for_no_good_reason: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--renew-gold` is what `make gold` adds."""
+    parser.addoption("--renew-gold", action="store_true", help="write the recorded outputs instead of comparing them")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collects skips whose reason is not on the list."""
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).removeprefix(
+        "Skipped: "
+    )
+    allowed = reason.startswith(SKIP_REASONS) and not (os.environ.get("CI") and reason.startswith(_FORBIDDEN_IN_CI))
+    if not allowed:
+        _skipped_for_no_good_reason.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A skip for a reason that is not on the list fails the run."""
+    if _skipped_for_no_good_reason and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names those skips, and the code paths that ran."""
+    for line in _skipped_for_no_good_reason:
+        terminalreporter.write_line(f"skipped for a reason that tests/conftest.py does not list: {line}", red=True)
+
+
+@pytest.fixture
+def gold(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`gold("scan.jsonl", text)` compares with tests/gold/scan.jsonl, or writes it under `make gold`."""
+
+    def check(name: str, text: str) -> None:
+        path = TESTS / "gold" / name
+        if request.config.getoption("--renew-gold"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"differs from {path.name}; `make gold` renews it"
+
+    return check

@@ -1,0 +1,107 @@
+# Two commands do all that they need by themselves: `make demo` and `make test`. The rest is for those who work here.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# an interpreter to make .venv with, and the one that `make inplace` builds for
+BASE_PYTHON ?=
+PYTHON ?= $(BIN)/python
+# a package index that lists the build of torch you want; see README
+TORCH_INDEX ?=
+# AUTO: where nvcc and a device are; ON: always; OFF: never
+FORENSIC_CUDA ?= AUTO
+K ?= *
+ARGS ?=
+
+SOURCES := CMakeLists.txt $(wildcard csrc/*)
+
+.PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench gold inplace wheelhouse clean
+
+help:  ## list what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.built  ## .venv with everything in it, and the kernels built; done once
+
+demo: setup  ## scan the sample pictures into report.html
+	@$(BIN)/forensic scan tests/samples --report report.html
+	@echo "Now open report.html in a browser."
+
+test: setup  ## the tests, about six minutes on two cores
+	@$(BIN)/python -m pytest tests $(ARGS)
+
+slow: setup  ## the tests that take minutes
+	@$(BIN)/python -m pytest tests -m "slow and not cuda" $(ARGS)
+
+soak: setup  ## the long forms: many kills, many mutations, thousands of files
+	@$(BIN)/python -m pytest tests -m soak $(ARGS)
+
+test-cuda:  ## what needs a CUDA device, with the interpreter PYTHON
+	@$(PYTHON) -m pytest tests -m cuda $(ARGS)
+
+csrc-test:  ## the C++ tests under address, undefined-behaviour and thread sanitizers
+	@bash tests/csrc/run.sh
+
+cuda-check: setup  ## compile the CUDA kernels for every architecture; needs nvcc, no device
+	@cmake=$(BIN)/cmake
+	$$cmake -S . -B build/cuda-check -G Ninja -DCMAKE_BUILD_TYPE=Release -DFORENSIC_CUDA=ON \
+	  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	$$cmake --build build/cuda-check --parallel 2
+
+lint: setup  ## every check that reads the code instead of running it
+	@$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	clang-format --dry-run -Werror $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/csrc/*.cpp' 'tests/csrc/*.h')
+	clang-tidy --quiet -p build/inplace $$(git ls-files 'csrc/*.cpp')
+
+format: setup  ## put the code into the form that lint asks for
+	@$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	clang-format -i $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/csrc/*.cpp' 'tests/csrc/*.h')
+
+bench: setup  ## kernels beside their rivals, equality first; K=dct for one
+	@for file in tests/bench/bench_$(K).py; do $(BIN)/python $$file; done
+
+gold: setup  ## renew the recorded outputs in tests/gold; read the diff before you commit it
+	@$(BIN)/python -m pytest tests --renew-gold $(ARGS)
+
+inplace:  ## build the kernels into the source tree with cmake alone, for the interpreter PYTHON
+	@bash csrc/build.sh "$(PYTHON)" "$(FORENSIC_CUDA)"
+
+wheelhouse: setup  ## all wheels for an installation without a network, in wheelhouse/
+	@$(BIN)/python -m pip wheel --no-build-isolation --wheel-dir wheelhouse \
+	  --constraint requirements/torch.txt --constraint requirements/dev.txt .
+
+clean:  ## remove what was built, but not .venv
+	@rm -rf build wheelhouse dist forensic/*.so $(VENV)/.built
+
+$(VENV)/.installed: requirements/torch.txt requirements/dev.txt pyproject.toml
+	@base="$(BASE_PYTHON)"
+	for candidate in python3 python3.11 python3.12 python3.13; do
+	  if [ -z "$$base" ] && $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+	    base=$$candidate
+	  fi
+	done
+	if [ -z "$$base" ]; then echo "Python 3.11, 3.12 or 3.13 is missing: apt-get install python3" >&2; exit 1; fi
+	if ! $$base -c 'import ensurepip, venv' 2>/dev/null; then
+	  echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1
+	fi
+	[ -x $(BIN)/python ] || $$base -m venv $(VENV)
+	pip="$(BIN)/python -m pip --disable-pip-version-check --quiet"
+	$$pip install --upgrade pip
+	echo "installing torch (the CPU build where pip finds one) ..."
+	$$pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --requirement requirements/torch.txt
+	echo "installing the rest ..."
+	$$pip install --requirement requirements/dev.txt
+	$$pip install --no-build-isolation --no-deps -C wheel.cmake=false -C editable.mode=inplace --editable .
+	touch $@
+
+$(VENV)/.built: $(VENV)/.installed $(SOURCES)
+	@echo "building the kernels ..."
+	$(MAKE) --no-print-directory inplace PYTHON=$(BIN)/python
+	touch $@
