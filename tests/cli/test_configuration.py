@@ -1,0 +1,128 @@
+"""Flag over environment over project file over user file over default, each value with its origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from forensic.cli import configuration
+from forensic.cli.commands import load_command
+from forensic.errors import UsageError
+
+LAB = """
+[doctor]
+format = "jsonl"
+
+[weights.list]
+format = "jsonl"
+"""
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    path = tmp_path / "lab.toml"
+    path.write_text(LAB, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_settings(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_by_default() -> None:
+    assert configuration.settings(None) == []
+    assert configuration.defaults([]) == {}
+
+
+def test_file_becomes_nested_defaults(lab: Path) -> None:
+    found = configuration.settings(lab)
+    assert configuration.defaults(found) == {"doctor": {"format": "jsonl"}, "weights": {"list": {"format": "jsonl"}}}
+    assert {setting.origin for setting in found} == {str(lab)}
+
+
+def test_precedence(monkeypatch, tmp_path: Path) -> None:
+    user = tmp_path / "user" / "forensic"
+    user.mkdir(parents=True)
+    (user / "config.toml").write_text('[scan]\nworkers = 1\nexaminer = "user"\nexhibit = "user"\n')
+    (tmp_path / "forensic.toml").write_text(
+        '[scan]\nexaminer = "project"\ncase-number = "project"\nexhibit = "project"\n'
+    )
+    monkeypatch.setenv("FORENSIC_SCAN_CASE_NUMBER", "environment")
+    assert configuration.defaults(configuration.settings(None)) == {
+        "scan": {"workers": 1, "examiner": "project", "exhibit": "project", "case_number": "environment"}
+    }
+
+
+def test_named_file_takes_the_place_of_the_others(lab: Path, monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "forensic.toml").write_text("[scan]\nworkers = 1\n")
+    assert "scan" not in configuration.defaults(configuration.settings(lab))
+    monkeypatch.setenv("FORENSIC_CONFIG", str(lab))
+    assert "scan" not in configuration.defaults(configuration.settings(None))
+
+
+def test_variables_of_other_rooms_are_no_settings(monkeypatch) -> None:
+    monkeypatch.setenv("FORENSIC_KERNELS", "reference")
+    monkeypatch.setenv("FORENSIC_ISA", "baseline")
+    monkeypatch.setenv("FORENSIC_WEIGHTS_LIST_FORMAT", "jsonl")
+    (setting,) = configuration.settings(None)
+    assert (setting.command, setting.option, setting.value) == ("weights list", "format", "jsonl")
+    assert setting.origin == "FORENSIC_WEIGHTS_LIST_FORMAT"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[scann]\nx = 1\n", "has no command 'scann'"),
+        ("workers = 1\n", "has no command 'workers'"),
+        ("[weights]\nformat = 'jsonl'\n", "is a group of commands"),
+        ("[scan\n", "is no TOML"),
+    ],
+)
+def test_mistakes_in_a_file_are_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        configuration.settings(path)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="is no TOML"):
+        configuration.settings(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can not be read"):
+        configuration.settings(tmp_path / "none.toml")
+
+
+def test_unknown_option_is_named_with_those_there_are() -> None:
+    found = [configuration.Setting("doctor", "fromat", "jsonl", "lab.toml")]
+    with pytest.raises(UsageError, match=r"lab\.toml: `doctor` has no setting 'fromat'\. It has: format"):
+        configuration.for_command(found, "doctor", load_command("doctor"))
+
+
+def test_command_line_obeys_the_file_and_the_flag_wins(run_forensic, lab: Path) -> None:
+    by_file = run_forensic("--config", lab, "doctor")
+    assert by_file.out.startswith("{")
+    by_flag = run_forensic("--config", lab, "doctor", "--format", "table")
+    assert by_flag.out.startswith("part")
+
+
+def test_project_file_in_force_is_said(run_forensic, tmp_path: Path) -> None:
+    (tmp_path / "forensic.toml").write_text('[doctor]\nformat = "jsonl"\n')
+    ran = run_forensic("doctor", cwd=tmp_path)
+    assert ran.out.startswith("{")
+    assert "settings of forensic.toml in this folder are in force" in ran.err
+
+
+def test_show_names_each_origin(run_forensic, lab: Path) -> None:
+    ran = run_forensic("--config", lab, "config", "show", env={"FORENSIC_DOCTOR_FORMAT": "table"})
+    assert ran.code == 0
+    rows = [line.split() for line in ran.lines]
+    assert ["doctor", "format", "'table'", "FORENSIC_DOCTOR_FORMAT"] in rows
+    assert ["weights", "list", "format", "'jsonl'", str(lab)] in rows
