@@ -1,0 +1,128 @@
+"""Tiles to logits and embeddings, in batches of one size.
+
+A batch that is not full is padded, so that every tile meets the same arithmetic whatever its neighbours are: libraries
+choose their algorithm by batch size, and another one differs in the last bits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+    from forensic.models.feature_extractor import TaskModel
+    from forensic.models.weights import Weights
+
+Key = TypeVar("Key")
+
+BATCH = 32
+"""Tiles a batch; part of what a score depends on in its last bits, hence one for all."""
+
+
+class Predictor:
+    """Runs a task model on tiles.
+
+    Args:
+        weights: loaded weights, or a task model alone.
+        device: `cpu` or `cuda`.
+        batch: tiles a batch.
+    """
+
+    def __init__(self, weights: Weights | TaskModel, device: str = "cpu", batch: int = BATCH) -> None:
+        model = weights if isinstance(weights, torch.nn.Module) else weights.model
+        self.device = torch.device(device)
+        self.batch = batch
+        self.model = model.to(self.device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
+        side = model.architecture.size
+        self._slots = np.zeros((batch, 3, side, side), dtype=np.uint8)
+
+    def __call__(self, tiles: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits and embeddings of tiles.
+
+        Args:
+            tiles: (N, 3, S, S) uint8, planar RGB, S the side of the architecture; N may be 0.
+
+        Returns:
+            logits (N, K) and embeddings (N, D), float32.
+
+        Raises:
+            TypeError: the tiles are not uint8.
+            ValueError: another shape.
+            RuntimeError: the model was put into training mode.
+        """
+        if tiles.dtype != np.uint8:
+            raise TypeError(f"tiles: expected uint8, got {tiles.dtype}")
+        if tiles.ndim != 4 or tiles.shape[1:] != self._slots.shape[1:]:
+            raise ValueError(f"tiles: expected (N, {str(self._slots.shape[1:])[1:]}, got {tiles.shape}")
+        if self.model.training:
+            raise RuntimeError("the model is in training mode: its results would depend on the batch")
+        architecture = self.model.architecture
+        logits = np.empty((len(tiles), self.model.num_classes), dtype=np.float32)
+        embeddings = np.empty((len(tiles), architecture.embedding_dim), dtype=np.float32)
+        for start in range(0, len(tiles), self.batch):
+            some = tiles[start : start + self.batch]
+            self._slots[: len(some)] = some
+            self._slots[len(some) :] = 0
+            batch_logits, batch_embeddings = self._forward()
+            logits[start : start + len(some)] = batch_logits[: len(some)]
+            embeddings[start : start + len(some)] = batch_embeddings[: len(some)]
+        return logits, embeddings
+
+    def _forward(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with torch.inference_mode(), _same_every_time():
+            images = torch.from_numpy(self._slots).to(self.device)
+            logits, embeddings = self.model(scaled(images))
+            return logits.cpu().numpy(), embeddings.cpu().numpy()
+
+
+def predict_images(
+    predictor: Predictor, images: Iterable[tuple[Key, NDArray[np.uint8]]]
+) -> Iterator[tuple[Key, NDArray[np.float32], NDArray[np.float32]]]:
+    """Logits and embeddings of images of any number of tiles, in their order, with batches filled across images.
+
+    Args:
+        predictor: what runs.
+        images: (key, tiles (T, 3, S, S) uint8); read only as far ahead as one batch needs.
+
+    Yields:
+        key, logits (T, K), embeddings (T, D).
+    """
+    waiting: list[tuple[Key, NDArray[np.uint8]]] = []
+    count = 0
+    for key, tiles in images:
+        waiting.append((key, tiles))
+        count += len(tiles)
+        if count >= predictor.batch:
+            yield from _apart(predictor, waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield from _apart(predictor, waiting)
+
+
+def _apart(
+    predictor: Predictor, images: list[tuple[Key, NDArray[np.uint8]]]
+) -> Iterator[tuple[Key, NDArray[np.float32], NDArray[np.float32]]]:
+    logits, embeddings = predictor(np.concatenate([tiles for _, tiles in images]))
+    start = 0
+    for key, tiles in images:
+        end = start + len(tiles)
+        yield key, logits[start:end], embeddings[start:end]
+        start = end
+
+
+def scaled(images: torch.Tensor) -> torch.Tensor:
+    """uint8 0..255 -> float32 in [-1, 1]: (v / 255 - 0.5) / 0.5 in that order, as the authors' program does."""
+    return (images.to(torch.float32) / 255.0 - 0.5) / 0.5
+
+
+def _same_every_time() -> AbstractContextManager[None]:
+    """The cuDNN library without benchmarks, without algorithms that add in any order, in full float32."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

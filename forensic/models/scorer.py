@@ -1,0 +1,184 @@
+"""From logits and embeddings of one image to its label and its score. What is thresholded, evaluated and reported.
+
+    label     argmax of the logits averaged over the image's tiles
+    margin    log-odds of the label: l_y - log sum_{k != y} exp(l_k), of the averaged logits
+    distance  Mahalanobis distance of an embedding to the mean of class y, averaged over the tiles;
+              one covariance shared by all classes, shrunk after Ledoit and Wolf
+    score     (margin - mean_m) / std_m - (distance - mean_d) / std_d
+
+Means and deviations are those of known validation images, as stored and re-encoded, so that a score of 0 is an
+ordinary known image. Averages over tiles have the expectation of a single tile, hence one threshold serves both.
+
+Source: Lee et al. 2018 for the distance; the sum of both, each standardised, is ours, chosen on osma-mini's
+training and validation classes (each known class left out in turn).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+SCALE = (
+    "log-odds margin of the averaged logits minus the Mahalanobis distance to the class mean, each in standard "
+    "deviations of known validation images; 0 is an ordinary known image, larger is more surely known"
+)
+"""What the card says of the score."""
+
+TENSORS = ("means", "whitening", "constants")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was said of one image."""
+
+    label: int
+    """The best class: argmax of the averaged logits, the first on ties."""
+    score: float
+    """Larger = more surely known; finite."""
+    per_class: NDArray[np.float64]
+    """(K,) the score that each class would give; `score` is that of `label`."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Class means, shared covariance and standardisation; made by `fit_scorer`."""
+
+    means: NDArray[np.float32]
+    """(K, D)."""
+    whitening: NDArray[np.float32]
+    """(D, D), W with W W' the inverse covariance: |(z - mean) W| is the distance."""
+    constants: NDArray[np.float64]
+    """(4,) mean and deviation of the margin, mean and deviation of the distance."""
+
+    def __call__(self, logits: NDArray[np.floating], embeddings: NDArray[np.floating]) -> Scored:
+        """Score of one image from its tiles.
+
+        Args:
+            logits: (T, K), T >= 1.
+            embeddings: (T, D).
+
+        Raises:
+            ValueError: another shape, or values that are not finite: such an image must not get a verdict.
+        """
+        margins, distances = self.margins_and_distances(logits, embeddings)
+        margin_mean, margin_std, distance_mean, distance_std = self.constants
+        per_class = (margins - margin_mean) / margin_std - (distances - distance_mean) / distance_std
+        label = int(np.argmax(np.asarray(logits, dtype=np.float64).mean(axis=0)))
+        if not np.isfinite(per_class).all():
+            raise ValueError("score: not finite")
+        return Scored(label, float(per_class[label]), per_class)
+
+    def margins_and_distances(
+        self, logits: NDArray[np.floating], embeddings: NDArray[np.floating]
+    ) -> tuple[Floats, Floats]:
+        """Log-odds and mean distance of each class, (K,) and (K,) float64; arguments and errors as for a call."""
+        num_classes, dimension = self.means.shape
+        if logits.ndim != 2 or logits.shape[1] != num_classes or logits.shape[0] == 0:
+            raise ValueError(f"logits: expected (T, {num_classes}) with T >= 1, got {logits.shape}")
+        if embeddings.shape != (logits.shape[0], dimension):
+            raise ValueError(f"embeddings: expected ({logits.shape[0]}, {dimension}), got {embeddings.shape}")
+        if not (np.isfinite(logits).all() and np.isfinite(embeddings).all()):
+            raise ValueError("logits, embeddings: not finite")
+        whitening = self.whitening.astype(np.float64)
+        # whitened apart, then subtracted: T + K products with the matrix instead of T K
+        tiles = embeddings.astype(np.float64) @ whitening
+        means = self.means.astype(np.float64) @ whitening
+        distances = np.linalg.norm(tiles[:, None, :] - means[None, :, :], axis=2).mean(axis=0)
+        return log_odds(np.asarray(logits, dtype=np.float64).mean(axis=0)), distances
+
+    def tensors(self) -> dict[str, NDArray[np.floating]]:
+        """What a weights file keeps, by name."""
+        return {name: getattr(self, name) for name in TENSORS}
+
+
+def log_odds(logits: Floats) -> Floats:
+    """l_k - log sum_{j != k} exp(l_j) for each k; (K,) -> (K,), K >= 2."""
+    others = np.where(np.eye(len(logits), dtype=bool), -np.inf, logits[None, :])
+    top = others.max(axis=1)
+    odds: Floats = logits - (top + np.log(np.exp(others - top[:, None]).sum(axis=1)))
+    return odds
+
+
+def fit_scorer(
+    embeddings: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    validation: Sequence[tuple[NDArray[np.floating], NDArray[np.floating]]],
+    num_classes: int,
+) -> Scorer:
+    """Fits means and covariance on training images, then the standardisation on known validation images.
+
+    Args:
+        embeddings: (N, D) of training images, one or more a class.
+        labels: (N,) in [0, K).
+        validation: for each image (logits (T, K), embeddings (T, D)); at least one.
+        num_classes: K, at least 2.
+
+    Raises:
+        ValueError: a class without images, no validation image, fewer than two classes, values that are not finite.
+    """
+    if num_classes < 2:
+        raise ValueError(f"num_classes: expected at least 2, got {num_classes}")
+    if not validation:
+        raise ValueError("validation: expected at least one image, got none")
+    if not np.isfinite(embeddings).all():
+        raise ValueError("embeddings: not finite")
+    counts = np.bincount(labels, minlength=num_classes)
+    if (counts == 0).any():
+        raise ValueError(f"labels: class {int(np.argmin(counts))} has no image")
+    values = embeddings.astype(np.float64)
+    means = np.stack([values[labels == label].mean(axis=0) for label in range(num_classes)]).astype(np.float32)
+    whitening = _whitening(values - means.astype(np.float64)[labels])
+    unscaled = Scorer(means, whitening, np.array([0.0, 1.0, 0.0, 1.0]))
+    margins, distances = np.empty(len(validation)), np.empty(len(validation))
+    for place, (logits, tiles) in enumerate(validation):
+        margin, distance = unscaled.margins_and_distances(logits, tiles)
+        label = int(np.argmax(np.asarray(logits, dtype=np.float64).mean(axis=0)))
+        margins[place], distances[place] = margin[label], distance[label]
+    constants = np.array([margins.mean(), _deviation(margins), distances.mean(), _deviation(distances)])
+    return Scorer(means, whitening, constants)
+
+
+def scorer_from_tensors(tensors: Mapping[str, NDArray[np.generic]]) -> Scorer:
+    """The inverse of `Scorer.tensors`.
+
+    Raises:
+        ValueError: a tensor is missing, or shapes or values do not fit.
+    """
+    missing = [name for name in TENSORS if name not in tensors]
+    if missing:
+        raise ValueError(f"{missing[0]}: missing")
+    means, whitening = tensors["means"].astype(np.float32), tensors["whitening"].astype(np.float32)
+    constants = tensors["constants"].astype(np.float64)
+    if means.ndim != 2 or whitening.shape != (means.shape[1], means.shape[1]) or constants.shape != (4,):
+        raise ValueError(f"shapes {means.shape}, {whitening.shape}, {constants.shape} do not fit")
+    if not (constants[1] > 0 and constants[3] > 0):
+        raise ValueError("constants: deviations must be above 0")
+    return Scorer(means, whitening, constants)
+
+
+def _whitening(centred: Floats) -> NDArray[np.float32]:
+    """W with W W' the inverse of the shrunk covariance of (N, D) rows whose mean is 0."""
+    from sklearn.covariance import ledoit_wolf  # noqa: PLC0415 - a second of import that only training needs
+
+    covariance, _ = ledoit_wolf(centred, assume_centered=True)
+    scale = float(np.trace(covariance)) / len(covariance)
+    if scale <= 0:  # all embeddings of a class are equal: any direction is as good as another
+        return np.eye(len(covariance), dtype=np.float32)
+    # a floor far below the shrinkage: only one image a class, or a dead direction, ever meets it
+    lower = np.linalg.cholesky(np.linalg.inv(covariance + 1e-6 * scale * np.eye(len(covariance))))
+    whitening: NDArray[np.float32] = lower.astype(np.float32)
+    return whitening
+
+
+def _deviation(values: Floats) -> float:
+    spread = float(values.std())
+    return spread if spread > 0 else 1.0
