@@ -1,0 +1,38 @@
+"""A case, told: one HTML page, CSV or JSON Lines. Needs neither images, weights nor torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from forensic.case.ledger import open_case
+from forensic.errors import UsageError
+from forensic.report import html, rows
+from forensic.report.output import whole_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIXES = (".html", ".csv", ".jsonl")
+
+
+def write(case: Path, out: Path) -> None:
+    """Write the report of a case; what `out` ends in says which: `.html`, `.csv` or `.jsonl`.
+
+    A file that is there is replaced, whole, at the end. The same case gives the same bytes. A case that is not
+    complete is reported as far as it goes; the page then says so first.
+
+    Raises:
+        UsageError: another suffix, no such case, no such folder, or `out` is the case itself.
+        VerificationError: the case is damaged.
+        MachineError: the disk is full or refuses.
+    """
+    suffix = out.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(str(out), f"no report ends in {suffix or 'nothing'}", f"Choose one of {', '.join(SUFFIXES)}")
+    with open_case(case) as reader, whole_file(out) as stream:
+        if suffix == ".html":
+            html.write_page(reader, case.name, stream)
+        elif suffix == ".csv":
+            rows.write_csv((finding for _, finding, _ in reader.rows()), stream)
+        else:
+            rows.write_jsonl((finding for _, finding, _ in reader.rows()), stream)

@@ -1,0 +1,107 @@
+"""What the card of the weights says about the strength of a finding. Read as stored in the case: a plain dict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from forensic.report.escaping import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_MEASURES = {
+    "closed_accuracy": "Known images whose nearest class is their own",
+    "known_accepted": "Known images accepted as known",
+    "accepted": "Known images accepted as known",
+    "unknown_rejected": "Unknown images rejected by all classes",
+    "rejected": "Unknown images rejected by all classes",
+    "false_known": "Unknown images taken for a known class",
+    "false_real": "Unknown images taken for class real",
+    "false_unknown": "Known images rejected by all classes",
+    "auroc": "AUROC, known above unknown",
+    "oscr": "OSCR, known accepted and rightly named above unknown",
+    "fpr95": "Unknown images accepted where 95 % of the known are",
+}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One measure of the card; `interval` is empty where the card has none."""
+
+    condition: str
+    what: str
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Strength:
+    """Section 4 of the first page."""
+
+    head: str
+    text: str
+    rates: tuple[Rate, ...]
+    covered: str
+
+
+def strength(card: dict[str, Any], likelihoods: Sequence[float]) -> Strength:
+    """What can be said of strength: a range of likelihood ratios where there are any, the measures of the card.
+
+    Args:
+        card: the card of the weights, as its TOML reads.
+        likelihoods: log10 of the likelihood ratios of the findings that have one.
+    """
+    if likelihoods:
+        head = f"log10 likelihood ratios from {min(likelihoods):.2f} to {max(likelihoods):.2f}.".replace("-", "−")
+        text = "Each says how many times more probable the score is under the first proposition than under the second."
+    else:
+        head = "Not calibrated for this condition."
+        text = (
+            "No likelihood ratio is given: the score ranks images and the threshold decides, but neither says how many "
+            "times more probable the findings are under one proposition than under the other."
+        )
+    metrics = card.get("metrics")
+    rates = tuple(_rates(metrics)) if isinstance(metrics, dict) else ()
+    return Strength(head, text, rates, _covered(card.get("validated")))
+
+
+def _rates(metrics: dict[str, Any]) -> Iterator[Rate]:
+    for condition, measures in metrics.items():
+        if not isinstance(measures, dict):
+            continue
+        first = visible(str(condition)).replace("_", " ")
+        if "value" in measures or "reason" in measures:
+            yield _rate("", str(condition), measures)
+            continue
+        for name, measure in measures.items():
+            if isinstance(measure, dict) and ("value" in measure or "reason" in measure):
+                yield _rate(first, str(name), measure)
+                first = ""
+
+
+def _rate(condition: str, name: str, measure: dict[str, Any]) -> Rate:
+    what = _MEASURES.get(name, visible(name).replace("_", " ").capitalize())
+    if "value" not in measure:
+        return Rate(condition, what, "–", visible(str(measure.get("reason", ""))))
+    interval = f"{_number(measure['low'])} to {_number(measure['high'])}" if {"low", "high"} <= measure.keys() else ""
+    return Rate(condition, what, _number(measure["value"]), interval)
+
+
+def _number(value: Any) -> str:  # noqa: ANN401 - a number of the card, or what stands in its place
+    return f"{value:.3f}" if isinstance(value, float | int) else visible(str(value))
+
+
+def _covered(validated: Any) -> str:  # noqa: ANN401 - a table of the card, or nothing
+    if not isinstance(validated, dict):
+        return "The card does not say which formats and sizes its measures cover."
+    formats = " and ".join(visible(str(name)) for name in validated.get("formats", ()))
+    said = f"The measures come from {validated.get('images', 0):,} known and {validated.get('unknown', 0):,} unknown "
+    said += f"validation images, {formats or 'no format stated'}"
+    sides, quality = validated.get("sides"), validated.get("jpeg_quality")
+    if isinstance(sides, list) and len(sides) == 2:
+        said += f", sides of {sides[0]} px" if sides[0] == sides[1] else f", sides of {sides[0]} to {sides[1]} px"
+    if isinstance(quality, list) and len(quality) == 2:
+        said += f", JPEG quality {quality[0]} to {quality[1]}"
+    said += ". They also chose the threshold, so the measures are likelier too good than too bad. "
+    return said + "No error rate is stated for any other condition; such images are flagged outside-validation."

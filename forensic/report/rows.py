@@ -1,0 +1,79 @@
+"""Findings as rows for other programs: JSON Lines are exact, CSV is safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+from typing import IO, TYPE_CHECKING, Any
+
+from forensic.case.rows import Finding, exact_path, finding_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CSV_COLUMNS = (
+    "path",
+    "path_b64",
+    "sha256",
+    "bytes",
+    "format",
+    "width",
+    "height",
+    "status",
+    "reason",
+    "verdict",
+    "label",
+    "nearest",
+    "score",
+    "threshold",
+    "llr",
+    "p",
+    "flags",
+    "preprocessing",
+    "weights",
+    "decoder",
+    "scores",
+)
+_TEXT_THAT_IS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def write_jsonl(findings: Iterable[Finding], stream: IO[str]) -> None:
+    """The lines that `scan` prints, one a finding."""
+    for finding in findings:
+        stream.write(finding_to_json(finding) + "\n")
+
+
+def write_csv(findings: Iterable[Finding], stream: IO[str]) -> None:
+    """A header line and one line a finding, as RFC 4180 (CR LF, quotes doubled).
+
+    A text cell that a spreadsheet would take for a formula gets an apostrophe before it; numbers stay numbers.
+    `path_b64` holds the exact bytes of every path, whatever the guard or the encoding did to `path`. Flags are
+    joined with `;`, per-class scores are a JSON object.
+    """
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(CSV_COLUMNS)
+    for finding in findings:
+        writer.writerow([_cell(value) for value in _values(finding)])
+
+
+def guarded(text: str) -> str:
+    """`text`, with an apostrophe before it where a spreadsheet would read a formula (OWASP's list of characters)."""
+    return f"'{text}" if text.startswith(_TEXT_THAT_IS_A_FORMULA) else text
+
+
+def _values(finding: Finding) -> list[Any]:
+    special = {
+        "path_b64": base64.b64encode(exact_path(finding)).decode("ascii"),
+        "flags": ";".join(finding.flags),
+        "scores": json.dumps(finding.scores, separators=(",", ":")) if finding.scores is not None else None,
+    }
+    return [special[name] if name in special else getattr(finding, name) for name in CSV_COLUMNS]
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - text, a number or None
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return guarded(value.encode("utf-8", "backslashreplace").decode("utf-8"))
+    return repr(value)
