@@ -1,0 +1,1 @@
+"""Bytes to images, images to network inputs, folders to samples."""

@@ -1,0 +1,143 @@
+"""The decoders: bytes in, samples out, and what they wrote to stderr as a string instead.
+
+libjpeg, libpng, libtiff and OpenCV report damage by writing to file descriptor 2 and going on. That text is the
+only place where "the scan ended early" is said, so it is captured around each call and judged by the caller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import PIL
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+_DESCRIPTORS = threading.Lock()
+"""File descriptors and Pillow's limits belong to the process: one decode at a time."""
+
+
+class DecoderError(Exception):
+    """A decoder refused; the text is its own reason on one line."""
+
+
+def opencv_name() -> str:
+    """The decoder as a finding names it, e.g. `opencv 5.0.0`."""
+    return f"opencv {cv2.__version__}"
+
+
+def pillow_name() -> str:
+    """The decoder as a finding names it, e.g. `pillow 13.0.0`."""
+    return f"pillow {PIL.__version__}"
+
+
+def decode_opencv(payload: bytes) -> tuple[NDArray[Any], str]:
+    """Decodes to samples as stored: no turning, no reduction, alpha kept.
+
+    Args:
+        payload: one whole picture.
+
+    Returns:
+        (H, W) or (H, W, 3 or 4) in BGR order, uint8 or uint16 (float32 for float TIFF), and what was written to stderr.
+
+    Raises:
+        DecoderError: OpenCV gave nothing.
+    """
+    return _captured(lambda: cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_UNCHANGED))
+
+
+def decode_opencv_colour(payload: bytes) -> tuple[NDArray[Any], str]:
+    """Decodes to 8-bit colour as stored, without turning; CMYK is converted here.
+
+    Args:
+        payload: one whole picture.
+
+    Returns:
+        (H, W, 3) uint8 in BGR order, and what was written to stderr.
+
+    Raises:
+        DecoderError: OpenCV gave nothing.
+    """
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    return _captured(lambda: cv2.imdecode(np.frombuffer(payload, np.uint8), flags))
+
+
+def decode_pillow(payload: bytes) -> tuple[NDArray[Any], str]:
+    """Decodes the first frame with Pillow.
+
+    Args:
+        payload: one whole picture; an icon holds the one frame that is wanted.
+
+    Returns:
+        (H, W, 3) or, where there is transparency, (H, W, 4), uint8 in BGR order like OpenCV's, and what was written
+        to stderr.
+
+    Raises:
+        DecoderError: Pillow refused.
+    """
+
+    def work() -> NDArray[Any]:
+        with Image.open(io.BytesIO(payload)) as image:
+            image.load()
+            transparent = "A" in image.getbands() or "transparency" in image.info
+            samples = np.asarray(image.convert("RGBA" if transparent else "RGB"))
+        return samples[:, :, [2, 1, 0, 3] if transparent else [2, 1, 0]]
+
+    return _captured(work)
+
+
+def _captured(work: Callable[[], Any]) -> tuple[NDArray[Any], str]:
+    text: list[str] = []
+    samples: NDArray[Any] | None = None
+    with _quiet(text):
+        try:
+            samples = work()
+        except (cv2.error, OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError) as error:
+            text.append(str(error))
+        except (OverflowError, ArithmeticError, AssertionError, NotImplementedError, AttributeError) as error:
+            text.append(type(error).__name__)
+    said = " ".join("".join(text).split())
+    if samples is None:
+        raise DecoderError(_one_line(said))
+    return samples, said
+
+
+@contextlib.contextmanager
+def _quiet(text: list[str]) -> Iterator[None]:
+    """Keeps descriptor 2, Python's warnings and Pillow's own limit out of the way; stderr's text is appended."""
+    with _DESCRIPTORS, warnings.catch_warnings(), contextlib.ExitStack() as stack:
+        warnings.simplefilter("ignore")
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None  # our own limit has been kept from the header already
+        stack.callback(setattr, Image, "MAX_IMAGE_PIXELS", limit)
+        heard = os.memfd_create("decoder-stderr", os.MFD_CLOEXEC)
+        stack.callback(os.close, heard)
+        try:
+            saved = os.dup(2)
+        except OSError:  # the process runs without stderr
+            saved = None
+        os.dup2(heard, 2)
+        try:
+            yield
+        finally:
+            if saved is None:
+                os.close(2)
+            else:
+                os.dup2(saved, 2)
+                os.close(saved)
+            text.append(os.pread(heard, 65536, 0).decode("utf-8", errors="replace"))
+
+
+def _one_line(said: str) -> str:
+    printable = "".join(character if character.isprintable() else "?" for character in said)
+    return printable[:200] if printable else "no reason given"

@@ -1,0 +1,159 @@
+"""Bytes to an upright 8-bit RGB picture, or the reason why there is none.
+
+Each format is first walked by our own structure check (`inspect_*.py`): it refuses by the header, names the harm and
+cuts the picture out of its container. Then one decoder reads it as stored, and depth, alpha, colour order and
+orientation are brought down here, in one place, whatever decoder it was.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forensic.data import codecs
+from forensic.data.exif import turn
+from forensic.data.inspect_jpeg import inspect_jpeg
+from forensic.data.inspect_png import inspect_png
+from forensic.data.inspection import DecodeLimits, Inspection
+from forensic.data.signatures import HEAD, extension_mismatch, image_format, why_no_image
+from forensic.errors import FileOutcome, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["DecodeLimits", "Decoded", "decode", "image_format", "inspect"]
+
+INSPECTIONS: dict[str, Callable[[bytes, DecodeLimits], Inspection]] = {
+    "JPEG": inspect_jpeg,
+    "PNG": inspect_png,
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One picture as the method sees it."""
+
+    pixels: NDArray[np.uint8]
+    """(H, W, 3) RGB, upright, contiguous."""
+    format: str
+    flags: tuple[str, ...]
+    decoder: str
+    """Name and version of what read the pixels."""
+
+
+def decode(data: bytes, *, name: str, limits: DecodeLimits | None = None) -> Decoded:
+    """Decodes one file's bytes, in this process and without a limit of time.
+
+    Args:
+        data: the whole file.
+        name: the file's name; only its extension is looked at.
+        limits: pixels and bytes; the defaults of `DecodeLimits` when None.
+
+    Returns:
+        Pixels uint8 (H, W, 3), RGB, the EXIF orientation applied once.
+
+    Raises:
+        Unreadable: no picture, a damaged or truncated one, or one beyond a limit; carries the format where known.
+    """
+    inspection = inspect(data, limits=limits)
+    try:
+        pixels, flags, decoder = _read(inspection)
+    except FileOutcome as outcome:
+        raise type(outcome)(outcome.reason, flags=outcome.flags, format=inspection.format) from None
+    if extension_mismatch(name, inspection.format.split()[0]):
+        flags += ("extension-mismatch",)
+    return Decoded(turn(pixels, inspection.orientation), inspection.format, inspection.flags + flags, decoder)
+
+
+def inspect(data: bytes, *, limits: DecodeLimits | None = None) -> Inspection:
+    """Checks one file's structure without decoding it.
+
+    Args:
+        data: the whole file.
+        limits: pixels and bytes; the defaults of `DecodeLimits` when None.
+
+    Raises:
+        Unreadable: as `decode`, as far as it can be told without a decoder.
+    """
+    limits = limits or DecodeLimits()
+    if not data:
+        raise Unreadable("empty file")
+    if len(data) > limits.max_bytes:
+        raise Unreadable(f"{len(data):,} bytes exceed the limit of {limits.max_bytes:,}")
+    known = image_format(data[:HEAD])
+    if known is None:
+        raise Unreadable(why_no_image(data))
+    try:
+        return INSPECTIONS[known](data, limits)
+    except FileOutcome as outcome:
+        raise type(outcome)(outcome.reason, flags=outcome.flags, format=outcome.format or known) from None
+    except (struct.error, IndexError, ValueError, OverflowError, zlib.error):
+        # a field that points outside the file: the checks index into bytes that the file itself describes
+        raise Unreadable(f"damaged {known} header", format=known) from None
+
+
+def _read(inspection: Inspection) -> tuple[NDArray[np.uint8], tuple[str, ...], str]:
+    """Pixels as stored in RGB, flags that only pixels can tell, the decoder's name."""
+    try:
+        samples, said = _decoder(inspection)(inspection.payload)
+    except codecs.DecoderError as error:
+        raise Unreadable(f"damaged {inspection.format}: {error}") from None
+    flags = _judge(said, inspection)
+    if samples.shape[:2] != (inspection.height, inspection.width):
+        raise Unreadable(f"damaged {inspection.format}: decoded size differs from the header's")
+    flags += _hidden(samples, inspection)
+    name = codecs.pillow_name() if inspection.codec == "pillow" else codecs.opencv_name()
+    return _to_rgb(_to_8_bit(samples, inspection)), flags, name
+
+
+def _decoder(inspection: Inspection) -> Callable[[bytes], tuple[NDArray[Any], str]]:
+    if inspection.codec == "pillow":
+        return codecs.decode_pillow
+    if not inspection.alpha and inspection.depth == 8:
+        return codecs.decode_opencv_colour
+    return codecs.decode_opencv
+
+
+def _judge(said: str, inspection: Inspection) -> tuple[str, ...]:
+    """What a decoder's own words mean for the picture it gave all the same."""
+    if "premature end" in said.lower() or ("Corrupt JPEG" in said and "missing-end-marker" in inspection.flags):
+        raise Unreadable("truncated: the decoder reports a premature end of data")
+    if "TIFF_Error" in said:
+        raise Unreadable(f"damaged TIFF: {said.split('TIFF_Error', 1)[1].strip()[:120]}")
+    return ("decoder-warning",) if "Corrupt JPEG" in said else ()
+
+
+def _hidden(samples: NDArray[Any], inspection: Inspection) -> tuple[str, ...]:
+    """`alpha-dropped=SHARE` of pixels that are wholly transparent, where there is transparency."""
+    if samples.ndim == 3 and samples.shape[2] == 4 and inspection.alpha:
+        share = float(np.count_nonzero(samples[:, :, 3] == 0)) / samples[:, :, 3].size
+    elif inspection.transparent is not None:
+        key = np.array(inspection.transparent[::-1], dtype=samples.dtype)
+        planes = samples if samples.ndim == 3 else samples[:, :, None]
+        share = float(np.count_nonzero((planes[:, :, : len(key)] == key).all(axis=2))) / planes[:, :, 0].size
+    else:
+        return ()
+    return (f"alpha-dropped={round(share, 4):g}",)
+
+
+def _to_8_bit(samples: NDArray[Any], inspection: Inspection) -> NDArray[np.uint8]:
+    if samples.dtype == np.uint8:
+        return samples
+    if samples.dtype != np.uint16:
+        raise Unreadable(f"samples of type {samples.dtype} have no defined 8-bit reading")
+    most = (1 << inspection.depth) - 1
+    table = ((np.arange(65536) * 510 + most) // (2 * most)).clip(0, 255).astype(np.uint8)  # 16 bits: (v + 128) // 257
+    reduced: NDArray[np.uint8] = np.take(table[::-1] if inspection.min_is_white else table, samples)
+    return reduced
+
+
+def _to_rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if samples.ndim == 2:
+        return np.repeat(samples[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(samples[:, :, 2::-1])

@@ -1,0 +1,215 @@
+"""JPEG: markers from SOI to EOI, and the picture alone for the decoder.
+
+The decoder is given frame, tables and scans, with the JFIF and Adobe segments that decide its colours. EXIF, ICC,
+XMP and what stands behind the end can not stop it. Whether a scan is whole only the decoder can say; it says so on
+stderr ("premature end"), which `decode` reads. Here is seen whether scans are missing altogether.
+
+Source: ITU-T T.81 annex B and G (markers, progression); CIPA DC-007 (MPO); T.872 for the Adobe segment.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, field
+
+from forensic.data.exif import NO_EXIF, Exif, icc_is_sound, read_exif
+from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
+from forensic.errors import Unreadable
+
+_NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+_UNREAD_FRAMES = {
+    0xC3: "lossless",
+    0xC5: "hierarchical",
+    0xC6: "hierarchical",
+    0xC7: "hierarchical",
+    0xCB: "lossless arithmetic",
+    0xCD: "hierarchical",
+    0xCE: "hierarchical",
+    0xCF: "hierarchical",
+}
+_SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
+_PROGRESSIVE = {0xC2, 0xCA}
+
+
+@dataclass
+class _Found:
+    """What the walk has met so far."""
+
+    kept: list[bytes] = field(default_factory=lambda: [b"\xff\xd8"])
+    width: int = 0
+    height: int = 0
+    progressive: bool = False
+    missing: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(component, coefficient) -> bits still to come; empty when every scan is there."""
+    components: int = 0
+    exif: Exif | None = None
+    icc: dict[int, bytes] = field(default_factory=dict)
+    pictures: tuple[int, int] | None = None
+    """MPO: number of pictures, end of the last one."""
+    end: int | None = None
+
+
+def inspect_jpeg(data: bytes, limits: DecodeLimits) -> Inspection:
+    """Walks a JPEG to its end marker.
+
+    Args:
+        data: the whole file.
+        limits: what holds.
+
+    Raises:
+        Unreadable: truncated in header, scans missing, a kind of JPEG that is not read, too many pixels.
+    """
+    found = _Found()
+    at = 2
+    while found.end is None:
+        marker, at = _marker(data, at, found)
+        if marker == _EOI:
+            found.end = at
+        else:
+            at = _segment(data, at, marker, found, limits)
+            if at >= len(data) and marker == _SOS:
+                break  # the last scan runs to the end of the file: the end marker is missing
+    if not found.components or not found.kept[-1].startswith(b"\xff\xda"):
+        raise Unreadable("damaged JPEG: no picture before the end marker")
+    return _concluded(found, data)
+
+
+def _marker(data: bytes, at: int, found: _Found) -> tuple[int, int]:
+    """The marker at a place where one must stand, and the place behind it."""
+    if at >= len(data) or (data[at] == 0xFF and data.count(b"\xff", at) == len(data) - at):
+        raise Unreadable("truncated in header" if not found.components else "truncated between scans")
+    if data[at] != 0xFF:
+        raise Unreadable(f"damaged JPEG: no marker at byte {at}")
+    while data[at] == 0xFF:
+        at += 1
+    return data[at], at + 1
+
+
+def _segment(data: bytes, at: int, marker: int, found: _Found, limits: DecodeLimits) -> int:
+    """Takes one segment (and, after SOS, its scan); returns where the next marker stands."""
+    if marker in (_SOI, 0x01, 0x00) or 0xD0 <= marker <= 0xD7 or 0x02 <= marker <= 0xBF:
+        raise Unreadable(f"damaged JPEG: marker FF{marker:02X} at byte {at - 2}")
+    if at + 2 > len(data):
+        raise Unreadable("truncated in header")
+    size = struct.unpack_from(">H", data, at)[0]
+    if size < 2:
+        raise Unreadable(f"damaged JPEG: segment of {size} bytes at byte {at}")
+    end = at + size
+    if end > len(data):
+        raise Unreadable("truncated in header")
+    body = data[at + 2 : end]
+    if marker in _UNREAD_FRAMES:
+        raise Unreadable(f"{_UNREAD_FRAMES[marker]} JPEG is not read")
+    if marker in _FRAMES:
+        _frame(body, marker, found, limits)
+    elif marker == _SOS:
+        return _scan(data, at, end, body, found)
+    _application(marker, body, at + 2, found)
+    if marker in (_APP0, _APP14) or not (0xE0 <= marker <= 0xEF or marker == _COM):
+        found.kept.append(data[at - 2 : end])
+    return end
+
+
+def _frame(body: bytes, marker: int, found: _Found, limits: DecodeLimits) -> None:
+    if found.components:
+        raise Unreadable("damaged JPEG: two frames")
+    if len(body) < 6 or len(body) < 6 + 3 * body[5]:
+        raise Unreadable("damaged JPEG: frame header")
+    precision, found.height, found.width, count = struct.unpack_from(">BHHB", body)
+    if precision != 8:
+        raise Unreadable(f"JPEG with {precision}-bit samples is not read")
+    if found.height == 0 and found.width:
+        raise Unreadable("JPEG without a height in its header (DNL) is not read")
+    check_pixels(found.width, found.height, limits)
+    if count not in (1, 3, 4):
+        raise Unreadable(f"JPEG with {count} components is not read")
+    found.components = count
+    found.progressive = marker in _PROGRESSIVE
+    last = 64 if found.progressive else 1
+    found.missing = {(body[6 + 3 * index], k): 14 for index in range(count) for k in range(last)}
+
+
+def _scan(data: bytes, at: int, end: int, body: bytes, found: _Found) -> int:
+    if not found.components:
+        raise Unreadable("damaged JPEG: scan before its frame")
+    count = body[0] if body else 0
+    if len(body) < 4 + 2 * count or not count:
+        raise Unreadable("damaged JPEG: scan header")
+    first, last, bits = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count] & 15
+    for index in range(count):
+        for k in range(first, last + 1) if found.progressive else (0,):
+            key = (body[1 + 2 * index], k)
+            if key in found.missing:
+                found.missing[key] = min(found.missing[key], bits) if found.progressive else 0
+    following = _NEXT_MARKER.search(data, end)
+    stop = following.start() if following else len(data)
+    found.kept.append(data[at - 2 : stop])
+    return stop
+
+
+def _application(marker: int, body: bytes, at: int, found: _Found) -> None:
+    if marker == _APP1 and body.startswith(b"Exif\0"):
+        found.exif = found.exif or read_exif(body[6:])
+    if marker != _APP2:
+        return
+    if body.startswith(b"ICC_PROFILE\0") and len(body) >= 14:
+        found.icc.setdefault(body[12], body[14:])
+    elif body.startswith(b"MPF\0") and found.pictures is None:
+        found.pictures = _pictures(body[4:], at + 4)
+
+
+def _pictures(index: bytes, origin: int) -> tuple[int, int] | None:
+    """How many pictures an MPF index names, and where the last ends in the file; None when it is damaged."""
+    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(index[:4])
+    if order is None or len(index) < 10:
+        return None
+    start = struct.unpack_from(order + "I", index, 4)[0]
+    if start + 2 > len(index):
+        return None
+    tags = struct.unpack_from(order + "H", index, start)[0]
+    if start + 2 + 12 * tags > len(index):
+        return None
+    count, table = 0, 0
+    for at in range(start + 2, start + 2 + 12 * tags, 12):
+        tag, _kind, _values, value = struct.unpack_from(order + "HHII", index, at)
+        count = value if tag == 0xB001 else count
+        table = value if tag == 0xB002 else table
+    if count < 2 or table + 16 * count > len(index):
+        return None
+    ends = []
+    for at in range(table, table + 16 * count, 16):
+        size, offset = struct.unpack_from(order + "II", index, at + 4)
+        ends.append((origin + offset if offset else 0) + size)
+    return count, max(ends)
+
+
+def _concluded(found: _Found, data: bytes) -> Inspection:
+    if any(found.missing.values()):
+        raise Unreadable("truncated: scans are missing")
+    kept = b"".join(found.kept).rstrip(b"\xff") if found.end is None else b"".join(found.kept)
+    exif = found.exif or NO_EXIF
+    flags = [*exif.flags]
+    if found.components == 1:
+        flags.append("grey")
+    if found.components == 4:
+        flags.append("cmyk-converted")
+    if found.icc and not icc_is_sound(b"".join(found.icc[number] for number in sorted(found.icc))):
+        flags.append("icc-invalid")
+    end = len(data) if found.end is None else found.end
+    if found.end is None:
+        flags.append("missing-end-marker")
+    elif found.pictures is not None:
+        flags.append(f"multi-frame-first={found.pictures[0]}")
+        end = max(end, min(found.pictures[1], len(data)))
+    flags += trailing_flag(data, end)
+    return Inspection(
+        format="JPEG" if found.pictures is None or found.end is None else "JPEG (MPO)",
+        width=found.width,
+        height=found.height,
+        payload=kept + b"\xff\xd9",
+        flags=tuple(flags),
+        orientation=exif.orientation,
+        alpha=False,
+    )
