@@ -97,7 +97,9 @@ $(VENV)/.installed: requirements/torch.txt requirements/dev.txt pyproject.toml
 	echo "installing torch (the CPU build where pip finds one) ..."
 	$$pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --requirement requirements/torch.txt
 	echo "installing the rest ..."
-	$$pip install --requirement requirements/dev.txt
+	skip='^$$'  # opencv-python, where it is already there, serves as well: both write the same folder
+	if $(BIN)/python -m pip show --quiet opencv-python 2>/dev/null; then skip='^opencv-python-headless=='; fi
+	$$pip install --requirement <(grep -v "$$skip" requirements/dev.txt)
 	$$pip install --no-build-isolation --no-deps -C wheel.cmake=false -C editable.mode=inplace --editable .
 	touch $@
 
