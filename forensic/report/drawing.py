@@ -81,14 +81,14 @@ class SpectrumScale:
 
     @classmethod
     def over(cls, spectra: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> SpectrumScale:
-        """A scale that holds every class's mean and two spreads to each side, and a quarter decade more."""
+        """A scale that holds every class's mean and a spread to each side, and a fifth of a decade more."""
         values = [
             levelled(mean[r] + side * spread[r], r)
             for mean, spread in spectra.values()
             for r in range(FIRST_BIN, len(mean))
-            for side in (-2.0, 2.0)
+            for side in (-1.0, 1.0)
         ]
-        return cls(min(values) - 0.25, max(values) + 0.25) if values else cls(2.5, 6.5)
+        return cls(min(values) - 0.2, max(values) + 0.2) if values else cls(2.5, 6.5)
 
     def points(self, profile: Sequence[float]) -> list[tuple[int, int]]:
         """(x, y) of each bin from `FIRST_BIN` on, in the drawing's units; y is held to a little beyond its edges."""

@@ -213,14 +213,18 @@ def _examined(case: CaseReader, found: Survey, extent: Extent) -> tuple[tuple[st
         ("Formats", (formats,) if formats else ()),
         ("Other files, no images", (f"{other:,}, counted and not listed",) if other else ()),
         ("Given to the scan", tuple(places)),
-        ("Scan began", (first,)),
-        ("Scan ended", (last,) if last and extent.complete else ("not yet",)),
+        ("Scan began", (_time(first),)),
+        ("Scan ended", (_time(last),) if last and extent.complete else ("not yet",)),
         ("Examined by", (visible(header.examiner),) if header.examiner else ("not stated",)),
         ("Case number", (visible(header.case_number),) if header.case_number else ("not stated",)),
         ("Exhibit", (visible(header.exhibit),) if header.exhibit else ("not stated",)),
         ("Note", (visible(header.note),) if header.note else ()),
     ]
     return tuple((name, values) for name, values in facts if values)
+
+
+def _time(iso: str) -> str:
+    return visible(iso).replace("T", " ").replace("+00:00", " UTC")
 
 
 def _path_text(raw: bytes) -> str:

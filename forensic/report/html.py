@@ -121,7 +121,7 @@ def _score(view: RowView) -> str:
     if not view.score:
         return '<span class="none">no score</span>'
     numbers = f'<p class="numbers"><b>{view.score}</b> <span>threshold {view.threshold}</span></p>'
-    return numbers + score_svg(view.threshold_at, view.mark, view.state)
+    return f"{numbers}{score_svg(view.threshold_at, view.mark, view.state)}"
 
 
 def _spectrum(view: RowView) -> str:

@@ -1,0 +1,157 @@
+"""Cases to report: small, made by hand, with every outcome and every awkward name once."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensic.case.ledger import Root, RunStart, create_case
+from forensic.case.rows import Artefacts, CaseHeader, Finding, display_path
+
+CLASSES = ("real", "alpha", "beta")
+BASE: dict[str, Any] = {"preprocessing": "tiles-128-v1", "weights": "8d21c0f3a7be"}
+SCRIPT_NAME = "in/</script><svg onload=x>.png"
+BIDI_NAME = "in/invoice\u202egpj.exe.png"
+CONTROL_NAME = "in/a\nb\x1b[31m\x07.png"
+FORMULA_NAME = "=cmd|' /C calc'!A0.png"
+
+# one white pixel, lossless WebP: the smallest picture a browser shows
+THUMBNAIL = bytes.fromhex("524946461a000000574542505650384c0d0000002f00000010071011118888fe0700")
+
+
+def falling(level: float) -> tuple[float, ...]:
+    """A profile that falls as a photograph's does."""
+    return tuple(7.0 + level - 0.09 * r for r in range(64))
+
+
+def header(**changes: Any) -> CaseHeader:
+    card = {
+        "format": 1,
+        "classes": list(CLASSES),
+        "real": "real",
+        "limits": "Three classes of small pictures.",
+        "threshold": {"value": 0.25, "chosen_by": "equal error on validation images"},
+        "validated": {
+            "formats": ["PNG", "JPEG"],
+            "sides": [128, 640],
+            "jpeg_quality": [60, 100],
+            "images": 90,
+            "unknown": 60,
+        },
+        "metrics": {
+            "val": {
+                "closed_accuracy": {"value": 0.95, "low": 0.91, "high": 0.98},
+                "false_known": {"value": 0.117, "low": 0.058, "high": 0.222},
+                "auroc": {"reason": "no unknown images"},
+            }
+        },
+    }
+    fields: dict[str, Any] = {
+        "question": "",
+        "examiner": "M. Okafor",
+        "case_number": "2026-1187",
+        "exhibit": "KT/4",
+        "note": "",
+        "weights": "8d21c0f3a7be",
+        "weights_name": "three",
+        "preprocessing": "tiles-128-v1",
+        "configuration": {"engine": "torch cpu", "threads": 2, "max_pixels": 250_000_000, "follow_links": False},
+        "card": card,
+        "classes": CLASSES,
+        "class_spectra": {name: (falling(0.2 * n), (0.3,) * 64) for n, name in enumerate(CLASSES)},
+        "tool_version": "0.1.0",
+    }
+    return CaseHeader(**{**fields, **changes})
+
+
+def scored(path: str, score: float, nearest: str, *, threshold: float = 0.25, **more: Any) -> Finding:
+    known = score >= threshold
+    fields: dict[str, Any] = {
+        "path": path,
+        "sha256": hashlib.sha256(path.encode()).hexdigest(),
+        "bytes": 20_000,
+        "format": "PNG",
+        "width": 640,
+        "height": 448,
+        "status": "ok",
+        "verdict": "known" if known else "unknown",
+        "label": nearest if known else None,
+        "nearest": nearest,
+        "score": score,
+        "threshold": threshold,
+        "decoder": "opencv 5.0.0",
+    }
+    return Finding(**{**fields, **BASE, **more})
+
+
+def every_outcome() -> list[tuple[Finding, Artefacts]]:
+    kept = Artefacts(thumbnail=THUMBNAIL, spectrum=falling(0.1))
+    raw_path, raw_b64 = display_path(b"in/\xff\xfe.png")
+    return [
+        (scored(FORMULA_NAME, 0.9, "alpha"), kept),
+        (scored("in/a.png", 1.5, "alpha", flags=("exif-rotated",)), kept),
+        (scored("in/b & <i>.png", -2.0, "real", flags=("small", "duplicate-of=in/a.png")), kept),
+        (scored("in/c.png", 0.25, "real"), Artefacts(thumbnail=THUMBNAIL)),
+        (scored("in/d.png", 0.2499999, "beta"), Artefacts(spectrum=falling(-0.4))),
+        (
+            Finding(
+                path="in/e.jpg", status="unreadable", reason="JPEG ends at byte 31744 of 48210", bytes=48210, **BASE
+            ),
+            Artefacts(),
+        ),
+        (Finding(path=SCRIPT_NAME, status="skipped", reason="too small: 9x9, least side is 16", **BASE), Artefacts()),
+        (
+            Finding(path=BIDI_NAME, status="unreadable", reason="chunk <script>alert(1)</script> is damaged", **BASE),
+            Artefacts(),
+        ),
+        (Finding(path=CONTROL_NAME, status="skipped", reason="link, not followed", **BASE), Artefacts()),
+        (Finding(path=raw_path, path_b64=raw_b64, status="skipped", reason="link, not followed", **BASE), Artefacts()),
+    ]
+
+
+class Cases:
+    """Writes cases into a folder of its own, and holds the pieces they are made of."""
+
+    SCRIPT_NAME = SCRIPT_NAME
+    BIDI_NAME = BIDI_NAME
+    THUMBNAIL = THUMBNAIL
+    scored = staticmethod(scored)
+    every_outcome = staticmethod(every_outcome)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(
+        self,
+        rows: list[tuple[Finding, Artefacts]] | None = None,
+        *,
+        finish: bool = True,
+        name: str = "a.case",
+        **fields: Any,
+    ) -> Path:
+        """A case of these rows (`every_outcome` if none are given); more fields go into its header."""
+        path = self.folder / name
+        run = RunStart(started="2026-11-25T09:12:04+00:00", argv=("scan", "in"), versions={"python": "3.11"})
+        with create_case(path, header(**fields), roots=[Root(b"in", b"/media/in")], run=run) as case:
+            case.append(every_outcome() if rows is None else rows)
+            if finish:
+                case.finish(other_files=3, ended="2026-11-25T09:14:51+00:00")
+            else:
+                case.stop("interrupted", ended="2026-11-25T09:14:51+00:00")
+        return path
+
+    @staticmethod
+    def long_rows(count: int) -> list[tuple[Finding, Artefacts]]:
+        """So many scored rows with thumbnail and spectrum, then every outcome."""
+        kept = Artefacts(thumbnail=THUMBNAIL, spectrum=falling(0.0))
+        rows = [(scored(f"in/{n:05d}.png", ((n * 37) % 100 - 50) / 25, CLASSES[n % 3]), kept) for n in range(count)]
+        return [*rows, *every_outcome()]
+
+
+@pytest.fixture
+def make_case(tmp_path: Path) -> Cases:
+    """Writes a case and returns its path."""
+    return Cases(tmp_path)
