@@ -1,0 +1,61 @@
+"""Files that are whole or not there: written under a temporary name beside the target, renamed when complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from forensic.errors import MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def replacing(out: Path) -> Iterator[IO[bytes]]:
+    """Opens a new file for `out`; it takes that name, at once and on disk, when the block ends without an error.
+
+    Args:
+        out: the target; its folder must exist. What stands there is replaced only by a complete file.
+
+    Raises:
+        MachineError: the disk is full or the folder can not be written to; nothing of the new file is left.
+    """
+    target = out.resolve()  # a link keeps pointing where it points
+    temporary: Path | None = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_mask())
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        temporary = None
+        _sync_folder(target.parent)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise MachineError(str(out), f"can not be written: {reason}", "Nothing was left there") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _mask() -> int:
+    """The process's umask, read from /proc: `os.umask` would have to set it, for every thread."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o077
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

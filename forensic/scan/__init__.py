@@ -1,0 +1,1 @@
+"""Whole folders of evidence to findings: walk, read once, decode in worker processes, attribute."""
