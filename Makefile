@@ -92,7 +92,7 @@ $(VENV)/.installed: requirements/torch.txt requirements/dev.txt pyproject.toml
 	  echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1
 	fi
 	[ -x $(BIN)/python ] || $$base -m venv $(VENV)
-	pip="$(BIN)/python -m pip --disable-pip-version-check --quiet"
+	pip="$(BIN)/python -m pip --disable-pip-version-check -qq"
 	$$pip install --upgrade pip
 	echo "installing torch (the CPU build where pip finds one) ..."
 	$$pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --requirement requirements/torch.txt
