@@ -47,8 +47,8 @@ LICENCE = "Apache-2.0; the training images have licences of their own, see the d
 
 _LIMITS = (
     "Knows the classes of this card and nothing else. Unknown means that none of them fits; it does not mean "
-    "generated, and known does not mean that no other generator could have made the image. The error rates hold for images like "
-    "the validation images below; other formats, sizes, contents and generators were not measured."
+    "generated, and known does not mean that no other generator could have made the image. The error rates hold for "
+    "images like the validation images; other formats, sizes, contents and generators were not measured."
 )
 _LIMITS_OF_DATA = {
     "osma-mini": (

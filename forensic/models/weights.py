@@ -213,7 +213,7 @@ def save_weights(out: Path, model: TaskModel, scorer: Scorer, spectra: Spectra, 
     broken = _not_finite(tensors)
     if broken:
         raise WeightsError(str(out), f"{broken} is not finite: the training has diverged", "Train with a smaller lr")
-    blob = safetensors.numpy.save({name: np.ascontiguousarray(value) for name, value in sorted(tensors.items())})
+    blob = safetensors.numpy.save({name: value.copy(order="C") for name, value in sorted(tensors.items())})
     card = sealed(card, blob)
     _write(out, blob)
     _write(out.with_suffix(".toml"), card_to_toml(card).encode())
