@@ -1,0 +1,241 @@
+"""`forensic train`: options to a plan, the plan to `forensic.train`, its events to the terminal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from forensic.cli import console
+from forensic.errors import UsageError
+
+if TYPE_CHECKING:
+    from forensic.train.events import Event, RunSummary, StepDone
+    from forensic.train.loop import TrainPlan
+    from forensic.train.run_folder import RunConfig
+
+_DEFAULT_DATA = Path("dataset")
+_NAMED = 20
+"""So many files that can not be used are named; the rest is counted, and all stand in `data.jsonl`."""
+
+
+def train(
+    ctx: typer.Context,
+    split: Annotated[int | None, typer.Option(help="Split of OSMA, 1 to 5; 1 where not given.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of OSMA or osma-mini; ./dataset where not given.")
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of class folders: DIR/CLASS/* or DIR/train/CLASS/*.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs; one new augmenter each.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every draw; 0 where not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Run folder; runs/split1-forensic-s0 by split and seed.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML as --print-config prints it; options go before it.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A field of the recipe; repeatable.")
+    ] = None,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Print the configuration and leave.")] = False,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run; needs no other option.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; part of the run's bits.")] = None,
+    preprocessing: Annotated[
+        Literal["tiles-128-v1", "pose-128-v1"] | None, typer.Option(help="Takes the place of the layout's.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,
+) -> None:
+    """Train weights on a folder of known generators.
+
+    \b
+    forensic train --split 1                               OSMA in ./dataset
+    forensic train --data osma-mini --epochs 12            osma-mini
+    forensic train --classes my-generators --out runs/my   a folder of class folders
+    forensic train --resume runs/my                        after a stop, at the last checkpoint
+    forensic train --print-config --set lr=1e-4 > my.toml  all fields with their values
+
+    Writes a run folder with losses, checkpoints and, at the end, weights.safetensors and its card weights.toml.
+    """
+    console.set_quiet(quiet=quiet)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+    from forensic.train.run_folder import config_to_toml
+
+    if resume is not None:
+        _only_resume(ctx)
+        _run(_resumed(resume))
+        return
+    options = {
+        "split": split,
+        "seed": seed,
+        "device": device,
+        "threads": threads,
+        "preprocessing": preprocessing,
+        **_where(data, classes),
+    }
+    wanted = _config(config, {name: value for name, value in options.items() if value is not None}, epochs, set_ or [])
+    if print_config:
+        console.stdout_text(config_to_toml(wanted, _versions()).rstrip("\n"))
+        return
+    _run(_new(out or _default_out(wanted), wanted))
+
+
+def _only_resume(ctx: typer.Context) -> None:
+    for name in ctx.params:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in ("resume", "quiet"):
+            option = "--" + name.rstrip("_").replace("_", "-")
+            raise UsageError(option, "does not go with --resume: the run folder holds its own configuration")
+
+
+def _where(data: Path | None, classes: Path | None) -> dict[str, Any]:
+    if data is not None and classes is not None:
+        raise UsageError("--classes", "does not go with --data", "Name one folder")
+    if classes is not None:
+        return {"data": str(classes.absolute()), "classes_dir": True}
+    return {} if data is None else {"data": str(data.absolute()), "classes_dir": False}
+
+
+def _config(file: Path | None, options: dict[str, Any], epochs: int | None, assignments: list[str]) -> RunConfig:
+    from dataclasses import replace
+
+    import torch
+
+    from forensic.train.config import set_field
+    from forensic.train.run_folder import RunConfig, config_from_toml
+
+    if file is None:
+        base = RunConfig(
+            data=str(_DEFAULT_DATA.absolute()),
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            threads=torch.get_num_threads(),
+        )
+    else:
+        try:
+            base = config_from_toml(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(str(file), f"can not be read: {error}") from error
+    wanted = replace(base, **options)
+    if wanted.device.partition(":")[0] not in ("cpu", "cuda"):
+        raise UsageError(f"--device {wanted.device}", "is neither cpu nor cuda")
+    if wanted.device != "cpu" and not torch.cuda.is_available():
+        raise UsageError(f"--device {wanted.device}", "torch sees no CUDA device", "See `forensic doctor`")
+    recipe = wanted.recipe
+    for assignment in assignments:
+        recipe = set_field(recipe, assignment)
+    return replace(wanted, recipe=recipe if epochs is None else set_field(recipe, f"epochs={epochs}"))
+
+
+def _default_out(config: RunConfig) -> Path:
+    data = Path(config.data).name if config.classes_dir else f"split{config.split}"
+    return Path("runs") / f"{data}-{config.recipe.name}-s{config.seed}"
+
+
+def _new(out: Path, config: RunConfig) -> TrainPlan:
+    from forensic.train.loop import TrainPlan
+
+    return TrainPlan(out, config, _versions())
+
+
+def _resumed(run: Path) -> TrainPlan:
+    from forensic.train.loop import TrainPlan
+
+    return TrainPlan(run, None, {})
+
+
+def _versions() -> dict[str, str]:
+    """What the run began with, for the record."""
+    import torch
+
+    from forensic import __version__, kernels
+
+    return {"forensic": __version__, "torch": torch.__version__} | {
+        f"kernels.{name}": text for name, text in kernels.describe().items()
+    }
+
+
+def _run(plan: TrainPlan) -> None:
+    from forensic.train.loop import train as core
+
+    with _Display() as display:
+        try:
+            summary = core(plan, display.show)
+        except KeyboardInterrupt:
+            console.talk(f"stopped; go on with `forensic train --resume {plan.out}`")
+            raise
+    _tell(summary)
+
+
+def _tell(summary: RunSummary) -> None:
+    if summary.was_finished:
+        console.talk(f"{summary.folder}: is finished already; the weights are {summary.weights}")
+        return
+    if summary.left_out:
+        console.warn(
+            f"{len(summary.left_out)} training images could not be used and were left out; "
+            f"{summary.folder / 'data.jsonl'} names them"
+        )
+    console.talk(f"{summary.steps} steps done; the weights are {summary.weights}, their card lies beside them")
+
+
+class _Display:
+    """Shows the events of a run as progress on stderr."""
+
+    def __init__(self) -> None:
+        self._bar: console.Progress | None = None
+        self._label = ""
+        self._left_out = 0
+        self._epochs = 0
+
+    def __enter__(self) -> _Display:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def show(self, event: Event) -> None:
+        """Called for each event as it happens."""
+        from forensic.train import events
+
+        match event:
+            case events.ImageRead():
+                self._open("reading images", event.total, "images").update(done=event.done)
+                if event.left_out is not None:
+                    self._left_out += 1
+                    if self._left_out <= _NAMED:
+                        console.warn(f"{event.left_out}. Left out of training")
+            case events.RunBegun():
+                self._epochs = event.epochs
+                self._close()
+                if event.done_steps:
+                    console.talk(f"going on after {event.done_steps} of {event.total_steps} steps")
+                self._open("training", event.total_steps, "steps").update(done=event.done_steps)
+            case events.StepDone():
+                self._open("training", None, "steps").update(done=event.step, note=self._losses(event))
+            case events.EpochDone():
+                measured = ", ".join(f"{name} {value:.3f}" for name, value in event.validation.items())
+                console.talk(f"epoch {event.epoch} of {self._epochs} done{': ' if measured else ''}{measured}")
+            case events.FinishingImage():
+                if event.done == 1:
+                    self._close()
+                self._open("measuring", event.total, "images").update(done=event.done)
+
+    def _losses(self, event: StepDone) -> str:
+        terms = " ".join(f"{name} {value:.3g}" for name, value in event.losses.items())
+        return f"epoch {event.epoch}/{self._epochs} {terms}"
+
+    def _open(self, label: str, total: int | None, unit: str) -> console.Progress:
+        if self._bar is None or self._label != label:
+            self._close()
+            self._bar, self._label = console.progress(total, label, unit=unit), label
+            self._bar.__enter__()
+        return self._bar
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None

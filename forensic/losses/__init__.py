@@ -1,0 +1,1 @@
+"""The loss terms of the method, each by its equation number in the paper."""

@@ -1,0 +1,94 @@
+"""What a run learns from: the layout, its images in memory, and the batches made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forensic.data.cache import TrainingImages, read_training_images
+from forensic.data.layouts import read_layout
+from forensic.data.loader import BatchLoader, Reencoding
+from forensic.data.sampler import ClassBalancedSampler
+from forensic.errors import MissingError
+from forensic.train.events import ImageRead
+from forensic.train.validation import Validation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from forensic.data.cache import Record
+    from forensic.data.sample import Layout
+    from forensic.train.config import Recipe
+    from forensic.train.events import Event
+    from forensic.train.run_folder import RunConfig
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """Read once at the start of a run, and again when it is resumed."""
+
+    layout: Layout
+    """With the preprocessing that the run uses."""
+    images: TrainingImages
+    loader: BatchLoader
+    sampler: ClassBalancedSampler
+    validation: Validation
+
+    def batches(
+        self, epoch: int, recipe: Recipe, first: int = 0
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Pixels (N, 3, S, S) and labels (N,) of the batches of an epoch, counted from 0, from batch `first` on."""
+        passes = range(epoch * recipe.passes, (epoch + 1) * recipe.passes)
+        chosen = [(batch, pass_index) for pass_index in passes for batch in self.sampler.batches(pass_index)]
+        for batch, pass_index in chosen[first:]:
+            yield self.loader.load(batch, pass_index), batch.labels
+
+    def batches_per_epoch(self, recipe: Recipe) -> int:
+        """Steps an epoch."""
+        return len(self.sampler) * recipe.passes
+
+
+def read_inputs(config: RunConfig, on_event: Callable[[Event], None]) -> TrainingInputs:
+    """Reads the layout and every training and validation image.
+
+    A damaged image is told, kept in the records and left out.
+
+    Raises:
+        MissingError: no data, or a class of which no image can be used.
+        UsageError: a split that the layout lacks.
+    """
+    recipe = config.recipe
+    layout = read_layout(Path(config.data), split=config.split, classes_dir=config.classes_dir)
+    if config.preprocessing is not None:
+        layout = replace(layout, preprocessing=config.preprocessing)
+    done = 0
+
+    def tell(record: Record) -> None:
+        nonlocal done
+        done += 1
+        on_event(ImageRead(done, len(layout.train), name_left_out(record)))
+
+    images = read_training_images(layout.train, layout.preprocessing, threads=config.threads, on_read=tell)
+    labels = [sample.label for sample in images.samples]
+    for label, name in enumerate(layout.classes):
+        if label not in labels:
+            raise MissingError(str(layout.root), f"has no usable training image of class {name}")
+    side = recipe.architecture.size
+    reencoding = Reencoding(recipe.jpeg_share, recipe.jpeg_quality_min, recipe.jpeg_quality_max)
+    known_val = read_training_images(layout.val, layout.preprocessing, threads=config.threads)
+    return TrainingInputs(
+        layout=layout,
+        images=images,
+        loader=BatchLoader(images, config.seed, side, reencoding),
+        sampler=ClassBalancedSampler(labels, len(layout.classes), recipe.batch_items, config.seed),
+        validation=Validation(known_val, side),
+    )
+
+
+def name_left_out(record: Record) -> str | None:
+    """`PATH: reason` of a file that can not be used, None of one that can."""
+    return None if record.reason is None else f"{record.sample.path}: {record.reason}"

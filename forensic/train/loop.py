@@ -1,0 +1,188 @@
+"""Epochs: read the data, iterate Algorithm 1, checkpoint, and in the end finish the weights."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+import torch
+
+from forensic.train.checkpoint import Position, list_checkpoints, read_checkpoint, write_checkpoint
+from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummary, StepDone
+from forensic.train.finishing import finish
+from forensic.train.inputs import name_left_out, read_inputs
+from forensic.train.pixels import to_network
+from forensic.train.run_folder import WEIGHTS, RunFolder, losses_line
+from forensic.train.schedule import augmenter_rate, model_rate
+from forensic.train.spectrum_statistics import fit_spectrum_statistics
+from forensic.train.state import TrainingState
+from forensic.train.step import TERMS, iterate, warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from forensic.train.config import Recipe
+    from forensic.train.events import Event
+    from forensic.train.inputs import TrainingInputs
+    from forensic.train.run_folder import RunConfig
+    from forensic.train.step import Learners
+
+CHECKPOINT_STEPS = 200
+"""Steps between two checkpoints within an epoch; how many is no part of the result."""
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """What to do: a new run, or one that is there."""
+
+    out: Path
+    config: RunConfig | None
+    """None resumes the run at `out`."""
+    versions: dict[str, str]
+    """For the record in `config.toml` of a new run."""
+
+
+def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
+    """Trains to the end, or goes on where a run stopped.
+
+    Args:
+        plan: what to train, and where to.
+        on_event: called from this thread as things happen.
+
+    Raises:
+        MissingError: data are missing, or are not those the run began with.
+        UsageError: a new run in the place of another, or two processes on one run.
+    """
+    folder = RunFolder(plan.out, plan.config, plan.versions)
+    try:
+        if folder.finished:
+            return RunSummary(folder.path, folder.path / WEIGHTS, 0, (), was_finished=True)
+        with _deterministic(folder.config.threads):
+            return _complete(folder, on_event)
+    finally:
+        folder.close()
+
+
+def _complete(folder: RunFolder, on_event: Callable[[Event], None]) -> RunSummary:
+    config, recipe = folder.config, folder.config.recipe
+    inputs = read_inputs(config, on_event)
+    folder.record_data(inputs.images.records)
+    device = torch.device(config.device)
+    state = TrainingState(len(inputs.layout.classes), recipe, config.seed, device)
+    position = _restore(folder, state)
+    if position is None:
+        fit_spectrum_statistics(state.model, inputs.loader, inputs.images, recipe.statistics_images, device)
+        position = Position(epoch=0, batch=0, step=0, losses_bytes=0)
+    left_out = tuple(name for record in inputs.images.records if (name := name_left_out(record)))
+    total_steps = recipe.epochs * inputs.batches_per_epoch(recipe)
+    on_event(RunBegun(total_steps, position.step, recipe.epochs, len(inputs.images), len(left_out)))
+    with folder.open_losses(position.losses_bytes) as losses:
+        progress = _Progress(folder, state, position, losses, total_steps, on_event)
+        for epoch in range(position.epoch, recipe.epochs):
+            _run_epoch(epoch, inputs, recipe, progress, device)
+    finish(folder.path, config, state.final_model(), inputs, lambda done, total: on_event(FinishingImage(done, total)))
+    return RunSummary(folder.path, folder.path / WEIGHTS, total_steps, left_out, was_finished=False)
+
+
+def _restore(folder: RunFolder, state: TrainingState) -> Position | None:
+    checkpoints = list_checkpoints(folder.path)
+    if not checkpoints:
+        return None
+    tensors, position = read_checkpoint(checkpoints[-1][1])
+    state.restore(tensors, position.epoch)
+    return position
+
+
+class _Progress:
+    """Where a run stands, and what is written as it goes on."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        state: TrainingState,
+        position: Position,
+        losses: BinaryIO,
+        total_steps: int,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self.state = state
+        self.step = position.step
+        self.resumed_at = position
+        self.total_steps = total_steps
+        self._folder = folder
+        self._losses = losses
+        self._tell = on_event
+
+    def step_done(self, epoch: int, batch: int, batches: int, values: Tensor, rate: float) -> None:
+        self.step += 1
+        terms = dict(zip(TERMS, values.tolist(), strict=True))
+        self._losses.write(losses_line({"epoch": epoch + 1, "step": self.step, "lr": rate, **terms}))
+        self._losses.flush()
+        self._tell(StepDone(epoch + 1, batch + 1, batches, self.step, terms, rate))
+
+    def epoch_done(self, epoch: int, validation: dict[str, float]) -> None:
+        if validation:
+            self._losses.write(losses_line({"epoch": epoch + 1, "step": self.step, **validation}))
+        self._tell(EpochDone(epoch + 1, validation, self.checkpoint(number=epoch + 1, epoch=epoch + 1, batch=0)))
+
+    def checkpoint(self, number: int, epoch: int, batch: int) -> Path:
+        self._losses.flush()
+        position = Position(epoch, batch, self.step, self._losses.tell())
+        return write_checkpoint(self._folder.path, number, self.state.tensors(), position)
+
+
+def _run_epoch(epoch: int, inputs: TrainingInputs, recipe: Recipe, progress: _Progress, device: torch.device) -> None:
+    state = progress.state
+    done = progress.resumed_at.batch if epoch == progress.resumed_at.epoch else 0
+    learners = state.learners
+    if learners is None:
+        learners = state.begin_epoch()
+        _warm_up(learners, epoch, inputs, recipe, device)
+    batches = inputs.batches_per_epoch(recipe)
+    for batch, (pixels, labels) in enumerate(inputs.batches(epoch, recipe, first=done), start=done):
+        rate = model_rate(recipe, progress.step, progress.total_steps)
+        _set_rate(learners.model_optimizer, rate)
+        _set_rate(learners.augmenter_optimizer, augmenter_rate(recipe, recipe.augmenter_warmup_steps + batch))
+        y = torch.from_numpy(labels).to(device)
+        values = iterate(learners, to_network(pixels, device), y, recipe)
+        if state.average is not None:
+            state.average.update(state.model, progress.step)
+        progress.step_done(epoch, batch, batches, values, rate)
+        if (batch + 1) % CHECKPOINT_STEPS == 0 and batch + 1 < batches:
+            progress.checkpoint(number=epoch + 1, epoch=epoch, batch=batch + 1)
+    state.end_epoch()
+    progress.epoch_done(epoch, inputs.validation.measure(state.final_model().to(device), device))
+
+
+def _warm_up(learners: Learners, epoch: int, inputs: TrainingInputs, recipe: Recipe, device: torch.device) -> None:
+    """Brings a new augmenter near the identity before it meets the task model (deviation "augmenter warm-up")."""
+    step = 0
+    while step < recipe.augmenter_warmup_steps:
+        for pixels, _ in inputs.batches(epoch, recipe):
+            if step == recipe.augmenter_warmup_steps:
+                break
+            _set_rate(learners.augmenter_optimizer, augmenter_rate(recipe, step))
+            warm_up(learners, to_network(pixels, device))
+            step += 1
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+@contextmanager
+def _deterministic(threads: int) -> Iterator[None]:
+    """Torch's settings that decide the last bits, set for the run and put back after it."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(mode=True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(mode=before[1])

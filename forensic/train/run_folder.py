@@ -1,0 +1,160 @@
+"""A run's folder: what was asked for, what was read, the losses, the checkpoints, and in the end the weights."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import tomli_w
+
+from forensic.errors import MissingError, UsageError
+from forensic.train.checkpoint import write_atomically
+from forensic.train.config import Recipe, recipe_from_dict, recipe_to_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from forensic.data.cache import Record
+
+CONFIG = "config.toml"
+LOSSES = "losses.jsonl"
+DATA = "data.jsonl"
+WEIGHTS = "weights.safetensors"
+CARD = "weights.toml"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that decides a run; `config.toml` holds it, and `--resume` needs nothing else."""
+
+    data: str
+    """Folder of the images, absolute."""
+    classes_dir: bool = False
+    split: int = 1
+    preprocessing: str | None = None
+    """Overrides the layout's; None keeps it."""
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 2
+    """Of torch. Another number rounds sums differently, hence it is part of the run."""
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+def config_to_toml(config: RunConfig, versions: dict[str, str]) -> str:
+    """`config.toml`: the run, the recipe's full field values, and the versions it began with (for the record)."""
+    run = {key: value for key, value in asdict(config).items() if key != "recipe" and value is not None}
+    return tomli_w.dumps({"run": run, "versions": versions, "recipe": recipe_to_dict(config.recipe)})
+
+
+def config_from_toml(text: str, subject: str) -> RunConfig:
+    """The inverse of `config_to_toml`.
+
+    Raises:
+        MissingError: no such TOML.
+        UsageError: a field of the recipe that is unknown or does not fit.
+    """
+    try:
+        values = tomllib.loads(text)
+        return RunConfig(recipe=recipe_from_dict(values["recipe"]), **values["run"])
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise MissingError(subject, f"is no configuration of a run: {error}") from error
+
+
+class RunFolder:
+    """One run on the disk; while it is open no second process can work on it.
+
+    Args:
+        path: the folder.
+        config: of a new run; None opens one that is there.
+        versions: for the record, of a new run.
+
+    Raises:
+        UsageError: a new run where one is already, or another process works on it.
+        MissingError: no run there.
+    """
+
+    def __init__(self, path: Path, config: RunConfig | None = None, versions: dict[str, str] | None = None) -> None:
+        self.path = path
+        target = path / CONFIG
+        if config is None:
+            if not target.is_file():
+                raise MissingError(
+                    str(path), f"holds no run: no {CONFIG} in it", "Start one with `forensic train --out`"
+                )
+            self.config = config_from_toml(target.read_text(encoding="utf-8"), str(target))
+        else:
+            if target.exists():
+                raise UsageError(
+                    str(path),
+                    "holds a run already",
+                    f"Go on with `forensic train --resume {path}`, or choose another --out",
+                )
+            path.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, config_to_toml(config, versions or {}).encode())
+            self.config = config
+        self._lock = target.open("rb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # dropped by the kernel when the process dies
+        except BlockingIOError:
+            self._lock.close()
+            raise UsageError(str(path), "another process is training this run", "Wait for it, or stop it") from None
+        for left in path.glob(".*.partial"):
+            left.unlink()
+
+    def close(self) -> None:
+        """Lets other processes work on the run."""
+        self._lock.close()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the weights and their card, which is written last, are there."""
+        return (self.path / WEIGHTS).is_file() and (self.path / CARD).is_file()
+
+    def open_losses(self, length: int) -> BinaryIO:
+        """`losses.jsonl`, cut to `length` bytes, for appending.
+
+        Raises:
+            MissingError: the file is shorter than that: it was changed by hand.
+        """
+        path = self.path / LOSSES
+        file = path.open("r+b" if path.exists() else "w+b")
+        if os.fstat(file.fileno()).st_size < length:
+            file.close()
+            raise MissingError(str(path), f"is shorter than the checkpoint's {length} bytes", "Train anew with --out")
+        file.truncate(length)
+        file.seek(length)
+        return file
+
+    def record_data(self, records: Iterable[Record]) -> None:
+        """Writes `data.jsonl`: each training file's path, class, hash and, where it was left out, the reason.
+
+        Raises:
+            MissingError: the run began with other data.
+        """
+        path = self.path / DATA
+        root = Path(self.config.data)
+        lines = "".join(json.dumps(_record_line(record, root)) + "\n" for record in records).encode()
+        if not path.exists():
+            write_atomically(path, lines)
+        elif path.read_bytes() != lines:
+            raise MissingError(
+                self.config.data, f"is not what this run began with (see {path})", "Train anew with --out"
+            )
+
+
+def _record_line(record: Record, root: Path) -> dict[str, Any]:
+    sample = record.sample
+    path = os.path.relpath(sample.path, root) if sample.path.is_relative_to(root) else str(sample.path)
+    line = {"path": path, "class": sample.source, "sha256": record.sha256}
+    return line | ({"left_out": record.reason} if record.reason is not None else {})
+
+
+def losses_line(values: dict[str, Any]) -> bytes:
+    """One line of `losses.jsonl`; floats with seven digits, as many as float32 holds."""
+    short = {key: float(f"{value:.7g}") if isinstance(value, float) else value for key, value in values.items()}
+    return (json.dumps(short) + "\n").encode()

@@ -1,0 +1,123 @@
+"""Everything that a run carries from one step to the next, and its way into a checkpoint and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from forensic.models.augmenter import Augmenter
+from forensic.models.feature_extractor import TaskModel
+from forensic.train.average import WeightAverage
+from forensic.train.checkpoint import optimizer_tensors, restore_optimizer, take_prefix, with_prefix
+from forensic.train.history import OldAugmenters
+from forensic.train.seeding import SeededDropout, new_augmenter, new_task_model
+from forensic.train.step import Learners
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from forensic.train.config import Recipe
+
+
+class TrainingState:
+    """Networks, optimisers, old augmenters and generators of a run.
+
+    Args:
+        num_classes: K.
+        recipe: shapes and rates.
+        seed: of all draws but those of the data.
+        device: where the networks live.
+    """
+
+    def __init__(self, num_classes: int, recipe: Recipe, seed: int, device: torch.device) -> None:
+        self._recipe = recipe
+        self._device = device
+        self.draws = torch.Generator().manual_seed(seed)
+        """Initial parameters, old augmenters."""
+        self.masks = torch.Generator(device).manual_seed(seed)
+        """Dropout."""
+        model = new_task_model(TaskModel(num_classes, recipe.architecture), self.draws)
+        model = model.to(device)
+        model.dropout = SeededDropout(recipe.architecture.dropout, self.masks)  # type: ignore[assignment]  # same call, other source of randomness
+        self.model: TaskModel = model.train()
+        self.model_optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.old = OldAugmenters(self.draws)
+        self.average = WeightAverage(model, recipe.average_decay) if recipe.average_decay else None
+        self.learners: Learners | None = None
+        """Set while an epoch runs."""
+
+    def begin_epoch(self) -> Learners:
+        """Draws a new augmenter, with a new optimiser."""
+        return self._learn(new_augmenter(self._recipe.augmenter_channels, self._recipe.augmenter_kernel, self.draws))
+
+    def end_epoch(self) -> None:
+        """Makes the epoch's augmenter an old one.
+
+        Raises:
+            RuntimeError: no epoch runs.
+        """
+        if self.learners is None:
+            raise RuntimeError("no epoch runs")
+        self.old.keep(self.learners.augmenter)
+        self.learners = None
+
+    def _learn(self, augmenter: Augmenter) -> Learners:
+        augmenter = augmenter.to(self._device)
+        self.learners = Learners(
+            model=self.model,
+            model_optimizer=self.model_optimizer,
+            augmenter=augmenter,
+            augmenter_optimizer=torch.optim.Adam(augmenter.parameters(), lr=self._recipe.augmenter_lr),
+            old=self.old,
+        )
+        return self.learners
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The whole state, for a checkpoint."""
+        state = with_prefix("model", self.model.state_dict())
+        state |= with_prefix("model_optimizer", optimizer_tensors(self.model_optimizer))
+        if self.average is not None:
+            state |= with_prefix("average", self.average.state)
+        if self.learners is not None:
+            state |= with_prefix("augmenter", self.learners.augmenter.state_dict())
+            state |= with_prefix("augmenter_optimizer", optimizer_tensors(self.learners.augmenter_optimizer))
+        for epoch in range(len(self.old)):
+            state |= with_prefix(f"old.{epoch}", self.old[epoch].state_dict())
+        state["generator.draws"] = self.draws.get_state()
+        state["generator.masks"] = self.masks.get_state()
+        return state
+
+    def restore(self, tensors: dict[str, Tensor], epoch: int) -> None:
+        """The inverse of `tensors`, on a state made with the same arguments.
+
+        Args:
+            tensors: of a checkpoint.
+            epoch: that runs, from 0: so many old augmenters there are.
+
+        Raises:
+            RuntimeError: names or shapes that do not fit.
+        """
+        self.model.load_state_dict(take_prefix("model", tensors))
+        restore_optimizer(self.model_optimizer, take_prefix("model_optimizer", tensors))
+        if self.average is not None:
+            for name, value in take_prefix("average", tensors).items():
+                self.average.state[name].copy_(value)
+        for old_epoch in range(epoch):
+            self.old.keep(self._stored_augmenter(take_prefix(f"old.{old_epoch}", tensors)))
+        if live := take_prefix("augmenter", tensors):
+            learners = self._learn(self._stored_augmenter(live))
+            restore_optimizer(learners.augmenter_optimizer, take_prefix("augmenter_optimizer", tensors))
+        self.draws.set_state(tensors["generator.draws"])
+        self.masks.set_state(tensors["generator.masks"])
+
+    def _stored_augmenter(self, values: dict[str, Tensor]) -> Augmenter:
+        augmenter = Augmenter(self._recipe.augmenter_channels, self._recipe.augmenter_kernel)
+        augmenter.load_state_dict(values)
+        return augmenter.to(self._device)
+
+    def final_model(self) -> TaskModel:
+        """What is shipped: a plain task model in evaluation mode on the CPU, with the mean or the last weights."""
+        shipped = TaskModel(self.model.num_classes, self.model.architecture)
+        shipped.load_state_dict(self.model.state_dict() if self.average is None else self.average.state)
+        return shipped.eval()
