@@ -91,9 +91,9 @@ def finding_from_json(line: str) -> Finding:
 
 
 def display_path(raw: bytes) -> tuple[str, str | None]:
-    """How the bytes of a path are told: `(path, path_b64)`.
+    r"""How the bytes of a path are told: `(path, path_b64)`.
 
-    Bytes that are no UTF-8 are shown as `\\xff`; then, and only then, the exact bytes stand beside in base64.
+    Bytes that are no UTF-8 are shown as `\xff`; then, and only then, the exact bytes stand beside in base64.
     """
     try:
         return raw.decode("utf-8"), None
@@ -108,7 +108,7 @@ def exact_path(finding: Finding) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseHeader:
-    """What all findings of a case share. The chain of digests starts from `weights`, `preprocessing`, `configuration`."""
+    """What all findings of a case share; the chain starts from `weights`, `preprocessing`, `configuration`."""
 
     question: str
     examiner: str

@@ -1,0 +1,223 @@
+"""How SQLite is spoken to: the file's identity, its journal, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from forensic.case.lock import writer_lives
+from forensic.errors import MachineError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMAT = 1
+"""The format this version writes; history in schema.sql."""
+_APPLICATION_ID = 0x666F7263
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_REMOTE = frozenset(
+    {
+        "9p",
+        "afs",
+        "ceph",
+        "cifs",
+        "fuse.glusterfs",
+        "fuse.sshfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "smb3",
+        "smbfs",
+    }
+)
+_BUSY_SECONDS = 10.0
+_ANOTHER = "Choose another --case; nothing is overwritten"
+_AGAIN = "run the same command again"
+
+
+def connect_for_writing(path: Path | None) -> sqlite3.Connection:
+    """A connection that survives a power cut after each commit; without a path, to an anonymous temporary database.
+
+    Raises:
+        UsageError: the file is no case, or of another format.
+        MachineError: it can not be opened or written.
+    """
+    if path is None:
+        connection = sqlite3.connect("", isolation_level=None)
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        return connection
+    with told(path):
+        connection = sqlite3.connect(_address(path), uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+        try:
+            connection.execute(f"PRAGMA journal_mode = {'WAL' if _is_local(path) else 'DELETE'}")
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def connect_for_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection; immutable unless a writer lives or died before its log was merged.
+
+    Raises:
+        UsageError: the file does not exist, is no case, or is of another format.
+        MachineError: it can not be read.
+    """
+    if not path.is_file():
+        raise UsageError(os.fspath(path), "no such case", "`forensic scan PATH --case FILE` makes one")
+    quiet = not writer_lives(path) and not _leftover(path)
+    options = "?mode=ro&immutable=1" if quiet else "?mode=ro"
+    with told(path):
+        connection = sqlite3.connect(_address(path) + options, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+        try:
+            check_format(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Schema and identity; inside the caller's transaction."""
+    schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    statement = ""
+    for line in schema.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def check_format(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is no case, and a case of another format by its number.
+
+    Raises:
+        UsageError: as said.
+    """
+    (identity,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if identity != _APPLICATION_ID:
+        raise UsageError(os.fspath(path), "is a SQLite file but not a case of forensic", "Choose another file")
+    if version != FORMAT:
+        raise UsageError(
+            os.fspath(path),
+            f"is a case of format {version}; this version reads format {FORMAT}",
+            "Use the version of forensic that wrote it, or a newer one",
+        )
+
+
+def is_begun(path: Path) -> bool:
+    """Whether the file holds a case with at least one run; an empty or missing file does not.
+
+    Raises:
+        UsageError: the file is something else, which must not be overwritten.
+        MachineError: it can not be read.
+    """
+    with told(path):
+        try:
+            if path.stat().st_size == 0:
+                return _leftover(path)
+            with path.open("rb") as file:
+                head = file.read(len(_SQLITE_MAGIC))
+        except FileNotFoundError:
+            return False
+        if head != _SQLITE_MAGIC:
+            raise UsageError(os.fspath(path), "exists and is not a case", _ANOTHER)
+        connection = sqlite3.connect(_address(path), uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+        try:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            if not tables:
+                return False
+            check_format(connection, path)
+            return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM run)").fetchone()[0])
+        finally:
+            connection.close()
+
+
+def remove_log(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Merge the write-ahead log, so that the case is one file again.
+
+    Raises:
+        MachineError: the disk is full; the log stays and the case stays valid with it.
+    """
+    if path is not None:
+        with told(path):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA journal_mode = DELETE")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path | None) -> Iterator[None]:
+    """All or nothing, on the disk before it returns.
+
+    Raises:
+        MachineError: the disk is full or fails; nothing is stored.
+    """
+    with told(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def told(path: Path | None) -> Iterator[None]:
+    """Turn SQLite's and the system's errors into ours.
+
+    Raises:
+        VerificationError: the file is damaged.
+        MachineError: anything else that keeps it from being read or written.
+    """
+    subject = "temporary database" if path is None else os.fspath(path)
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise VerificationError(subject, f"is damaged ({error})") from error
+        if code == sqlite3.SQLITE_FULL:
+            raise MachineError(subject, "no space left on the disk", f"Make room, then {_AGAIN}") from error
+        raise MachineError(subject, str(error), f"Cure it, then {_AGAIN}") from error
+    except OSError as error:
+        raise MachineError(subject, error.strerror or str(error), f"Cure it, then {_AGAIN}") from error
+
+
+def _address(path: Path) -> str:
+    return "file:" + quote(os.fsencode(path.absolute()))
+
+
+def _leftover(path: Path) -> bool:
+    """Whether a log lies beside the file that is not merged yet."""
+    logs = (path.with_name(path.name + suffix) for suffix in ("-wal", "-journal"))
+    return any(log.is_file() and log.stat().st_size > 0 for log in logs)
+
+
+def _is_local(path: Path) -> bool:
+    """Whether the file system shares memory between processes, as the write-ahead log needs it."""
+    folder = os.fsencode(path.absolute().parent.resolve())
+    kind, longest = b"", -1
+    try:
+        mounts = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return True
+    for mount in mounts:
+        fields, _, rest = mount.partition(b" - ")
+        point = fields.split(b" ")[4].decode("unicode_escape").encode("latin-1")
+        inside = point in (b"/", folder) or folder.startswith(point + b"/")
+        if inside and len(point) >= longest:
+            kind, longest = rest.split(b" ")[0], len(point)
+    return kind.decode("latin-1") not in _REMOTE

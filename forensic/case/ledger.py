@@ -1,0 +1,241 @@
+"""The one writer of a case: create or go on, append by batch, finish.
+
+A batch is one transaction. A closed case is one file without a log beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from forensic.case import database
+from forensic.case.chain import chain_next, spectrum_bytes
+from forensic.case.lock import CaseLock
+from forensic.case.reader import CaseReader, Place, Root, open_case
+from forensic.case.rows import Artefacts, CaseHeader, Finding, finding_to_json
+from forensic.errors import MachineError, UsageError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+__all__ = [
+    "CaseReader",
+    "CaseWriter",
+    "Place",
+    "Root",
+    "RunStart",
+    "case_is_begun",
+    "create_case",
+    "header_differences",
+    "now",
+    "open_case",
+    "resume_case",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStart:
+    """What is noted when a process begins to work on a case."""
+
+    started: str
+    argv: tuple[str, ...] = ()
+    versions: dict[str, str] | None = None
+
+
+def now() -> str:
+    """The time as a case tells it: UTC, ISO 8601 with offset, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class CaseWriter(CaseReader):
+    """The one writer of a case, through `create_case` or `resume_case`; it reads too.
+
+    Leaving the context without `finish` or `stop` closes the file and leaves the run without an end, as a death would.
+    """
+
+    def __init__(self, path: Path | None, connection: sqlite3.Connection, lock: CaseLock | None) -> None:
+        super().__init__(path, connection)
+        self._lock = lock
+        self._next = len(self)
+        self._digest = self._last_digest()
+
+    def append(self, batch: Iterable[tuple[Finding, Artefacts]], places: Sequence[Place] | None = None) -> None:
+        """Store findings in the order given, in one transaction.
+
+        Args:
+            batch: findings with what is kept beside them.
+            places: where each file lies, one a finding; without it, the path as given below root 0.
+
+        Raises:
+            MachineError: the disk is full or fails; nothing of the batch is stored.
+            ValueError: a finding holds a number that is not finite; nothing of the batch is stored.
+        """
+        digest, seq = self._digest, self._next
+        with database.transaction(self._connection, self._path):
+            for number, (finding, artefacts) in enumerate(batch):
+                place = places[number] if places is not None else Place(path=os.fsencode(finding.path))
+                line = finding_to_json(finding)
+                spectrum = spectrum_bytes(artefacts.spectrum) if artefacts.spectrum is not None else None
+                digest = chain_next(digest, line, artefacts.thumbnail, spectrum)
+                self._connection.execute(
+                    "INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        seq,
+                        place.root,
+                        place.path,
+                        place.mtime_ns,
+                        finding.status,
+                        finding.verdict,
+                        finding.label,
+                        finding.sha256,
+                        line,
+                        digest,
+                    ),
+                )
+                if artefacts.thumbnail is not None or spectrum is not None:
+                    self._connection.execute(
+                        "INSERT INTO artefact VALUES (?, ?, ?)", (seq, artefacts.thumbnail, spectrum)
+                    )
+                seq += 1
+        self._digest, self._next = digest, seq
+
+    def finish(self, *, other_files: int = 0, ended: str | None = None) -> str:
+        """Mark the case complete and merge the log; returns the closing digest in hex.
+
+        Raises:
+            MachineError: the disk is full or fails.
+        """
+        with database.transaction(self._connection, self._path):
+            self._connection.execute("INSERT INTO closing VALUES (1, ?, ?, ?)", (self._next, other_files, self._digest))
+            self._end_run("done", ended)
+        database.remove_log(self._connection, self._path)
+        return self._digest.hex()
+
+    def stop(self, outcome: str, *, ended: str | None = None) -> None:
+        """End this run before the scan is complete: `interrupted` or `stopped: ...`. The case can be resumed.
+
+        Raises:
+            MachineError: the disk is full or fails.
+        """
+        with database.transaction(self._connection, self._path):
+            self._end_run(outcome, ended)
+        database.remove_log(self._connection, self._path)
+
+    def _end_run(self, outcome: str, ended: str | None) -> None:
+        self._connection.execute(
+            "UPDATE run SET ended = ?, outcome = ? WHERE run_id = (SELECT max(run_id) FROM run)",
+            (ended or now(), outcome),
+        )
+
+    def close(self) -> None:
+        """Close the file and let go of the lock; a second call does nothing."""
+        super().close()
+        if self._lock is not None:
+            self._lock.release()
+
+
+def create_case(
+    path: Path | None, header: CaseHeader, *, roots: Sequence[Root] = (), run: RunStart | None = None
+) -> CaseWriter:
+    """Begin a case. Without a path it lives in an anonymous temporary database and is gone when closed.
+
+    Raises:
+        UsageError: the file exists and is not an empty one, or another process writes it.
+        MachineError: the disk is full or fails.
+    """
+    with ExitStack() as undo:
+        lock = None if path is None else _locked(path)
+        if path is not None and lock is not None:
+            undo.callback(lock.release)
+            if database.is_begun(path):
+                raise UsageError(os.fspath(path), "exists already", "Choose another --case; nothing is overwritten")
+        connection = database.connect_for_writing(path)
+        undo.callback(connection.close)
+        with database.transaction(connection, path):
+            database.create_tables(connection)
+            for field in fields(header):
+                value = json.dumps(getattr(header, field.name), ensure_ascii=True, allow_nan=False)
+                connection.execute("INSERT INTO header VALUES (?, ?)", (field.name, value))
+            rows = ((number, root.given, root.absolute) for number, root in enumerate(roots))
+            connection.executemany("INSERT INTO root VALUES (?, ?, ?)", rows)
+            _begin_run(connection, run)
+        writer = CaseWriter(path, connection, lock)
+        undo.pop_all()
+    return writer
+
+
+def resume_case(path: Path, *, run: RunStart | None = None) -> CaseWriter:
+    """Go on with a case that was begun and is not complete.
+
+    Raises:
+        UsageError: no case, one of another format, a complete one, or another process writes it.
+        VerificationError: the file is damaged.
+        MachineError: the disk is full or fails.
+    """
+    with ExitStack() as undo:
+        lock = _locked(path)
+        undo.callback(lock.release)
+        if not database.is_begun(path):
+            raise UsageError(os.fspath(path), "no such case")
+        connection = database.connect_for_writing(path)
+        undo.callback(connection.close)
+        writer = CaseWriter(path, connection, lock)
+        if writer.complete:
+            raise UsageError(os.fspath(path), "is complete")
+        with database.transaction(connection, path):
+            _begin_run(connection, run)
+        undo.pop_all()
+    return writer
+
+
+def _begin_run(connection: sqlite3.Connection, run: RunStart | None) -> None:
+    run = run or RunStart(started=now())
+    versions = run.versions or {"python": platform.python_version()}
+    connection.execute(
+        "INSERT INTO run (started, argv, versions, host, pid) VALUES (?, ?, ?, ?, ?)",
+        (run.started, json.dumps(run.argv), json.dumps(versions, sort_keys=True), socket.gethostname(), os.getpid()),
+    )
+
+
+def case_is_begun(path: Path) -> bool:
+    """Whether there is a case to read or to go on with.
+
+    Raises:
+        UsageError: the file exists and is something else.
+        VerificationError: the file is damaged.
+        MachineError: it can not be read.
+    """
+    return database.is_begun(path)
+
+
+def header_differences(stored: CaseHeader, wanted: CaseHeader) -> list[str]:
+    """What keeps a scan from going on with a stored case, a sentence each: `--threshold was 0.5, is 0.7`."""
+    differences = [
+        f"{name} was {getattr(stored, name)}, is {getattr(wanted, name)}"
+        for name in ("weights", "preprocessing")
+        if getattr(stored, name) != getattr(wanted, name)
+    ]
+    before, after = stored.configuration, json.loads(json.dumps(wanted.configuration))
+    differences += [
+        f"{name} was {before.get(name)}, is {after.get(name)}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
+    return differences
+
+
+def _locked(path: Path) -> CaseLock:
+    if not path.parent.is_dir():
+        raise UsageError(os.fspath(path), "its folder does not exist", "Make the folder first")
+    try:
+        return CaseLock(path)
+    except OSError as error:
+        raise MachineError(os.fspath(path), error.strerror or str(error), "Choose another --case") from error

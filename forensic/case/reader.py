@@ -1,0 +1,186 @@
+"""A case as its readers see it: header, runs, counts, rows.
+
+Readers never change the file; a case that is not complete, or is being written, can be read all the same.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from forensic.case import database
+from forensic.case.chain import chain_start, spectrum_values
+from forensic.case.rows import Artefacts, CaseHeader, Counts, Finding, Run, finding_from_json
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+
+@dataclass(frozen=True)
+class Root:
+    """One argument of a scan."""
+
+    given: bytes
+    absolute: bytes
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a finding's file lies: `path` below root number `root`; both as stored with the finding."""
+
+    root: int = 0
+    path: bytes = b""
+    mtime_ns: int | None = None
+
+
+class CaseReader:
+    """A case, read-only. Use it as a context manager, through `open_case`."""
+
+    def __init__(self, path: Path | None, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        with database.told(path):
+            stored = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM header")}
+        self.header: CaseHeader = _header_from(stored)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The processes that worked on the case, first to last."""
+        query = "SELECT run_id, started, ended, outcome, argv, versions, host, pid FROM run ORDER BY run_id"
+        with database.told(self._path):
+            return [
+                Run(
+                    run_id=run_id,
+                    started=started,
+                    ended=ended,
+                    outcome=outcome,
+                    argv=tuple(json.loads(argv)),
+                    versions=json.loads(versions),
+                    host=host,
+                    pid=pid,
+                )
+                for run_id, started, ended, outcome, argv, versions, host, pid in self._connection.execute(query)
+            ]
+
+    @property
+    def run_times(self) -> tuple[str, str | None]:
+        """Start of the first run and end of the last one; None while it lives or where it died."""
+        runs = self.runs
+        return runs[0].started, runs[-1].ended
+
+    @property
+    def roots(self) -> list[Root]:
+        """What was asked to be scanned, in the order of the command line."""
+        with database.told(self._path):
+            return [Root(*row) for row in self._connection.execute("SELECT given, absolute FROM root ORDER BY id")]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the scan came to its end."""
+        return self._closing() is not None
+
+    @property
+    def other_files(self) -> int | None:
+        """Files below the roots that are no images; None while the case is not complete."""
+        closing = self._closing()
+        return closing[0] if closing else None
+
+    @property
+    def closing_digest(self) -> str:
+        """Hex digest of the last finding, 64 digits; of the chain's start where there is none."""
+        return self._last_digest().hex()
+
+    @property
+    def counts(self) -> Counts:
+        """Findings by outcome."""
+        query = "SELECT coalesce(verdict, status), count(*) FROM finding GROUP BY 1"
+        with database.told(self._path):
+            return Counts(**dict(self._connection.execute(query)))
+
+    @property
+    def counts_by_class(self) -> dict[str, int]:
+        """Known findings of each class in label order; classes without any are there with 0."""
+        query = "SELECT label, count(*) FROM finding WHERE verdict = 'known' GROUP BY label"
+        with database.told(self._path):
+            found = dict(self._connection.execute(query))
+        return {name: found.get(name, 0) for name in self.header.classes}
+
+    def __len__(self) -> int:
+        with database.told(self._path):
+            (count,) = self._connection.execute("SELECT count(*) FROM finding").fetchone()
+        return int(count)
+
+    def rows(self, start: int = 0, limit: int | None = None) -> Iterator[tuple[int, Finding, Artefacts]]:
+        """Number, finding and artefacts of each row from number `start` on, at most `limit` of them, in path order."""
+        query = (
+            "SELECT seq, finding, thumbnail, spectrum FROM finding LEFT JOIN artefact USING (seq) "
+            "WHERE seq >= ? ORDER BY seq LIMIT ?"
+        )
+        with database.told(self._path):
+            for seq, line, thumbnail, spectrum in self._connection.execute(
+                query, (start, -1 if limit is None else limit)
+            ):
+                values = spectrum_values(spectrum) if spectrum is not None else None
+                yield seq, finding_from_json(line), Artefacts(thumbnail=thumbnail, spectrum=values)
+
+    def lines(self) -> Iterator[tuple[Finding, Place]]:
+        """Each finding with its place, in path order, without artefacts."""
+        with database.told(self._path):
+            for line, *place in self._connection.execute(
+                "SELECT finding, root, path, mtime_ns FROM finding ORDER BY seq"
+            ):
+                yield finding_from_json(line), Place(*place)
+
+    def first_with(self, sha256: str) -> str | None:
+        """Path of the first finding with this content, None where there is none."""
+        query = "SELECT finding FROM finding WHERE sha256 = ? ORDER BY seq LIMIT 1"
+        with database.told(self._path):
+            found = self._connection.execute(query, (sha256,)).fetchone()
+        return finding_from_json(found[0]).path if found else None
+
+    def _closing(self) -> tuple[int, int, bytes] | None:
+        with database.told(self._path):
+            row = self._connection.execute("SELECT other_files, findings, digest FROM closing").fetchone()
+        return None if row is None else (row[0], row[1], row[2])
+
+    def _last_digest(self) -> bytes:
+        with database.told(self._path):
+            row = self._connection.execute("SELECT digest FROM finding ORDER BY seq DESC LIMIT 1").fetchone()
+        return bytes(row[0]) if row else chain_start(self.header)
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_case(path: Path) -> CaseReader:
+    """A case for reading, complete or not, also while it is being written.
+
+    Raises:
+        UsageError: no such file, no case, or one of another format.
+        VerificationError: the file is damaged.
+        MachineError: it can not be read.
+    """
+    return CaseReader(path, database.connect_for_reading(path))
+
+
+def _header_from(stored: dict[str, object]) -> CaseHeader:
+    values = dict(stored)
+    values["classes"] = tuple(stored["classes"])  # type: ignore[arg-type]  # JSON list of names
+    values["class_spectra"] = {
+        name: (tuple(mean), tuple(spread))
+        for name, (mean, spread) in stored["class_spectra"].items()  # type: ignore[attr-defined]  # JSON object
+    }
+    return CaseHeader(**values)  # type: ignore[arg-type]  # one JSON value a field, written from the same dataclass
