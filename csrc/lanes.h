@@ -1,0 +1,112 @@
+// One SIMD register of float or double at the level that this file is compiled for, and the few operations on it that
+// the augmenter's and the triplet's inner loops need. Included by files that are compiled once a level, and by no other.
+// Everything has internal linkage: a copy compiled for a wide level must never be linked into a narrow one.
+#pragma once
+
+#include <cstddef>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#else
+#include <cmath>
+#endif
+
+
+namespace forensic {
+namespace FORENSIC_LEVEL {
+namespace {
+
+template <typename T>
+struct Lanes;
+
+#if defined(__AVX512F__)
+
+inline constexpr std::ptrdiff_t kTileTerms = 8;  // 24 accumulators of 32 registers
+
+template <>
+struct Lanes<float> {
+  static constexpr std::ptrdiff_t count = 16;
+  __m512 v;
+  static Lanes load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Lanes all(float s) { return {_mm512_set1_ps(s)}; }
+  void store(float* p) const { _mm512_storeu_ps(p, v); }
+  void add_product(Lanes a, Lanes b) { v = _mm512_fmadd_ps(a.v, b.v, v); }
+};
+
+template <>
+struct Lanes<double> {
+  static constexpr std::ptrdiff_t count = 8;
+  __m512d v;
+  static Lanes load(const double* p) { return {_mm512_loadu_pd(p)}; }
+  static Lanes all(double s) { return {_mm512_set1_pd(s)}; }
+  void store(double* p) const { _mm512_storeu_pd(p, v); }
+  void add_product(Lanes a, Lanes b) { v = _mm512_fmadd_pd(a.v, b.v, v); }
+};
+
+#elif defined(__AVX2__)
+
+inline constexpr std::ptrdiff_t kTileTerms = 4;  // 12 accumulators of 16 registers
+
+template <>
+struct Lanes<float> {
+  static constexpr std::ptrdiff_t count = 8;
+  __m256 v;
+  static Lanes load(const float* p) { return {_mm256_loadu_ps(p)}; }
+  static Lanes all(float s) { return {_mm256_set1_ps(s)}; }
+  void store(float* p) const { _mm256_storeu_ps(p, v); }
+  void add_product(Lanes a, Lanes b) { v = _mm256_fmadd_ps(a.v, b.v, v); }
+};
+
+template <>
+struct Lanes<double> {
+  static constexpr std::ptrdiff_t count = 4;
+  __m256d v;
+  static Lanes load(const double* p) { return {_mm256_loadu_pd(p)}; }
+  static Lanes all(double s) { return {_mm256_set1_pd(s)}; }
+  void store(double* p) const { _mm256_storeu_pd(p, v); }
+  void add_product(Lanes a, Lanes b) { v = _mm256_fmadd_pd(a.v, b.v, v); }
+};
+
+#else
+
+inline constexpr std::ptrdiff_t kTileTerms = 4;
+
+// Sixteen bytes as an array: every compiler turns these loops into its widest baseline instructions (SSE2, NEON).
+template <typename T>
+struct Lanes {
+  static constexpr std::ptrdiff_t count = 16 / sizeof(T);
+  T v[count];
+  static Lanes load(const T* p) {
+    Lanes r;
+    for (std::ptrdiff_t n = 0; n < count; ++n) r.v[n] = p[n];
+    return r;
+  }
+  static Lanes all(T s) {
+    Lanes r;
+    for (std::ptrdiff_t n = 0; n < count; ++n) r.v[n] = s;
+    return r;
+  }
+  void store(T* p) const {
+    for (std::ptrdiff_t n = 0; n < count; ++n) p[n] = v[n];
+  }
+  void add_product(Lanes a, Lanes b) {
+    for (std::ptrdiff_t n = 0; n < count; ++n) v[n] += a.v[n] * b.v[n];
+  }
+};
+
+#endif
+
+// Sum of the lanes, neighbours first: always the same tree.
+template <typename T>
+inline T sum(Lanes<T> lanes) {
+  T part[Lanes<T>::count];
+  lanes.store(part);
+  for (std::ptrdiff_t width = Lanes<T>::count / 2; width > 0; width /= 2) {
+    for (std::ptrdiff_t n = 0; n < width; ++n) part[n] += part[n + width];
+  }
+  return part[0];
+}
+
+}  // namespace
+}  // namespace FORENSIC_LEVEL
+}  // namespace forensic
