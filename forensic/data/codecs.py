@@ -7,8 +7,11 @@ only place where "the scan ended early" is said, so it is captured around each c
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.metadata
 import io
 import os
+import re
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from forensic.data.inspection import Codec
+
 _DESCRIPTORS = threading.Lock()
 """File descriptors and Pillow's limits belong to the process: one decode at a time."""
 
@@ -31,14 +36,11 @@ class DecoderError(Exception):
     """A decoder refused; the text is its own reason on one line."""
 
 
-def opencv_name() -> str:
+def name_of(codec: Codec) -> str:
     """The decoder as a finding names it, e.g. `opencv 5.0.0`."""
-    return f"opencv {cv2.__version__}"
-
-
-def pillow_name() -> str:
-    """The decoder as a finding names it, e.g. `pillow 13.0.0`."""
-    return f"pillow {PIL.__version__}"
+    if codec == "pillow-heif":
+        return f"pillow-heif {importlib.metadata.version('pillow-heif')}"
+    return f"opencv {cv2.__version__}" if codec == "opencv" else f"pillow {PIL.__version__}"
 
 
 def decode_opencv(payload: bytes) -> tuple[NDArray[Any], str]:
@@ -88,12 +90,32 @@ def decode_pillow(payload: bytes) -> tuple[NDArray[Any], str]:
 
     def work() -> NDArray[Any]:
         with Image.open(io.BytesIO(payload)) as image:
-            image.load()
-            transparent = "A" in image.getbands() or "transparency" in image.info
-            samples = np.asarray(image.convert("RGBA" if transparent else "RGB"))
-        return samples[:, :, [2, 1, 0, 3] if transparent else [2, 1, 0]]
+            return _samples(image)
 
     return _captured(work)
+
+
+def decode_heif(payload: bytes) -> tuple[NDArray[Any], str]:
+    """Decodes a HEIC with `pillow-heif`, which turns the picture and reduces it to 8 bits by itself.
+
+    Args:
+        payload: one whole picture.
+
+    Returns:
+        As `decode_pillow`.
+
+    Raises:
+        DecoderError: the decoder refused.
+    """
+    heif: Any = importlib.import_module("pillow_heif")  # an extra: the structure check has seen that it is there
+    return _captured(lambda: _samples(heif.open_heif(io.BytesIO(payload), convert_hdr_to_8bit=True).to_pillow()))
+
+
+def _samples(image: Image.Image) -> NDArray[Any]:
+    image.load()
+    transparent = "A" in image.getbands() or "transparency" in image.info
+    samples = np.asarray(image.convert("RGBA" if transparent else "RGB"))
+    return samples[:, :, [2, 1, 0, 3] if transparent else [2, 1, 0]]
 
 
 def _captured(work: Callable[[], Any]) -> tuple[NDArray[Any], str]:
@@ -102,11 +124,15 @@ def _captured(work: Callable[[], Any]) -> tuple[NDArray[Any], str]:
     with _quiet(text):
         try:
             samples = work()
-        except (cv2.error, OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError) as error:
+        except cv2.error as error:
+            text.append(error.err if error.code != cv2.Error.StsNoMem else "out of memory")
+        except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError) as error:
             text.append(str(error))
         except (OverflowError, ArithmeticError, AssertionError, NotImplementedError, AttributeError) as error:
             text.append(type(error).__name__)
     said = " ".join("".join(text).split())
+    if samples is None and re.search(r"insufficient memory|out of ?memory|bad_alloc", said, re.IGNORECASE):
+        raise MemoryError
     if samples is None:
         raise DecoderError(_one_line(said))
     return samples, said

@@ -12,12 +12,19 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from forensic.data import codecs
 from forensic.data.exif import turn
+from forensic.data.inspect_bmp import inspect_bmp
+from forensic.data.inspect_gif import inspect_gif
+from forensic.data.inspect_ico import inspect_ico
+from forensic.data.inspect_isobmff import inspect_avif, inspect_heic
 from forensic.data.inspect_jpeg import inspect_jpeg
 from forensic.data.inspect_png import inspect_png
+from forensic.data.inspect_tiff import inspect_tiff
+from forensic.data.inspect_webp import inspect_webp
 from forensic.data.inspection import DecodeLimits, Inspection
 from forensic.data.signatures import HEAD, extension_mismatch, image_format, why_no_image
 from forensic.errors import FileOutcome, Unreadable
@@ -32,6 +39,13 @@ __all__ = ["DecodeLimits", "Decoded", "decode", "image_format", "inspect"]
 INSPECTIONS: dict[str, Callable[[bytes, DecodeLimits], Inspection]] = {
     "JPEG": inspect_jpeg,
     "PNG": inspect_png,
+    "WebP": inspect_webp,
+    "TIFF": inspect_tiff,
+    "BMP": inspect_bmp,
+    "GIF": inspect_gif,
+    "AVIF": inspect_avif,
+    "HEIC": inspect_heic,
+    "ICO": inspect_ico,
 }
 
 
@@ -103,18 +117,21 @@ def _read(inspection: Inspection) -> tuple[NDArray[np.uint8], tuple[str, ...], s
     try:
         samples, said = _decoder(inspection)(inspection.payload)
     except codecs.DecoderError as error:
+        if "premature end" in str(error).lower():
+            raise Unreadable("truncated: the decoder reports a premature end of data") from None
         raise Unreadable(f"damaged {inspection.format}: {error}") from None
     flags = _judge(said, inspection)
     if samples.shape[:2] != (inspection.height, inspection.width):
         raise Unreadable(f"damaged {inspection.format}: decoded size differs from the header's")
     flags += _hidden(samples, inspection)
-    name = codecs.pillow_name() if inspection.codec == "pillow" else codecs.opencv_name()
-    return _to_rgb(_to_8_bit(samples, inspection)), flags, name
+    return _to_rgb(_to_8_bit(samples, inspection)), flags, codecs.name_of(inspection.codec)
 
 
 def _decoder(inspection: Inspection) -> Callable[[bytes], tuple[NDArray[Any], str]]:
     if inspection.codec == "pillow":
         return codecs.decode_pillow
+    if inspection.codec == "pillow-heif":
+        return codecs.decode_heif
     if not inspection.alpha and inspection.depth == 8:
         return codecs.decode_opencv_colour
     return codecs.decode_opencv
@@ -143,10 +160,10 @@ def _hidden(samples: NDArray[Any], inspection: Inspection) -> tuple[str, ...]:
 
 
 def _to_8_bit(samples: NDArray[Any], inspection: Inspection) -> NDArray[np.uint8]:
-    if samples.dtype == np.uint8:
+    if samples.dtype == np.uint8 and (inspection.depth == 8 or inspection.codec == "pillow-heif"):
         return samples
     if samples.dtype != np.uint16:
-        raise Unreadable(f"samples of type {samples.dtype} have no defined 8-bit reading")
+        raise Unreadable(f"samples of {inspection.depth} bits came out as {samples.dtype}")
     most = (1 << inspection.depth) - 1
     table = ((np.arange(65536) * 510 + most) // (2 * most)).clip(0, 255).astype(np.uint8)  # 16 bits: (v + 128) // 257
     reduced: NDArray[np.uint8] = np.take(table[::-1] if inspection.min_is_white else table, samples)
@@ -156,4 +173,7 @@ def _to_8_bit(samples: NDArray[Any], inspection: Inspection) -> NDArray[np.uint8
 def _to_rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if samples.ndim == 2:
         return np.repeat(samples[:, :, None], 3, axis=2)
+    if samples.shape[2] == 3 and samples.flags.writeable and samples.flags.c_contiguous:
+        cv2.cvtColor(samples, cv2.COLOR_BGR2RGB, dst=samples)  # in place: a copy of 250 million pixels is 750 MB
+        return samples
     return np.ascontiguousarray(samples[:, :, 2::-1])

@@ -93,7 +93,7 @@ def _segment(data: bytes, at: int, marker: int, found: _Found, limits: DecodeLim
         raise Unreadable(f"damaged JPEG: marker FF{marker:02X} at byte {at - 2}")
     if at + 2 > len(data):
         raise Unreadable("truncated in header")
-    size = struct.unpack_from(">H", data, at)[0]
+    size = int(struct.unpack_from(">H", data, at)[0])
     if size < 2:
         raise Unreadable(f"damaged JPEG: segment of {size} bytes at byte {at}")
     end = at + size

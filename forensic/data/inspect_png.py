@@ -169,7 +169,7 @@ def _weigh(found: _Found, chunk: Chunk, data: bytes) -> None:
     packed: bytes | memoryview = b""
     if chunk.kind in (b"zTXt", b"iCCP") and keyword_end >= 0:
         packed = body[keyword_end + 2 :]
-    elif chunk.kind == b"iTXt" and keyword_end >= 0 and body[keyword_end + 1 : keyword_end + 2] == b"\1":
+    elif chunk.kind == b"iTXt" and keyword_end >= 0 and data[chunk.begin + keyword_end + 1] == 1:
         start = data.find(b"\0", data.find(b"\0", chunk.begin + keyword_end + 3, chunk.end) + 1, chunk.end)
         packed = body[start + 1 - chunk.begin :] if start >= 0 else b""
     inflated = _inflate(packed, _METADATA_LIMIT + 1) if packed else b""

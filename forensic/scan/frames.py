@@ -8,7 +8,6 @@ worker -> parent   `ready` (once, after the control picture), then for each job 
 
 from __future__ import annotations
 
-import builtins
 import json
 import struct
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ import numpy as np
 from forensic.errors import FileOutcome, Skipped, Unreadable
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Callable
 
     from numpy.typing import NDArray

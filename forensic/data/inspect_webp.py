@@ -1,0 +1,94 @@
+"""WebP: RIFF chunks, the canvas, and the container's own length.
+
+Source: RFC 9649 (container, VP8L), RFC 6386 section 9.1 (VP8 frame header).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+from forensic.data.exif import NO_EXIF, Exif, icc_is_sound, read_exif
+from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
+from forensic.errors import Unreadable
+
+
+@dataclass
+class _Found:
+    """What the walk has met so far."""
+
+    size: tuple[int, int] | None = None
+    canvas: tuple[int, int] | None = None
+    frames: int = 0
+    exif: Exif = NO_EXIF
+    flags: list[str] = field(default_factory=list)
+
+
+def inspect_webp(data: bytes, limits: DecodeLimits) -> Inspection:
+    """Walks a WebP's chunks.
+
+    Args:
+        data: the whole file.
+        limits: what holds.
+
+    Raises:
+        Unreadable: truncated, no picture, too many pixels.
+    """
+    end = 8 + struct.unpack_from("<I", data, 4)[0]
+    found = _Found()
+    at = 12
+    while at + 8 <= min(end, len(data)):
+        kind, size = struct.unpack_from("<4sI", data, at)
+        _take(found, kind, data[at + 8 : min(at + 8 + size, at + 8 + 40)], limits)
+        if at + 8 + size > len(data):
+            raise Unreadable(f"truncated: chunk ends at byte {at + 8 + size} of {len(data)}")
+        _take_metadata(found, kind, data, at + 8, size)
+        at += 8 + size + (size & 1)
+    if end > len(data) + 1:  # one byte of padding is often left out
+        raise Unreadable(f"truncated: the container ends at byte {end} of {len(data)}")
+    if found.size is None and not found.frames:
+        raise Unreadable("truncated in header" if found.canvas or at <= 12 else "damaged WebP: no picture in it")
+    width, height = found.canvas or found.size or (0, 0)
+    flags = [*found.flags, *found.exif.flags]
+    if found.frames:
+        flags.append(f"animated-first-frame={found.frames}")
+    return Inspection(
+        format="WebP",
+        width=width,
+        height=height,
+        payload=data[:end],
+        flags=(*flags, *trailing_flag(data, end)),
+        orientation=found.exif.orientation,
+    )
+
+
+def _take(found: _Found, kind: bytes, body: bytes, limits: DecodeLimits) -> None:
+    """Sizes, from the first bytes of a chunk; before it is known whether the rest is there."""
+    if kind == b"VP8X":
+        found.canvas = (1 + _three_bytes(body, 4), 1 + _three_bytes(body, 7))
+        check_pixels(*found.canvas, limits)
+    elif kind == b"VP8L" and found.size is None:
+        bits = struct.unpack_from("<I", body, 1)[0]
+        found.size = (1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+        check_pixels(*found.size, limits)
+    elif kind == b"VP8 " and found.size is None:
+        width, height = struct.unpack_from("<HH", body, 6)
+        found.size = (width & 0x3FFF, height & 0x3FFF)
+        check_pixels(*found.size, limits)
+    elif kind == b"ANMF":
+        check_pixels(1 + _three_bytes(body, 6), 1 + _three_bytes(body, 9), limits)
+        found.frames += 1
+
+
+def _take_metadata(found: _Found, kind: bytes, data: bytes, at: int, size: int) -> None:
+    if kind == b"EXIF":
+        block = data[at : at + size]
+        found.exif = read_exif(block.removeprefix(b"Exif\0\0"))
+    elif kind == b"ICCP" and not icc_is_sound(data[at : at + size]):
+        found.flags.append("icc-invalid")
+
+
+def _three_bytes(body: bytes, at: int) -> int:
+    if at + 3 > len(body):
+        raise Unreadable("truncated in header")
+    return int.from_bytes(body[at : at + 3], "little")
