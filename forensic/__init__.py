@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from forensic.models.weights import load_weights as load_weights
     from forensic.scan.run import scan_images as scan_images
-    from forensic.spectra.profile import read_spectrum as read_spectrum
+    from forensic.spectra.reading import read_spectrum as read_spectrum
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "load_weights": "forensic.models.weights",
-    "read_spectrum": "forensic.spectra.profile",
+    "read_spectrum": "forensic.spectra.reading",
     "scan_images": "forensic.scan.run",
 }
 
