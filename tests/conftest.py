@@ -195,6 +195,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-gold", action="store_true", help="write the recorded outputs instead of comparing them")
 
 
+def pytest_report_header() -> list[str]:
+    """Which kernels this run tests."""
+    from forensic import kernels
+    from forensic.errors import ForensicError
+
+    try:
+        return [f"{name}: {path}" for name, path in kernels.describe().items()]
+    except ForensicError as missing:
+        return [f"kernels: {missing}"]
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Collects skips whose reason is not on the list."""
     if not report.skipped or hasattr(report, "wasxfail"):
