@@ -1,0 +1,1 @@
+"""Weights against known and unknown images: accuracy, AUROC, OSCR, FPR95."""
