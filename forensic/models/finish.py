@@ -3,7 +3,8 @@
 First the values are rounded to what the file will hold; scorer, threshold and measures are then taken on the rounded
 model, so that the card speaks of the weights that are shipped. Training images give class means, covariance and
 spectra; validation images, known and unknown, as stored and re-encoded, give standardisation and threshold. Whole
-pictures (`val_full`) decide nothing; how many of them come out right stands in the card.
+pictures (`val_full`) give the threshold for images of more than one tile: they hold sky and other flat parts that
+nobody would choose as a crop, so that their scores are lower.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ Profile = Callable[["NDArray[np.uint8]"], "NDArray[np.float32]"]
 
 LICENCE = "Apache-2.0; the training images have licences of their own, see the data they come from"
 
+LEAST_WHOLE = 20
+"""Whole pictures of known classes, all forms counted, from which a threshold of their own is chosen."""
+
 _LIMITS = (
     "Knows the classes of this card and nothing else. Unknown means that none of them fits; it does not mean "
     "generated, and known does not mean that no other generator could have made the image. The error rates hold for "
@@ -84,6 +88,17 @@ class _Condition:
 
     known: list[tuple[Sample, Outputs]] = field(default_factory=list)
     unknown: list[tuple[Sample, Outputs]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """One whole picture in one form, and what was said of it."""
+
+    form: str
+    known: bool
+    right: bool
+    score: float
+    tiles: int
 
 
 @dataclass
@@ -141,15 +156,19 @@ def finish_weights(
     scores_known = [scorer(*outputs).score for outputs in known]
     scores_unknown = [scorer(*outputs).score for condition in conditions.values() for _, outputs in condition.unknown]
     chosen = choose_threshold(scores_known, scores_unknown)
+    threshold = Threshold(chosen.value, fallback + chosen.chosen_by)
+    whole = finisher.whole_pictures(scorer)
+    if sum(picture.known for picture in whole) >= LEAST_WHOLE:
+        threshold = _with_whole(threshold, whole)
     metrics = {
         name: _measures(condition, scorer, chosen.value, plan.seed) for name, condition in conditions.items()
-    } | finisher.whole_pictures(scorer, chosen.value)
+    } | _whole_counts(whole, threshold)
     counts = [sum(sample.label == label for sample in images.samples) for label in range(len(layout.classes))]
     card = Card(
         preprocessing=layout.preprocessing,
         classes=layout.classes,
         real="real" if "real" in layout.classes else "",
-        threshold=Threshold(chosen.value, fallback + chosen.chosen_by),
+        threshold=threshold,
         training=Training(
             data=layout.name,
             images=dict(zip(layout.classes, counts, strict=True)),
@@ -237,20 +256,15 @@ class _Finisher:
         self._known, self._unknown = len(found["stored"].known), len(found["stored"].unknown)
         return found
 
-    def whole_pictures(self, scorer: Scorer, threshold: float) -> dict[str, Any]:
-        """How many whole pictures come out right, in every form."""
-        rows: dict[str, dict[str, int]] = {}
+    def whole_pictures(self, scorer: Scorer) -> list[_Whole]:
+        """What was said of each whole picture, in every form."""
+        found = []
         for (form, sample), *outputs in predict_images(self.predictor, self._tiles(self._layout.val_full, 2)):
-            row = rows.setdefault(f"whole_{form}", {"known": 0, "named": 0, "unknown": 0, "rejected": 0})
             scored = scorer(*outputs)
-            if sample.label == UNKNOWN:
-                row["unknown"] += 1
-                row["rejected"] += scored.score < threshold
-            else:
-                row["known"] += 1
-                row["named"] += scored.score >= threshold and scored.label == sample.label
+            known = sample.label != UNKNOWN
+            found.append(_Whole(form, known, scored.label == sample.label, scored.score, len(outputs[0])))
             self._count()
-        return rows
+        return found
 
     def _tiles(self, samples: Sequence[Sample], key: int) -> Iterator[tuple[tuple[str, Sample], NDArray[np.uint8]]]:
         """Each sample prepared as a scan would, in every form; what can not be read is noted and left out."""
@@ -277,6 +291,32 @@ class _Finisher:
             images=self._known,
             unknown=self._unknown,
         )
+
+
+def _with_whole(threshold: Threshold, whole: Sequence[_Whole]) -> Threshold:
+    """Adds the row for images of two tiles and more, chosen on whole pictures by the same rule."""
+    chosen = choose_threshold(
+        [picture.score for picture in whole if picture.known and picture.right],
+        [picture.score for picture in whole if not picture.known],
+    )
+    tiles = sorted({picture.tiles for picture in whole})
+    sentence = f"one tile: {threshold.chosen_by}; more ({tiles[0]} to {tiles[-1]} tiles were seen): {chosen.chosen_by}"
+    return Threshold(threshold.value, sentence, ((2, chosen.value),))
+
+
+def _whole_counts(whole: Sequence[_Whole], threshold: Threshold) -> dict[str, Any]:
+    """How many whole pictures come out right, in every form."""
+    rows: dict[str, dict[str, int]] = {}
+    for picture in whole:
+        row = rows.setdefault(f"whole_{picture.form}", {"known": 0, "named": 0, "unknown": 0, "rejected": 0})
+        accepted = picture.score >= threshold.at(picture.tiles)
+        if picture.known:
+            row["known"] += 1
+            row["named"] += accepted and picture.right
+        else:
+            row["unknown"] += 1
+            row["rejected"] += not accepted
+    return rows
 
 
 def _measures(condition: _Condition, scorer: Scorer, threshold: float, seed: int) -> dict[str, Any]:

@@ -7,7 +7,8 @@
     score     (margin - mean_m) / std_m - (distance - mean_d) / std_d
 
 Means and deviations are those of known validation images, as stored and re-encoded, so that a score of 0 is an
-ordinary known image. Averages over tiles have the expectation of a single tile, hence one threshold serves both.
+ordinary known image. A whole picture also has tiles that say little, so the card may hold a threshold of its own for
+images of several tiles.
 
 Source: Lee et al. 2018 for the distance; the sum of both, each standardised, is ours, chosen on osma-mini's
 training and validation classes (each known class left out in turn).
