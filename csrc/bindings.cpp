@@ -1,0 +1,164 @@
+// forensic._C: one page that lists the CPU kernels. Arrays come in as objects with __dlpack__; outputs are made by the
+// caller. Every call releases the GIL while it computes.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "augment.h"
+#include "dct.h"
+#include "dispatch.h"
+#include "door.h"
+#include "triplet.h"
+
+namespace forensic {
+namespace {
+
+void bind_dispatch(py::module_& module) {
+  module.def("isa", &level_name);
+  module.def("supported_isas", &supported_levels);
+  module.def("set_isa", &set_level, py::arg("name"));
+}
+
+void bind_dct(py::module_& module) {
+  const auto transform = [](const py::object& x, const py::object& y, bool inverse, int threads) {
+    const Array in(x, "x");
+    const Array out(y, "y");
+    with_float_type(in, "x", [&]<typename T>(T) {
+      const auto from = in.view<const T, 3>();
+      const auto to = out.view<T, 3>();
+      const py::gil_scoped_release released;
+      dct2<T>(from, to, inverse, threads);
+    });
+  };
+  module.def("dct2", transform, py::arg("x"), py::arg("y"), py::arg("inverse"), py::arg("threads"));
+}
+
+// The weights of an augmenter; they cross as they are, so they must be contiguous and of the type of the images.
+class AugmentArguments {
+ public:
+  AugmentArguments(const py::object& w1, const py::object& b1, const py::object& w2, const py::object& b2)
+      : w1_(w1, "w1"), b1_(b1, "b1"), w2_(w2, "w2"), b2_(b2, "b2") {}
+
+  template <typename T>
+  AugmentWeights<T> weights() const {
+    const auto w1 = w1_.view<const T, 4>(), w2 = w2_.view<const T, 4>();
+    const auto b1 = b1_.view<const T, 1>(), b2 = b2_.view<const T, 1>();
+    const std::int64_t hidden = w1.shape[0], kernel = w1.shape[3];
+    FORENSIC_CHECK(hidden > 0 && kernel % 2 == 1 && w1.shape[1] == kImageChannels && w1.shape[2] == kernel,
+                   "w1: expected (C, 3, k, k) with C > 0 and odd k, got ", shape_of(w1_.tensor()));
+    FORENSIC_CHECK(w2.shape[0] == kImageChannels && w2.shape[1] == hidden && w2.shape[2] == kernel && w2.shape[3] == kernel,
+                   "w2: expected (3, C, k, k) with C and k of w1, got ", shape_of(w2_.tensor()));
+    FORENSIC_CHECK(b1.shape[0] == hidden, "b1: expected (C,), got ", shape_of(b1_.tensor()));
+    FORENSIC_CHECK(b2.shape[0] == kImageChannels, "b2: expected (3,), got ", shape_of(b2_.tensor()));
+    FORENSIC_CHECK(w1.contiguous() && b1.contiguous() && w2.contiguous() && b2.contiguous(),
+                   "w1, b1, w2, b2: expected contiguous tensors");
+    return {w1.data, b1.data, w2.data, b2.data};
+  }
+
+  template <typename T>
+  AugmentShape shape(const TensorView<const T, 4>& x, const char* name) const {
+    FORENSIC_CHECK(x.shape[1] == kImageChannels, name, ": expected 3 channels, got ", x.shape[1]);
+    const dlpack::Tensor& w1 = w1_.tensor();
+    return {x.shape[0], x.shape[2], x.shape[3], w1.shape[0], w1.shape[3]};
+  }
+
+ private:
+  Array w1_, b1_, w2_, b2_;
+};
+
+template <typename T>
+ImageStrides strides_of(const TensorView<const T, 4>& x) {
+  return {x.stride[0], x.stride[1], x.stride[2], x.stride[3]};
+}
+
+// An output: contiguous, of an expected shape.
+template <typename T, std::size_t Rank>
+T* output(const Array& array, const char* name, const std::array<std::int64_t, Rank>& shape) {
+  const auto view = array.view<T, Rank>();
+  FORENSIC_CHECK(view.contiguous() && view.shape == shape, name, ": expected a contiguous output of the right shape, got ",
+                 shape_of(array.tensor()));
+  return view.data;
+}
+
+void bind_augment(py::module_& module) {
+  using Object = const py::object&;
+  module.def("augment", [](Object x, Object w1, Object b1, Object w2, Object b2, Object y, int threads) {
+    const Array in(x, "x"), out(y, "y");
+    const AugmentArguments arguments(w1, b1, w2, b2);
+    with_float_type(in, "x", [&]<typename T>(T) {
+      const auto from = in.view<const T, 4>();
+      const auto weights = arguments.weights<T>();
+      const AugmentShape shape = arguments.shape(from, "x");
+      T* to = output<T, 4>(out, "y", from.shape);
+      const py::gil_scoped_release released;
+      augment_forward(shape, from.data, strides_of(from), weights, to, threads);
+    });
+  });
+  module.def("augment_input_gradient", [](Object g, Object w1, Object b1, Object w2, Object b2, Object d_x, int threads) {
+    const Array in(g, "g"), out(d_x, "d_x");
+    const AugmentArguments arguments(w1, b1, w2, b2);
+    with_float_type(in, "g", [&]<typename T>(T) {
+      const auto from = in.view<const T, 4>();
+      const auto weights = arguments.weights<T>();
+      const AugmentShape shape = arguments.shape(from, "g");
+      T* to = output<T, 4>(out, "d_x", from.shape);
+      const py::gil_scoped_release released;
+      augment_input_gradient(shape, from.data, strides_of(from), weights, to, threads);
+    });
+  });
+  module.def("augment_weight_gradients", [](Object x, Object g, Object w1, Object b1, Object w2, Object b2, Object d_w1,
+                                            Object d_b1, Object d_w2, Object d_b2, int threads) {
+    const Array in(x, "x"), gradient(g, "g"), first(d_w1, "d_w1"), second(d_b1, "d_b1"), third(d_w2, "d_w2"), fourth(d_b2, "d_b2");
+    const AugmentArguments arguments(w1, b1, w2, b2);
+    with_float_type(in, "x", [&]<typename T>(T) {
+      const auto from = in.view<const T, 4>(), above = gradient.view<const T, 4>();
+      check_same_shape(from, "x", above, "g");
+      const auto weights = arguments.weights<T>();
+      const AugmentShape shape = arguments.shape(from, "x");
+      T* to_w1 = output<T, 4>(first, "d_w1", {shape.hidden, kImageChannels, shape.kernel, shape.kernel});
+      T* to_b1 = output<T, 1>(second, "d_b1", {shape.hidden});
+      T* to_w2 = output<T, 4>(third, "d_w2", {kImageChannels, shape.hidden, shape.kernel, shape.kernel});
+      T* to_b2 = output<T, 1>(fourth, "d_b2", {kImageChannels});
+      const py::gil_scoped_release released;
+      augment_weight_gradients(shape, from.data, strides_of(from), above.data, strides_of(above), weights, to_w1, to_b1,
+                               to_w2, to_b2, threads);
+    });
+  });
+}
+
+void bind_triplet(py::module_& module) {
+  using Object = const py::object&;
+  // `gradient` has no rows where none is asked for.
+  module.def("batch_hard_triplet", [](Object z, Object labels, double margin, bool squared, bool mean, Object loss,
+                                      Object gradient, int threads) {
+    const Array embeddings(z, "z"), classes(labels, "labels"), value(loss, "loss"), slope(gradient, "gradient");
+    with_float_type(embeddings, "z", [&]<typename T>(T) {
+      const auto from = embeddings.view<const T, 2>();
+      const auto ids = classes.view<const std::int64_t, 1>();
+      FORENSIC_CHECK(ids.shape[0] == from.shape[0], "labels: expected one for each of ", from.shape[0], " rows of z, got ",
+                     ids.shape[0]);
+      T* to = output<T, 1>(value, "loss", {1});
+      T* gradient_to = slope.tensor().shape[0] == 0 ? nullptr : output<T, 2>(slope, "gradient", from.shape);
+      const py::gil_scoped_release released;
+      batch_hard_triplet<T>(from.shape[0], from.shape[1], from.data, from.stride[0], from.stride[1], ids.data,
+                            ids.stride[0], {margin, squared, mean}, to, gradient_to, threads);
+    });
+  });
+}
+
+}  // namespace
+}  // namespace forensic
+
+PYBIND11_MODULE(_C, module) {
+  using namespace forensic;
+  py::register_exception_translator([](std::exception_ptr error) {
+    try {
+      if (error) std::rethrow_exception(error);
+    } catch (const TypeProblem& problem) {
+      py::set_error(PyExc_TypeError, problem.what());
+    }
+  });
+  bind_dispatch(module);
+  bind_dct(module);
+  bind_augment(module);
+  bind_triplet(module);
+}

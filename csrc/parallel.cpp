@@ -1,0 +1,124 @@
+#include "parallel.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace forensic {
+
+namespace {
+
+// One call of for_each_block, as the threads see it.
+struct Job {
+  const std::function<void(std::int64_t)>* work;
+  std::int64_t blocks;
+  std::atomic<std::int64_t> next{0};
+  std::atomic<bool> failed{false};
+  std::exception_ptr error;  // written by the thread that turned `failed` on, read when all have left
+
+  Job(const std::function<void(std::int64_t)>* work_of_a_block, std::int64_t count)
+      : work(work_of_a_block), blocks(count) {}
+
+  void run() {
+    for (std::int64_t block = next++; block < blocks && !failed; block = next++) {
+      try {
+        (*work)(block);
+      } catch (...) {
+        if (!failed.exchange(true)) error = std::current_exception();
+      }
+    }
+  }
+};
+
+class Pool {
+ public:
+  // False if another call has the pool.
+  bool run(Job& job, int helpers) {
+    std::unique_lock<std::mutex> turn(turn_, std::try_to_lock);
+    if (!turn.owns_lock()) return false;
+    {
+      const std::lock_guard<std::mutex> lock(state_);
+      while (static_cast<int>(threads_.size()) < helpers) {
+        const int index = static_cast<int>(threads_.size());
+        threads_.emplace_back([this, index] { serve(index); });
+      }
+      job_ = &job;
+      wanted_ = helpers;
+      working_ = helpers;
+      ++round_;
+    }
+    wake_.notify_all();
+    job.run();
+    std::unique_lock<std::mutex> lock(state_);
+    done_.wait(lock, [this] { return working_ == 0; });
+    job_ = nullptr;
+    return true;
+  }
+
+ private:
+  void serve(int index) {
+    std::uint64_t seen = 0;
+    std::unique_lock<std::mutex> lock(state_);
+    for (;;) {
+      wake_.wait(lock, [&] { return round_ != seen && job_ != nullptr && index < wanted_; });
+      seen = round_;
+      Job* job = job_;
+      lock.unlock();
+      job->run();
+      lock.lock();
+      if (--working_ == 0) done_.notify_one();
+    }
+  }
+
+  std::mutex turn_;   // held by the call that has the pool
+  std::mutex state_;  // guards what follows
+  std::condition_variable wake_, done_;
+  std::vector<std::thread> threads_;
+  Job* job_ = nullptr;
+  int wanted_ = 0;
+  int working_ = 0;
+  std::uint64_t round_ = 0;
+};
+
+// Never destroyed: its threads sleep in it until the process ends. A forked child has none of the threads, and maybe a
+// locked mutex: it forgets the pool and makes its own.
+std::atomic<Pool*> the_pool{nullptr};
+
+Pool& pool() {
+  static const bool registered = pthread_atfork(nullptr, nullptr, [] { the_pool = nullptr; }) == 0;
+  (void)registered;
+  Pool* found = the_pool;
+  if (found == nullptr) {
+    auto fresh = std::make_unique<Pool>();
+    if (the_pool.compare_exchange_strong(found, fresh.get())) found = fresh.release();
+  }
+  return *found;
+}
+
+// True while this thread runs a block: a call from inside one does its blocks alone.
+thread_local bool inside = false;
+
+}  // namespace
+
+void for_each_block(int threads, std::int64_t blocks, const std::function<void(std::int64_t)>& work) {
+  Job job(&work, blocks);
+  const auto helpers = static_cast<int>(std::min<std::int64_t>(threads, blocks)) - 1;
+  const bool alone = helpers < 1 || inside;
+  if (alone) {
+    job.run();
+  } else {
+    inside = true;
+    const bool shared = pool().run(job, helpers);
+    if (!shared) job.run();
+    inside = false;
+  }
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+}  // namespace forensic

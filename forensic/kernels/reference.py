@@ -1,0 +1,147 @@
+"""The twins: each kernel again, slow and obviously right. They define what the compiled kernels must compute.
+
+Nothing here checks arguments: `forensic.kernels` does, before it calls either side. Gradients are autograd's.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# ---- dct2, idct2 -----------------------------------------------------------------------------------------------------
+
+
+def dct_matrix(length: int) -> Tensor:
+    """The orthonormal DCT-II as a matrix (length, length), float64: row k is frequency k."""
+    k = torch.arange(length, dtype=torch.float64)[:, None]
+    i = torch.arange(length, dtype=torch.float64)[None, :]
+    matrix = torch.cos(math.pi * (2 * i + 1) * k / (2 * length)) * math.sqrt(2 / max(length, 1))
+    matrix[:1] = math.sqrt(1 / max(length, 1))
+    return matrix
+
+
+def dct2(images: Tensor) -> Tensor:
+    """As `forensic.kernels.dct2`: a matrix product from either side."""
+    height, width = images.shape[-2:]
+    down, across = dct_matrix(height).to(images), dct_matrix(width).to(images)
+    return down @ images @ across.T
+
+
+def idct2(coefficients: Tensor) -> Tensor:
+    """As `forensic.kernels.idct2`: an orthogonal matrix is inverted by its transpose."""
+    height, width = coefficients.shape[-2:]
+    down, across = dct_matrix(height).to(coefficients), dct_matrix(width).to(coefficients)
+    return down.T @ coefficients @ across
+
+
+# ---- radial_spectrum -------------------------------------------------------------------------------------------------
+
+
+def ring_of(height: int, width: int) -> Tensor:
+    """Ring of each frequency of an unshifted DFT: (H, W) int64, floor(sqrt(fx^2 + fy^2)) with signed frequencies scaled to
+    the shorter side, in integers: with short side m, long side M, floor(sqrt(k^2 + l^2 m^2 / M^2)) is the integer root of
+    floor((k^2 M^2 + l^2 m^2) / M^2).
+    """
+    short, long = min(height, width), max(height, width)
+
+    def scaled(length: int) -> list[int]:
+        """Squares of the frequencies times long^2."""
+        factor = long if length == short else short
+        return [(min(k, length - k) * factor) ** 2 for k in range(length)]
+
+    rows = scaled(height)
+    columns = scaled(width)
+    return torch.tensor([[math.isqrt((row + column) // long**2) for column in columns] for row in rows]).reshape(
+        height, width
+    )
+
+
+def radial_spectrum(images: Tensor) -> Tensor:
+    """As `forensic.kernels.radial_spectrum`: a DFT, |F|^2, and the mean over each ring."""
+    height, width = images.shape[-2:]
+    rings = min(height, width) // 2
+    ring = ring_of(height, width).flatten().clamp(max=rings).to(images.device)
+    counts = torch.bincount(ring, minlength=rings + 1)[:rings].to(images.dtype)
+    transform = torch.fft.fft2(images)
+    power = (transform.real**2 + transform.imag**2).flatten(-2)
+    sums = power.new_zeros((*images.shape[:-2], rings + 1)).index_add(-1, ring, power)
+    return sums[..., :rings] / counts
+
+
+def radial_spectrum_gradient(images: Tensor, gradient: Tensor) -> Tensor:
+    """Gradient of sum(gradient * radial_spectrum(images)) with respect to `images`, differentiable in both.
+
+    d|F|^2 / dx = 2 Re(F exp(+2 pi i ...)), summed over frequencies: an inverse DFT without its 1/HW.
+
+    Args:
+        images: (..., H, W).
+        gradient: (..., R).
+    """
+    height, width = images.shape[-2:]
+    rings = min(height, width) // 2
+    ring = ring_of(height, width).flatten().clamp(max=rings).to(images.device)
+    counts = torch.bincount(ring, minlength=rings + 1)[:rings].to(images.dtype)
+    weight = torch.cat([gradient / counts, gradient.new_zeros((*gradient.shape[:-1], 1))], dim=-1)
+    weight = weight.index_select(-1, ring).unflatten(-1, (height, width))
+    return 2 * height * width * torch.fft.ifft2(torch.fft.fft2(images) * weight).real
+
+
+# ---- resize_square ---------------------------------------------------------------------------------------------------
+
+
+def bicubic(t: float) -> float:
+    """Keys' kernel with a = -1/2, as Pillow writes it down."""
+    a = -0.5
+    t = abs(t)
+    if t < 1:
+        return ((a + 2) * t - (a + 3)) * t * t + 1
+    if t < 2:
+        return (((t - 5) * t + 8) * t - 4) * a
+    return 0.0
+
+
+def resampling_weights(length: int, size: int) -> list[tuple[int, list[int]]]:
+    """For each of `size` outputs from `length` inputs: the first input, and integer weights in units of 2^-22."""
+    scale = length / size
+    stretch = max(scale, 1.0)
+    outputs = []
+    for i in range(size):
+        centre = (i + 0.5) * scale
+        first = max(0, int(centre - 2.0 * stretch + 0.5))
+        last = min(length, int(centre + 2.0 * stretch + 0.5))
+        weights = [bicubic((j - centre + 0.5) * (1.0 / stretch)) for j in range(first, last)]
+        total = 0.0
+        for weight in weights:
+            total += weight
+        scaled = [weight * (1.0 / total) * (1 << 22) for weight in weights] if total else weights
+        outputs.append((first, [int(w + 0.5) if w >= 0 else int(w - 0.5) for w in scaled]))
+    return outputs
+
+
+def resample_rows(planes: np.ndarray, size: int) -> np.ndarray:
+    """(R, L) uint8 to (R, size) uint8: weights times values, rounded half up, clipped."""
+    result = np.empty((len(planes), size), np.uint8)
+    for i, (first, weights) in enumerate(resampling_weights(planes.shape[1], size)):
+        window = planes[:, first : first + len(weights)].astype(np.int64)
+        result[:, i] = np.clip((window @ np.array(weights, np.int64) + (1 << 21)) >> 22, 0, 255)
+    return result
+
+
+def resize_square(image: np.ndarray, size: int) -> np.ndarray:
+    """As `forensic.kernels.resize_square`: uint8 (H, W, 3) to uint8 (3, size, size), along rows first, then columns."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = round((height - side) / 2), round((width - side) / 2)
+    square = image[top : top + side, left : left + side]
+    if side == size:
+        return np.ascontiguousarray(square.transpose(2, 0, 1))
+    planes = []
+    for channel in range(3):
+        across = resample_rows(square[:, :, channel], size)
+        planes.append(resample_rows(across.T, size).T)
+    return np.stack(planes)
+
+
