@@ -47,7 +47,7 @@ def spectrum(
     from forensic.case.evidence import guard_output, roots_of
 
     if out is not None:
-        guard_output(out, roots_of(images))
+        guard_output(out, roots_of(path for path in images if path.exists()))
         if not out.resolve().parent.is_dir():
             raise UsageError(str(out), "its folder does not exist", f"Make it with `mkdir -p {out.parent}`")
     paths = list(_files(images))
@@ -121,7 +121,7 @@ def _show(spectra: Sequence[ImageSpectrum]) -> None:
     """JSON lines in a pipe; for a person a table, a plot of each of the first few, and of the mean."""
     from forensic.spectra.export import summary
     from forensic.spectra.reading import group_spectrum
-    from forensic.spectra.terminal import braille_plot
+    from forensic.spectra.terminal import braille_plot, levelled
 
     if not console.is_terminal():
         import json
@@ -132,16 +132,23 @@ def _show(spectra: Sequence[ImageSpectrum]) -> None:
     at = (8, 16, 32, 48, 63)
     columns = ["image", ">size", ">tiles", *(f">{r / 128:.3f}" for r in at)]
     rows = [
-        (one.name, f"{one.width}×{one.height}", str(one.tiles), *(f"{one.profile[r]:.2f}" for r in at))
+        (_short(one.name), f"{one.width}×{one.height}", str(one.tiles), *(f"{one.profile[r]:.2f}" for r in at))
         for one in spectra
     ]
-    console.stdout_table(columns, rows, title="log10 of radial power at cycles a pixel")
+    console.stdout_table(columns, rows, title="log10 of radial power at so many cycles a pixel")
     for one in spectra[:_PLOTTED]:
-        console.stdout_text("\n".join(["", one.name.replace("\n", "\\n"), *braille_plot(one.profile)]))
+        console.stdout_text("\n".join(["", one.name.replace("\n", "\\n"), *braille_plot(levelled(one.profile))]))
     if len(spectra) > 1:
         group = group_spectrum(spectra)
-        console.stdout_text("\n".join(["", f"mean of {group.count}", *braille_plot(group.mean)]))
-    console.stdout_text(f"\n{spectra[0].done}")
+        console.stdout_text("\n".join(["", f"mean of {group.count}", *braille_plot(levelled(group.mean))]))
+    console.stdout_text(
+        f"\n{spectra[0].done}\nplots: log10 of power times squared frequency, which makes a photograph level"
+    )
+
+
+def _short(name: str) -> str:
+    """The end of a long path, for a table that must leave room for numbers; the plots below say it whole."""
+    return name if len(name) <= 28 else f"…{name[-27:]}"
 
 
 def _images(count: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 from forensic.case.ledger import open_case
+from forensic.case.output import replacing
 from forensic.errors import UsageError
 from forensic.report import html, rows
-from forensic.report.output import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,10 +30,17 @@ def write(case: Path, out: Path) -> None:
     suffix = out.suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(str(out), f"no report ends in {suffix or 'nothing'}", f"Choose one of {', '.join(SUFFIXES)}")
-    with open_case(case) as reader, whole_file(out) as stream:
+    if out.is_dir() or not out.resolve().parent.is_dir():
+        wrong = "is a folder" if out.is_dir() else "its folder does not exist"
+        raise UsageError(str(out), wrong, "Name a file in a folder that is there")
+    if out.exists() and case.exists() and out.samefile(case):
+        raise UsageError(str(out), "is the case itself", "Choose another file")
+    with open_case(case) as reader, replacing(out) as file:
+        stream = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         if suffix == ".html":
             html.write_page(reader, case.name, stream)
         elif suffix == ".csv":
             rows.write_csv((finding for _, finding, _ in reader.rows()), stream)
         else:
             rows.write_jsonl((finding for _, finding, _ in reader.rows()), stream)
+        stream.detach()  # the bytes below belong to `replacing`

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from forensic.errors import MissingError
 from forensic.spectra.export import VIEWS
-from forensic.spectra.image import colours
+from forensic.spectra.image import AROUND_ZERO, colours
 from forensic.spectra.profile import frequencies
 from forensic.spectra.reading import BINS, GroupSpectrum, ImageSpectrum, group_spectrum
 
@@ -110,7 +110,7 @@ def _scale(spectrum: ImageSpectrum | GroupSpectrum, kind: str) -> tuple[float, f
 
     values = getattr(spectrum, VIEWS[kind])
     if kind == "autocorrelation":
-        return -0.25, 0.25
+        return AROUND_ZERO
     return float(np.quantile(values, 0.005)), float(np.quantile(values, 0.995))
 
 
@@ -130,7 +130,8 @@ def _views(
     scales: dict[str, tuple[float, float]],
 ) -> None:
     for place, kind in zip(axes, kinds, strict=False):
-        place.imshow(colours(getattr(spectrum, VIEWS[kind]), *scales[kind]), interpolation="nearest")
+        pixels = colours(getattr(spectrum, VIEWS[kind]), *scales[kind], signed=kind == "autocorrelation")
+        place.imshow(pixels, interpolation="nearest")
         place.set_xticks([])
         place.set_yticks([])
         for spine in place.spines.values():

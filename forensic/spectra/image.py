@@ -13,10 +13,22 @@ if TYPE_CHECKING:
 
 _STOPS = ((8, 10, 32), (48, 24, 96), (132, 34, 112), (210, 62, 78), (247, 138, 56), (252, 214, 120), (255, 252, 224))
 """Dark to light through violet and orange, lightness rising evenly: reads in grey and with any colour vision."""
+_SIGNED_STOPS = (
+    (20, 54, 110),
+    (92, 140, 190),
+    (196, 214, 228),
+    (246, 245, 242),
+    (238, 205, 170),
+    (205, 128, 60),
+    (122, 58, 8),
+)
+"""Blue below, paper white in the middle, brown above; both ends equally dark."""
+AROUND_ZERO = (-0.12, 0.12)
+"""Ends of the scale for correlations: a lattice is weak beside the peak in the middle."""
 
 
 def colours(
-    values: npt.NDArray[np.floating], low: float | None = None, high: float | None = None
+    values: npt.NDArray[np.floating], low: float | None = None, high: float | None = None, *, signed: bool = False
 ) -> npt.NDArray[np.uint8]:
     """Values to colours.
 
@@ -24,15 +36,16 @@ def colours(
         values: (H, W), finite.
         low: drawn darkest; the value that 1 in 200 lie under when None.
         high: drawn lightest; the value that 1 in 200 lie above when None.
+        signed: the middle of the scale is white and both ends are dark, for values around zero.
 
     Returns:
         (H, W, 3) uint8 RGB; what lies outside takes the colour of its end.
     """
     bottom = float(np.quantile(values, 0.005)) if low is None else low
     top = float(np.quantile(values, 0.995)) if high is None else high
-    share = np.clip((values - bottom) / max(top - bottom, 1e-12), 0.0, 1.0) * (len(_STOPS) - 1)
-    stops = np.array(_STOPS, dtype=np.float64)
-    at = np.minimum(share.astype(np.int64), len(_STOPS) - 2)
+    stops = np.array(_SIGNED_STOPS if signed else _STOPS, dtype=np.float64)
+    share = np.clip((values - bottom) / max(top - bottom, 1e-12), 0.0, 1.0) * (len(stops) - 1)
+    at = np.minimum(share.astype(np.int64), len(stops) - 2)
     mixed = stops[at] + (stops[at + 1] - stops[at]) * (share - at)[..., None]
     pixels: npt.NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
     return pixels

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import IO, TYPE_CHECKING
 
 from forensic.spectra.export import TOLD, VIEWS
-from forensic.spectra.image import colours, png
+from forensic.spectra.image import AROUND_ZERO, colours, png
 from forensic.spectra.profile import frequencies
 from forensic.spectra.reading import BINS, GroupSpectrum, ImageSpectrum, group_spectrum
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 FIRST_BIN = 2
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 300, 44, 28
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 440, 206, 26, 24
 _NAMES = {"fft": "Fourier spectrum", "dct": "DCT, what the model sees", "autocorrelation": "Autocorrelation"}
 
 
@@ -80,7 +80,7 @@ class _Scale:
 
 def _ends(values: npt.NDArray[np.float64], kind: str) -> tuple[float, float]:
     if kind == "autocorrelation":
-        return -0.25, 0.25
+        return AROUND_ZERO
     ordered = sorted(values.ravel().tolist())
     cut = len(ordered) // 200
     return ordered[cut], ordered[-1 - cut]
@@ -94,7 +94,7 @@ def _section(
         figures.append(_picture(png(spectrum.preview), "The image", "photo", "The image"))
     for kind in kinds:
         if kind in VIEWS:
-            view = png(colours(getattr(spectrum, VIEWS[kind]), *scale.colours[kind]))
+            view = png(colours(getattr(spectrum, VIEWS[kind]), *scale.colours[kind], signed=kind == "autocorrelation"))
             figures.append(_picture(view, _NAMES[kind], "", f"{_NAMES[kind]}: {TOLD[kind]}"))
         else:
             figures.append(_radial(spectrum, scale))
@@ -129,7 +129,7 @@ def _radial(spectrum: ImageSpectrum | GroupSpectrum, scale: _Scale) -> str:
     return (
         f'<figure class="wide"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{told}">'
         f"{''.join(shapes)}</svg>"
-        f"<figcaption>Azimuthal mean: {escape(TOLD['radial'])}.{dashed}</figcaption></figure>\n"
+        f"<figcaption>Azimuthal mean over cycles a pixel: {escape(TOLD['radial'])}.{dashed}</figcaption></figure>\n"
     )
 
 
@@ -144,7 +144,7 @@ def _axes(scale: _Scale) -> str:
         (0.125, "0.125", "middle"),
         (0.25, "0.25", "middle"),
         (0.375, "0.375", "middle"),
-        (0.5, "0.5 cycles a pixel", "end"),
+        (0.5, "0.5", "end"),
     ):
         x = _LEFT + (_WIDTH - _LEFT) * frequency / 0.5
         parts.append(f'<path class="grid" d="M{x:.0f} 0V{_HEIGHT - _BOTTOM}"/>')

@@ -12,6 +12,17 @@ if TYPE_CHECKING:
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of each dot: row from the top, column from the left."""
 _EMPTY = 0x2800
+FIRST_BIN = 2
+"""Bins 0 and 1 are the brightness and its slope, far above the rest; not drawn."""
+
+
+def levelled(profile: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """A profile plus 2 log10 r, (R,): the fall that all photographs share is taken out, and small steps show.
+
+    Bin 0 keeps its value; no plot draws it.
+    """
+    values = np.asarray(profile, dtype=np.float64)
+    return values + 2.0 * np.log10(np.maximum(np.arange(len(values)), 1))
 
 
 def braille_plot(
@@ -25,7 +36,7 @@ def braille_plot(
     """A curve over cycles a pixel, with its scale at the left and its frequencies below.
 
     Args:
-        profile: (R,) log10 of power, bin r at r / 2R cycles a pixel. Bin 0, the brightness, is not drawn.
+        profile: (R,) log10 of power, bin r at r / 2R cycles a pixel.
         columns: characters of the plot itself, at least 8.
         rows: lines of the plot itself, at least 2.
         low: value at the bottom; the least one when None.
@@ -35,15 +46,16 @@ def braille_plot(
         Lines without a line end, all printable.
     """
     values = np.asarray(profile, dtype=np.float64)
-    bottom = float(values[1:].min()) if low is None else low
-    top = float(values[1:].max()) if high is None else high
+    bottom = float(values[FIRST_BIN:].min()) if low is None else low
+    top = float(values[FIRST_BIN:].max()) if high is None else high
     across = np.arange(2 * columns) / (2 * columns - 1) * (len(values) - 1)
     heights = np.interp(across, np.arange(len(values)), values)
     shares = np.clip((heights - bottom) / max(top - bottom, 1e-12), 0.0, 1.0)
     levels = np.rint((1.0 - shares) * (4 * rows - 1)).astype(int)
     cells = np.zeros((rows, columns), dtype=int)
-    before = int(levels[3])
-    for x in range(3, 2 * columns):  # the first bins rise to the brightness and would flatten the rest
+    first_column = int(np.searchsorted(across, FIRST_BIN))
+    before = int(levels[first_column])
+    for x in range(first_column, 2 * columns):
         level = int(levels[x])
         first, last = sorted((before, level))
         for y in range(first + (first != last and first == before), last + 1 - (first != last and last == before)):

@@ -1,0 +1,58 @@
+"""What a card says about strength, and what is said where it says nothing."""
+
+from __future__ import annotations
+
+from forensic.report.card import Rate, strength
+
+CARD = {
+    "metrics": {
+        "val_png": {
+            "closed_accuracy": {"value": 0.971, "low": 0.938, "high": 0.987},
+            "some_other_rate": {"value": 0.5},
+            "auroc": {"reason": "no unknown images"},
+        },
+        "overall": {"value": 1.0, "low": 0.9, "high": 1.0},
+        "note": "not a measure",
+    },
+    "validated": {
+        "formats": ["PNG", "JPEG"],
+        "sides": [128, 640],
+        "jpeg_quality": [60, 100],
+        "images": 210,
+        "unknown": 60,
+    },
+}
+
+
+def test_rates_in_the_card_s_order() -> None:
+    assert strength(CARD, []).rates == (
+        Rate("val png", "Known images whose nearest class is their own", "0.971", "0.938 to 0.987"),
+        Rate("", "Some other rate", "0.500", ""),
+        Rate("", "AUROC, known above unknown", "–", "no unknown images"),
+        Rate("", "Overall", "1.000", "0.900 to 1.000"),
+    )
+
+
+def test_condition_of_the_rates_is_told() -> None:
+    covered = strength(CARD, []).covered
+    assert (
+        "210 known and 60 unknown validation images, PNG and JPEG, sides of 128 to 640 px, JPEG quality 60 to 100"
+        in covered
+    )
+    assert "They also chose the threshold" in covered
+
+
+def test_without_calibration_no_likelihood_ratio() -> None:
+    found = strength(CARD, [])
+    assert found.head == "Not calibrated for this condition."
+    assert "No likelihood ratio is given" in found.text
+
+
+def test_with_calibration_its_range() -> None:
+    assert strength(CARD, [1.5, -0.25]).head == "log10 likelihood ratios from −0.25 to 1.50."
+
+
+def test_empty_card() -> None:
+    found = strength({}, [])
+    assert found.rates == ()
+    assert "does not say" in found.covered
