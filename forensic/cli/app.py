@@ -24,7 +24,7 @@ import typer.main
 
 from forensic import __version__
 from forensic.cli import configuration, console
-from forensic.cli.commands import OnDemandGroup
+from forensic.cli.commands import OnDemandGroup, load_command
 from forensic.errors import ExitCode, ForensicError
 
 
@@ -44,14 +44,6 @@ class _Group(OnDemandGroup):
     def make_context(self, *args: Any, **options: Any) -> Any:
         with _carried_past_typer():
             return super().make_context(*args, **options)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, command, rest = super().resolve_command(ctx, args)
-        if name is not None and ctx.obj:
-            used = configuration.for_command(ctx.obj, name, command)
-            if any(setting.origin == str(configuration.PROJECT_FILE) for setting in used):
-                console.talk(f"settings of {configuration.PROJECT_FILE} in this folder are in force")
-        return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         with _carried_past_typer():
@@ -114,6 +106,11 @@ def forensic(
     console.set_colour(color)
     ctx.obj = configuration.settings(config)
     ctx.default_map = configuration.defaults(ctx.obj)
+    name = ctx.invoked_subcommand
+    if name is not None and ctx.obj:
+        used = configuration.for_command(ctx.obj, name, load_command(name))
+        if any(setting.origin == str(configuration.PROJECT_FILE) for setting in used):
+            console.talk(f"settings of {configuration.PROJECT_FILE} in this folder are in force")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
