@@ -65,9 +65,22 @@ def read(path: bytes, *, max_bytes: int, follow_links: bool = True) -> Evidence:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise Unreadable(_reason(error)) from None
+        raise Unreadable(reason_of(error)) from None
     except ValueError:  # a zero byte in the path
         raise Unreadable("no such file") from None
+
+
+def first_bytes(path: bytes, size: int) -> bytes:
+    """The first `size` bytes of a regular file, fewer where it is shorter.
+
+    Raises:
+        OSError: it can not be opened or read.
+    """
+    descriptor = _open(path, 0)
+    try:
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
 
 
 def _open(path: bytes, extra: int) -> int:
@@ -97,7 +110,8 @@ def _read(descriptor: int, max_bytes: int) -> Evidence:
     return Evidence(data, hashlib.sha256(data).hexdigest(), len(data), before.st_mtime_ns)
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """What a finding says of an error of the system: words, and the error's name."""
     code = error.errno or 0
     name = errno.errorcode.get(code, "unknown error")
     if code == errno.ENOENT:

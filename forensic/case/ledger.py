@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "DETAILS",
     "CaseReader",
     "CaseWriter",
     "Place",
@@ -39,6 +40,10 @@ __all__ = [
     "open_case",
     "resume_case",
 ]
+
+
+DETAILS = ("question", "examiner", "case_number", "exhibit", "note")
+"""Fields of the header that are the examiner's words."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,6 +142,12 @@ class CaseReader:
             found = self._connection.execute(query, (sha256,)).fetchone()
         return finding_from_json(found[0]).path if found else None
 
+    @property
+    def thumbnail_bytes(self) -> int:
+        """How much the thumbnails take."""
+        with database.told(self._path):
+            return int(self._connection.execute("SELECT total(length(thumbnail)) FROM artefact").fetchone()[0])
+
     def _closing(self) -> tuple[int, int, bytes] | None:
         with database.told(self._path):
             row = self._connection.execute("SELECT other_files, findings, digest FROM closing").fetchone()

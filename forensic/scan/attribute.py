@@ -1,0 +1,107 @@
+"""From the score of one image to what its finding says: verdict, label, nearest class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from forensic.case.rows import Finding, Status, Verdict, display_path
+from forensic.errors import Unreadable
+
+if TYPE_CHECKING:
+    from forensic.errors import FileOutcome
+    from forensic.models.card import Card
+    from forensic.models.scorer import Scored
+    from forensic.scan.frames import Read
+
+OUTSIDE = "outside-validation"
+"""Flag of an image of a format or size that the card's validation did not cover."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What is said of one image."""
+
+    verdict: Verdict
+    label: str | None
+    nearest: str
+    score: float
+    threshold: float
+    scores: dict[str, float] | None
+
+
+def attribute(
+    scored: Scored, tiles: int, card: Card, *, threshold: float | None = None, with_scores: bool = False
+) -> Attribution:
+    """Known if and only if the score reaches the threshold.
+
+    Args:
+        scored: of one image.
+        tiles: how many tiles it was averaged over; the card may have a threshold by number of tiles.
+        card: of the weights.
+        threshold: takes the place of the card's.
+        with_scores: whether the score of each class is kept.
+    """
+    used = card.threshold.at(tiles) if threshold is None else threshold
+    nearest = card.classes[scored.label]
+    known = scored.score >= used
+    every = {name: float(value) for name, value in zip(card.classes, scored.per_class, strict=True)}
+    return Attribution(
+        verdict="known" if known else "unknown",
+        label=nearest if known else None,
+        nearest=nearest,
+        score=scored.score,
+        threshold=used,
+        scores=every if with_scores else None,
+    )
+
+
+def finding_of(path: bytes, read: Read, card: Card, *, said: Attribution | None, duplicate_of: str | None) -> Finding:
+    """The finding of one path.
+
+    Args:
+        path: exact bytes, as told.
+        read: what the worker found.
+        card: of the weights.
+        said: None where there is no score; then `read` has an outcome.
+        duplicate_of: path of the first finding with the same bytes.
+    """
+    shown, exact = display_path(path)
+    flags = list(read.flags)
+    if duplicate_of is not None:
+        flags.append(f"duplicate-of={duplicate_of}")
+    values: dict[str, Any] = {}
+    if said is not None:
+        if not card.validated.covers(read.format, read.width or 0, read.height or 0):
+            flags.append(OUTSIDE)
+        values = {
+            "verdict": said.verdict,
+            "label": said.label,
+            "nearest": said.nearest,
+            "score": said.score,
+            "threshold": said.threshold,
+            "scores": said.scores,
+        }
+    outcome = read.outcome
+    return Finding(
+        path=shown,
+        path_b64=exact,
+        sha256=read.sha256,
+        bytes=read.bytes,
+        format=read.format,
+        width=read.width,
+        height=read.height,
+        status=_status(outcome),
+        reason=None if outcome is None else outcome.reason,
+        flags=tuple(flags),
+        preprocessing=card.preprocessing,
+        weights=card.short_hash,
+        decoder=read.decoder,
+        **values,
+    )
+
+
+def _status(outcome: FileOutcome | None) -> Status:
+    if outcome is None:
+        return "ok"
+    return "unreadable" if isinstance(outcome, Unreadable) else "skipped"

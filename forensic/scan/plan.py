@@ -1,0 +1,144 @@
+"""What a scan is asked to do, and what of it can change a finding."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import forensic
+from forensic import kernels
+from forensic.case.ledger import now
+from forensic.case.rows import CaseHeader
+from forensic.data.inspection import DecodeLimits
+from forensic.errors import UsageError
+from forensic.scan.interruption import Interruption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from forensic.models.card import Card
+
+MAX_TILES = 25
+"""Tiles an image; the thresholds of the cards are fitted on as many."""
+_DECODERS = ("opencv-python-headless", "opencv-python", "pillow", "pillow-heif", "numpy")
+_KERNELS = ("dct2", "resize_square", "radial_spectrum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """The examiner's words about a case; None where nothing was said."""
+
+    question: str | None = None
+    examiner: str | None = None
+    case_number: str | None = None
+    exhibit: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanPlan:
+    """One scan."""
+
+    paths: tuple[bytes, ...]
+    """Files and folders as given, exact bytes."""
+    weights: str | Path | None = None
+    """Name or file; None is the default among the bundled ones."""
+    case: Path | None = None
+    """Where findings are kept; None keeps none beyond the scan."""
+    threshold: float | None = None
+    """Takes the place of the card's."""
+    workers: int = 2
+    device: str = "cpu"
+    follow_links: bool = False
+    exclude: tuple[str, ...] = ()
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+    scores: bool = False
+    """Whether findings carry the score of each class."""
+    thumbnails: bool = True
+    skip_hashes: frozenset[str] = frozenset()
+    """SHA-256 of files that are left out, hex."""
+    details: Details = field(default_factory=Details)
+    argv: tuple[str, ...] = ()
+    """For the case's history."""
+    clock: Callable[[], str] = now
+    """Gives the times of the case's history."""
+    interruption: Interruption = field(default_factory=Interruption)
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise UsageError("--threshold", f"must be a finite number, got {self.threshold}")
+        if self.workers < 1:
+            raise UsageError("--workers", f"must be at least 1, got {self.workers}")
+        limits = self.limits
+        for name, value in (("pixels", limits.max_pixels), ("bytes", limits.max_bytes), ("seconds", limits.seconds)):
+            if not value > 0:
+                raise UsageError(f"limit of {name}", f"must be above 0, got {value}")
+
+
+def configuration_of(plan: ScanPlan) -> dict[str, Any]:
+    """Everything that can change a finding besides the files and the weights; JSON values.
+
+    A case that was begun with other values can not be gone on with.
+    """
+    limits = plan.limits
+    skipped = "".join(f"{digest}\n" for digest in sorted(plan.skip_hashes))
+    built = kernels.describe()
+    return {
+        "threshold": plan.threshold,
+        "tiles": MAX_TILES,
+        "max_pixels": limits.max_pixels,
+        "max_bytes": limits.max_bytes,
+        "timeout": limits.seconds,
+        "memory": limits.address_space,
+        "follow_links": plan.follow_links,
+        "exclude": list(plan.exclude),
+        "scores": plan.scores,
+        "thumbnails": "full" if plan.thumbnails else "none",
+        "skip_hashes": hashlib.sha256(skipped.encode()).hexdigest() if plan.skip_hashes else None,
+        "engine": f"torch {metadata.version('torch')}",
+        "device": plan.device,
+        "kernels": {name: built[name].partition(",")[0] for name in _KERNELS if name in built},
+        "decoders": {name: version for name in _DECODERS if (version := _version(name)) is not None},
+        "machine": platform.machine(),
+    }
+
+
+def header_of(
+    plan: ScanPlan, card: Card, weights_name: str, spectra: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+) -> CaseHeader:
+    """What a case of this plan begins with."""
+    details = plan.details
+    return CaseHeader(
+        question=details.question or "",
+        examiner=details.examiner or "",
+        case_number=details.case_number or "",
+        exhibit=details.exhibit or "",
+        note=details.note or "",
+        weights=card.short_hash,
+        weights_name=weights_name,
+        preprocessing=card.preprocessing,
+        configuration=configuration_of(plan),
+        card=card.to_dict(),
+        classes=card.classes,
+        class_spectra=spectra,
+        tool_version=forensic.__version__,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Tool, Python and libraries, for the case's history."""
+    names = ("torch", "safetensors", *_DECODERS)
+    found = {name: version for name in names if (version := _version(name)) is not None}
+    return {"forensic": forensic.__version__, "python": platform.python_version(), **found}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
