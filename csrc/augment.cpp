@@ -63,9 +63,9 @@ class Blocks {
 
 // A block of rows with a border of zeros, and single columns of it laid out as lines.
 template <typename T>
-class Scratch {
+class PaddedRows {
  public:
-  Scratch(const AugmentShape& shape, const Fold& fold)
+  PaddedRows(const AugmentShape& shape, const Fold& fold)
       : shape_(shape),
         span_(fold.span()),
         border_(fold.span() / 2),
@@ -138,7 +138,7 @@ void for_each_border_column(const AxisClasses& columns, std::int64_t width, Visi
 
 template <typename T>
 void forward_block(const AugmentShape& shape, const Fold& fold, const std::vector<T>& table, const Block& block,
-                   Scratch<T>& scratch, T* y) {
+                   PaddedRows<T>& scratch, T* y) {
   const AugmentLines<T>& code = lines<T>();
   const std::int64_t terms = fold.terms(), plane = shape.height * shape.width;
   const AxisClasses &rows = fold.rows(), &columns = fold.columns();
@@ -193,7 +193,7 @@ class Correlation {
         column_(static_cast<std::size_t>(kImageChannels * round_up(kBlockRows)), T(0)),
         lanes_(static_cast<std::size_t>(fold.terms() * kImageChannels * lines<T>().lane_count), T(0)) {}
 
-  void add(const Block& block, const T* g, const ImageStrides& strides, Scratch<T>& scratch, double* sums) {
+  void add(const Block& block, const T* g, const ImageStrides& strides, PaddedRows<T>& scratch, double* sums) {
     const AxisClasses &rows = fold_.rows(), &columns = fold_.columns();
     const std::int64_t left = columns.interior_first(), middle = columns.interior_last() - left;
     const T* image = g + block.image * strides.image;
@@ -234,7 +234,7 @@ class Correlation {
  private:
   // Interior columns of `count` rows from `row` on.
   void rows_into(double* set, std::int64_t row, std::int64_t count, std::int64_t block_first, std::int64_t left,
-                 std::int64_t middle, const Scratch<T>& scratch) {
+                 std::int64_t middle, const PaddedRows<T>& scratch) {
     for (std::int64_t n = 0; n < count; n += kCacheRows) {
       const std::int64_t here = std::min(kCacheRows, count - n);
       const T* const g[] = {line_of(0, row + n - block_first), line_of(1, row + n - block_first),
@@ -250,7 +250,7 @@ class Correlation {
 
   // One border column, interior rows.
   void column_into(double* set, const T* image, const ImageStrides& strides, std::int64_t c, std::int64_t row,
-                   std::int64_t count, Scratch<T>& scratch) {
+                   std::int64_t count, PaddedRows<T>& scratch) {
     const std::int64_t pitch = round_up(kBlockRows);
     std::fill(column_.begin(), column_.end(), T(0));
     for (std::int64_t o = 0; o < kImageChannels; ++o) {
@@ -266,7 +266,7 @@ class Correlation {
 
   // One pixel in a border row and a border column.
   void pixel_into(double* set, const T* image, const ImageStrides& strides, std::int64_t row, std::int64_t c,
-                  const Scratch<T>& scratch) {
+                  const PaddedRows<T>& scratch) {
     const T* source = scratch.at(row, c);
     for (std::int64_t o = 0; o < kImageChannels; ++o) {
       const double g = static_cast<double>(image[o * strides.channel + row * strides.row + c * strides.column]);
@@ -305,7 +305,7 @@ void augment_forward(const AugmentShape& shape, const T* x, const ImageStrides& 
   const Fold fold(shape);
   const std::vector<T> table = rounded<T>(fold.table(weights));
   for_each_chunk(threads, blocks.count(), std::min(blocks.count(), 2 * kMaxChunks), [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    Scratch<T> scratch(shape, fold);
+    PaddedRows<T> scratch(shape, fold);
     for (std::int64_t n = first; n < last; ++n) {
       const Block block = blocks[n];
       scratch.fill(x, x_strides, block);
@@ -345,7 +345,7 @@ void augment_weight_gradients(const AugmentShape& shape, const T* x, const Image
   std::vector<double> partial(static_cast<std::size_t>(std::max<std::int64_t>(chunks, 1) * size), 0.0);
   if (chunks > 0) {
     for_each_chunk(threads, blocks.count(), chunks, [&](std::int64_t chunk, std::int64_t first, std::int64_t last) {
-      Scratch<T> scratch(shape, fold);
+      PaddedRows<T> scratch(shape, fold);
       Correlation<T> correlation(shape, fold);
       for (std::int64_t n = first; n < last; ++n) {
         const Block block = blocks[n];

@@ -145,3 +145,125 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     return np.stack(planes)
 
 
+# ---- augment -----------------------------------------------------------------------------------------------------------
+
+
+def augment(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+    """Two convolutions with zero padding and nothing between them.
+
+    Args:
+        x: (N, 3, H, W).
+        w1: (C, 3, k, k), k odd.
+        b1: (C,).
+        w2: (3, C, k, k).
+        b2: (3,).
+
+    Returns:
+        (N, 3, H, W), differentiable as often as one likes.
+    """
+    padding = w1.shape[-1] // 2
+    hidden = torch.nn.functional.conv2d(x, w1, b1, padding=padding)  # (N, C, H, W)
+    return torch.nn.functional.conv2d(hidden, w2, b2, padding=padding)  # (N, 3, H, W)
+
+
+def augment_gradients(
+    gradient: Tensor, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Vector-Jacobian product of `augment`, itself differentiable.
+
+    Args:
+        gradient: (N, 3, H, W), gradient with respect to the output.
+        x: (N, 3, H, W).
+        w1: (C, 3, k, k).
+        b1: (C,).
+        w2: (3, C, k, k).
+        b2: (3,).
+
+    Returns:
+        Gradients with respect to x, w1, b1, w2, b2, in their shapes.
+    """
+    with torch.enable_grad():
+        inputs = tuple(t if t.requires_grad else t.detach().requires_grad_() for t in (x, w1, b1, w2, b2))
+        output = augment(*inputs)
+        grads = torch.autograd.grad(output, inputs, gradient, create_graph=True)
+    return grads[0], grads[1], grads[2], grads[3], grads[4]
+
+
+# ---- batch_hard_triplet ------------------------------------------------------------------------------------------------
+
+CLAMP = 1e-12  # least squared distance, as the authors' program clamps it before the root
+
+
+def pairwise_distances(z: Tensor, *, squared: bool = False) -> Tensor:
+    """Euclidean distances by |a|² + |b|² - 2 a·b, clamped below at 1e-12 before the root.
+
+    Args:
+        z: (N, D).
+        squared: leave the root out.
+
+    Returns:
+        (N, N); an entry that was clamped passes no gradient, and neither does the diagonal, which is exactly 1e-6.
+    """
+    norms = (z * z).sum(dim=1)
+    products = z @ z.T
+    gaps = norms[:, None] + norms[None, :] - 2 * products
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    # Below the clamp the value is a constant. `where` and not `clamp`, which passes the gradient at equality of the
+    # *constant* diagonal too.
+    gaps = torch.where(itself, torch.full_like(gaps, CLAMP).detach(), gaps.clamp(min=CLAMP))
+    return gaps if squared else gaps.sqrt()
+
+
+def batch_hard_triplet(
+    z: Tensor,
+    labels: Tensor,
+    margin: float = 0.3,
+    squared: bool = False,  # noqa: FBT001, FBT002 - the signature of the public function
+    reduction: str = "mean",
+) -> Tensor:
+    """Batch-hard triplet loss over the whole (N, N) matrix of distances.
+
+    Args:
+        z: (N, D) embeddings.
+        labels: (N,) int64.
+        margin: added to (hardest positive - hardest negative).
+        squared: hinge on squared distances (POSE, Eq. 5 to the letter).
+        reduction: "mean" over the anchors or "sum".
+
+    Returns:
+        Scalar; 0 for an empty batch. `amax` and `amin` share the gradient evenly among tied entries.
+    """
+    if len(z) == 0:
+        return z.sum()
+    distances = pairwise_distances(z, squared=squared)
+    same = labels[:, None] == labels[None, :]
+    hardest_positive = distances.masked_fill(~same, -torch.inf).amax(dim=1)  # the anchor is among its positives
+    hardest_negative = distances.masked_fill(same, torch.inf).amin(dim=1)  # +inf without a negative
+    hinge = (hardest_positive - hardest_negative + margin).clamp(min=0)  # exactly 0 passes the gradient
+    return hinge.sum() if reduction == "sum" else hinge.mean()
+
+
+def batch_hard_triplet_gradient(
+    z: Tensor,
+    labels: Tensor,
+    margin: float,
+    squared: bool,  # noqa: FBT001 - the signature of the public function
+    reduction: str,
+) -> Tensor:
+    """Gradient of `batch_hard_triplet` with respect to z, itself differentiable.
+
+    Args:
+        z: (N, D).
+        labels: (N,) int64.
+        margin: as in `batch_hard_triplet`.
+        squared: as in `batch_hard_triplet`.
+        reduction: as in `batch_hard_triplet`.
+
+    Returns:
+        (N, D).
+    """
+    with torch.enable_grad():
+        z = z if z.requires_grad else z.detach().requires_grad_()
+        loss = batch_hard_triplet(z, labels, margin, squared, reduction)
+        (gradient,) = torch.autograd.grad(loss, z, create_graph=True)
+    return gradient
