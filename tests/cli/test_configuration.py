@@ -15,7 +15,7 @@ LAB = """
 format = "jsonl"
 
 [weights.list]
-format = "jsonl"
+format = "json"
 """
 
 
@@ -39,7 +39,7 @@ def test_nothing_by_default() -> None:
 
 def test_file_becomes_nested_defaults(lab: Path) -> None:
     found = configuration.settings(lab)
-    assert configuration.defaults(found) == {"doctor": {"format": "jsonl"}, "weights": {"list": {"format": "jsonl"}}}
+    assert configuration.defaults(found) == {"doctor": {"format": "jsonl"}, "weights": {"list": {"format": "json"}}}
     assert {setting.origin for setting in found} == {str(lab)}
 
 
@@ -66,9 +66,9 @@ def test_named_file_takes_the_place_of_the_others(lab: Path, monkeypatch, tmp_pa
 def test_variables_of_other_rooms_are_no_settings(monkeypatch) -> None:
     monkeypatch.setenv("FORENSIC_KERNELS", "reference")
     monkeypatch.setenv("FORENSIC_ISA", "baseline")
-    monkeypatch.setenv("FORENSIC_WEIGHTS_LIST_FORMAT", "jsonl")
+    monkeypatch.setenv("FORENSIC_WEIGHTS_LIST_FORMAT", "json")
     (setting,) = configuration.settings(None)
-    assert (setting.command, setting.option, setting.value) == ("weights list", "format", "jsonl")
+    assert (setting.command, setting.option, setting.value) == ("weights list", "format", "json")
     assert setting.origin == "FORENSIC_WEIGHTS_LIST_FORMAT"
 
 
@@ -125,4 +125,4 @@ def test_show_names_each_origin(run_forensic, lab: Path) -> None:
     assert ran.code == 0
     rows = [line.split() for line in ran.lines]
     assert ["doctor", "format", "'table'", "FORENSIC_DOCTOR_FORMAT"] in rows
-    assert ["weights", "list", "format", "'jsonl'", str(lab)] in rows
+    assert ["weights", "list", "format", "'json'", str(lab)] in rows
