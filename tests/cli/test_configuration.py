@@ -107,16 +107,16 @@ def test_unknown_option_is_named_with_those_there_are() -> None:
 
 
 def test_command_line_obeys_the_file_and_the_flag_wins(run_forensic, lab: Path) -> None:
-    by_file = run_forensic("--config", lab, "doctor")
-    assert by_file.out.startswith("{")
-    by_flag = run_forensic("--config", lab, "doctor", "--format", "table")
-    assert by_flag.out.startswith("part")
+    by_file = run_forensic("--config", lab, "weights", "list")
+    assert by_file.out.startswith("[")
+    by_flag = run_forensic("--config", lab, "weights", "list", "--format", "table")
+    assert by_flag.out.startswith("name")
 
 
 def test_project_file_in_force_is_said(run_forensic, tmp_path: Path) -> None:
-    (tmp_path / "forensic.toml").write_text('[doctor]\nformat = "jsonl"\n')
-    ran = run_forensic("doctor", cwd=tmp_path)
-    assert ran.out.startswith("{")
+    (tmp_path / "forensic.toml").write_text('[weights.list]\nformat = "json"\n')
+    ran = run_forensic("weights", "list", cwd=tmp_path)
+    assert ran.out.startswith("[")
     assert "settings of forensic.toml in this folder are in force" in ran.err
 
 
