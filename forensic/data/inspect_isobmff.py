@@ -131,7 +131,8 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         if top and at and not (kind.isalnum() and size >= 8):
             return
         if size < begin - at or at + size > end:
-            raise Unreadable(f"truncated: {kind.decode('ascii', 'replace')} ends at byte {at + size} of {end}")
+            box = kind.decode() if kind.isalnum() else "a box"
+            raise Unreadable(f"truncated: {box} ends at byte {at + size} of {end}")
         yield kind, begin, at + size
         at += size
 

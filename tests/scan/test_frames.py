@@ -1,0 +1,56 @@
+"""What is packed comes out again; what is no frame is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forensic.errors import Skipped, Unreadable
+from forensic.scan.frames import Read, pack, pack_job, pack_read, unpack, unpack_read
+
+
+def taker(data: bytes):
+    stream = io.BytesIO(data)
+
+    def take(size: int) -> bytes:
+        got = stream.read(size)
+        if len(got) < size:
+            raise EOFError
+        return got
+
+    return take
+
+
+@given(st.integers(0, 2**62), st.binary(max_size=300))
+def test_any_path_survives(index: int, path: bytes) -> None:
+    assert unpack(taker(pack_job(index, path))) == ({"index": index}, path)
+
+
+@pytest.mark.parametrize("thumbnail", [None, b"RIFF"])
+@pytest.mark.parametrize("outcome", [None, Unreadable("damaged \ud800 \n"), Skipped("too small")], ids=repr)
+def test_a_read_survives(outcome: Unreadable | Skipped | None, thumbnail: bytes | None) -> None:
+    tiles = np.arange(2 * 3 * 128 * 128, dtype=np.uint8).reshape(2, 3, 128, 128) if outcome is None else None
+    read = Read(5, "ab" * 32, 9, "PNG", 300, 200, ("small", "alpha-dropped=0.5"), "opencv 5", tiles, thumbnail, outcome)
+    again = unpack_read(*unpack(taker(pack_read(read))))
+    assert repr(again) == repr(read)
+    assert again.thumbnail == thumbnail
+    assert type(again.outcome) is type(outcome)
+    if tiles is not None:
+        np.testing.assert_array_equal(again.tiles, tiles)
+
+
+@pytest.mark.parametrize("cut", range(0, 30, 3))
+def test_a_frame_that_ends_early_is_an_end(cut: int) -> None:
+    with pytest.raises(EOFError):
+        unpack(taker(pack({"kind": "ready"})[:cut]))
+
+
+@pytest.mark.parametrize("data", [b"\xff" * 40, struct.pack(">IQ", 2, 0) + b"[]", struct.pack(">IQ", 2, 0) + b"x}"])
+def test_what_is_no_frame_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - JSON's own message or ours
+        unpack(taker(data))

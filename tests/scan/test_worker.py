@@ -1,0 +1,88 @@
+"""The worker process by itself: what it imports, what it inherits, how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forensic.data.decode import decode
+from forensic.scan.frames import Settings, pack_job, pack_settings, unpack, unpack_read
+from forensic.scan.pool import WORKER_COMMAND
+from forensic.scan.worker import CONTROL_PICTURE, make_thumbnail
+
+ROOT = WORKER_COMMAND[-1]
+CONTROL = Path(__file__).parents[1] / "hostile" / "jpeg-ok-control.jpg"
+SETTINGS = Settings("tiles-128-v1", 25, 250_000_000, 1 << 30, 30.0, 2 << 30, follow_links=True, thumbnails=True)
+
+
+def test_it_imports_no_torch() -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import forensic.scan.worker; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", code, ROOT], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_it_imports_nothing_from_the_working_directory(tmp_path: Path) -> None:
+    for name in ("cv2", "numpy", "json", "forensic"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the evidence')")
+    worker = start(cwd=tmp_path)
+    answer, _ = worker.communicate(pack_settings(SETTINGS), timeout=60)
+    assert b'"ready"' in answer
+    assert worker.returncode == 0
+
+
+def start(**options: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(WORKER_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)  # type: ignore[call-overload] - keyword options of one kind
+
+
+def test_it_answers_jobs_and_ends_with_its_input() -> None:
+    with start() as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(pack_settings(SETTINGS) + pack_job(7, os.fsencode(CONTROL)))
+        worker.stdin.close()
+        assert unpack(worker.stdout.read)[0] == {"kind": "ready"}
+        header, _ = unpack(worker.stdout.read)
+        assert (header["kind"], header["bytes"], header["format"]) == ("evidence", 7215, "JPEG")
+        read = unpack_read(*unpack(worker.stdout.read))
+    assert (read.index, read.outcome, worker.returncode) == (7, None, 0)
+
+
+def test_the_terminals_interrupt_does_not_end_it() -> None:
+    with start() as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(pack_settings(SETTINGS))
+        worker.stdin.flush()
+        unpack(worker.stdout.read)
+        worker.send_signal(signal.SIGINT)
+        worker.stdin.write(pack_job(0, os.fsencode(CONTROL)))
+        worker.stdin.close()
+        unpack(worker.stdout.read)
+        assert unpack_read(*unpack(worker.stdout.read)).outcome is None
+
+
+def test_the_control_picture_is_grey() -> None:
+    pixels = decode(CONTROL_PICTURE, name="control.jpg").pixels
+    assert pixels.shape == (16, 16, 3)
+    assert set(np.unique(pixels)) <= {127, 128, 129}
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((144, 192), (72, 96)), ((3000, 30), (96, 1)), ((16, 20), (16, 20)), ((97, 97), (96, 96))]
+)
+def test_thumbnails_keep_the_shape_and_never_enlarge(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    import io
+
+    from PIL import Image
+
+    pixels = np.full((*shape, 3), (200, 100, 50), np.uint8)
+    with Image.open(io.BytesIO(make_thumbnail(pixels))) as image:
+        assert (image.height, image.width) == expected
+        np.testing.assert_allclose(np.asarray(image.convert("RGB")).mean((0, 1)), (200, 100, 50), atol=6)
+    assert make_thumbnail(pixels) == make_thumbnail(pixels)
