@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,7 +22,7 @@ _NAMED = 20
 """So many files that can not be used are named; the rest is counted, and all stand in `data.jsonl`."""
 
 
-def train(
+def train(  # noqa: PLR0917 - Typer calls it by name
     ctx: typer.Context,
     split: Annotated[int | None, typer.Option(help="Split of OSMA, 1 to 5; 1 where not given.")] = None,
     data: Annotated[
@@ -182,7 +183,7 @@ def _tell(summary: RunSummary) -> None:
     console.talk(f"{summary.steps} steps done; the weights are {summary.weights}, their card lies beside them")
 
 
-class _Display:
+class _Display(AbstractContextManager["_Display"]):
     """Shows the events of a run as progress on stderr."""
 
     def __init__(self) -> None:
@@ -190,9 +191,6 @@ class _Display:
         self._label = ""
         self._left_out = 0
         self._epochs = 0
-
-    def __enter__(self) -> _Display:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._close()

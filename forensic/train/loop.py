@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import torch
 
+from forensic.errors import UsageError
+from forensic.models.predict import scaled
 from forensic.train.checkpoint import Position, list_checkpoints, read_checkpoint, write_checkpoint
 from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummary, StepDone
 from forensic.train.finishing import finish
 from forensic.train.inputs import name_left_out, read_inputs
-from forensic.train.pixels import to_network
 from forensic.train.run_folder import WEIGHTS, RunFolder, losses_line
 from forensic.train.schedule import augmenter_rate, model_rate
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
@@ -55,7 +57,7 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
 
     Raises:
         MissingError: data are missing, or are not those the run began with.
-        UsageError: a new run in the place of another, or two processes on one run.
+        UsageError: a new run in the place of another, two processes on one run, or a loss that is no finite number.
     """
     folder = RunFolder(plan.out, plan.config, plan.versions)
     try:
@@ -70,7 +72,7 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
 def _complete(folder: RunFolder, on_event: Callable[[Event], None]) -> RunSummary:
     config, recipe = folder.config, folder.config.recipe
     inputs = read_inputs(config, on_event)
-    folder.record_data(inputs.images.records)
+    folder.record_data(inputs.images.records, inputs.layout)
     device = torch.device(config.device)
     state = TrainingState(len(inputs.layout.classes), recipe, config.seed, device)
     position = _restore(folder, state)
@@ -120,6 +122,12 @@ class _Progress:
     def step_done(self, epoch: int, batch: int, batches: int, values: Tensor, rate: float) -> None:
         self.step += 1
         terms = dict(zip(TERMS, values.tolist(), strict=True))
+        if not math.isfinite(terms["total"]):
+            raise UsageError(
+                str(self._folder.path),
+                f"the loss of step {self.step} is no finite number",
+                "Train anew with a lower rate, e.g. --set lr=1e-4, or with --set gradient_clip=1",
+            )
         self._losses.write(losses_line({"epoch": epoch + 1, "step": self.step, "lr": rate, **terms}))
         self._losses.flush()
         self._tell(StepDone(epoch + 1, batch + 1, batches, self.step, terms, rate))
@@ -148,7 +156,7 @@ def _run_epoch(epoch: int, inputs: TrainingInputs, recipe: Recipe, progress: _Pr
         _set_rate(learners.model_optimizer, rate)
         _set_rate(learners.augmenter_optimizer, augmenter_rate(recipe, recipe.augmenter_warmup_steps + batch))
         y = torch.from_numpy(labels).to(device)
-        values = iterate(learners, to_network(pixels, device), y, recipe)
+        values = iterate(learners, scaled(torch.from_numpy(pixels).to(device)), y, recipe)
         if state.average is not None:
             state.average.update(state.model, progress.step)
         progress.step_done(epoch, batch, batches, values, rate)
@@ -166,7 +174,7 @@ def _warm_up(learners: Learners, epoch: int, inputs: TrainingInputs, recipe: Rec
             if step == recipe.augmenter_warmup_steps:
                 break
             _set_rate(learners.augmenter_optimizer, augmenter_rate(recipe, step))
-            warm_up(learners, to_network(pixels, device))
+            warm_up(learners, scaled(torch.from_numpy(pixels).to(device)))
             step += 1
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from forensic.data.cache import Record
+    from forensic.data.sample import Layout, Sample
 
 CONFIG = "config.toml"
 LOSSES = "losses.jsonl"
@@ -130,15 +131,22 @@ class RunFolder:
         file.seek(length)
         return file
 
-    def record_data(self, records: Iterable[Record]) -> None:
-        """Writes `data.jsonl`: each training file's path, class, hash and, where it was left out, the reason.
+    def record_data(self, records: Iterable[Record], layout: Layout) -> None:
+        """Writes `data.jsonl`: how the files were split, with hashes of the training files and why any was left out.
+
+        Args:
+            records: of the training files.
+            layout: whose validation and test files are listed too.
 
         Raises:
             MissingError: the run began with other data.
         """
         path = self.path / DATA
         root = Path(self.config.data)
-        lines = "".join(json.dumps(_record_line(record, root)) + "\n" for record in records).encode()
+        entries = [_training_line(record, root) for record in records]
+        entries += [_sample_line(sample, "val", root) for sample in layout.val]
+        entries += [_sample_line(sample, "test", root) for sample in layout.test]
+        lines = "".join(json.dumps(entry) + "\n" for entry in entries).encode()
         if not path.exists():
             write_atomically(path, lines)
         elif path.read_bytes() != lines:
@@ -147,11 +155,14 @@ class RunFolder:
             )
 
 
-def _record_line(record: Record, root: Path) -> dict[str, Any]:
-    sample = record.sample
-    path = os.path.relpath(sample.path, root) if sample.path.is_relative_to(root) else str(sample.path)
-    line = {"path": path, "class": sample.source, "sha256": record.sha256}
-    return line | ({"left_out": record.reason} if record.reason is not None else {})
+def _training_line(record: Record, root: Path) -> dict[str, Any]:
+    line = _sample_line(record.sample, "train", root) | {"sha256": record.sha256}
+    return line if record.reason is None else line | {"left_out": record.reason}
+
+
+def _sample_line(sample: Sample, split: str, root: Path) -> dict[str, Any]:
+    path = sample.path.relative_to(root) if sample.path.is_relative_to(root) else sample.path
+    return {"path": str(path), "split": split, "class": sample.source}
 
 
 def losses_line(values: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from forensic.data.sampler import Batch
-from forensic.train.pixels import to_network
+from forensic.models.predict import scaled
 
 if TYPE_CHECKING:
     from forensic.data.cache import TrainingImages
@@ -44,7 +44,7 @@ def fit_spectrum_statistics(
         indices = chosen[at : at + _CHUNK]
         labels = np.array([images.samples[index].label for index in indices], dtype=np.int64)
         pixels = loader.load(Batch(indices, labels, items=indices), _PASS)
-        spectra = layer.log_spectrum(to_network(pixels, device)).double()
+        spectra = layer.log_spectrum(scaled(torch.from_numpy(pixels).to(device))).double()
         total += spectra.sum(dim=0)
         squares += spectra.square().sum(dim=0)
     mean = total / len(chosen)

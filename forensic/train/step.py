@@ -57,7 +57,7 @@ def iterate(learners: Learners, x: Tensor, y: Tensor, recipe: Recipe) -> Tensor:
         recipe: weights of the terms.
 
     Returns:
-        (len(TERMS),) float32 on the device of x, detached: the values of `TERMS` before the task model's step.
+        (len(TERMS),) in dtype and on the device of x, detached: the values of `TERMS` before the task model's step.
     """
     model, augmenter = learners.model, learners.augmenter
     num_classes = model.num_classes
@@ -104,7 +104,7 @@ def iterate(learners: Learners, x: Tensor, y: Tensor, recipe: Recipe) -> Tensor:
         nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
     learners.model_optimizer.step()
 
-    accuracy = (logits.argmax(dim=1) == y).float().mean()
+    accuracy = (logits.argmax(dim=1) == y).to(x.dtype).mean()
     return torch.stack([l_task, l_cls, l_new, l_old, l_recons, l_close, l_diverse, accuracy]).detach()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from forensic.data.loader import Reencoding, random_crop, reencode
-from forensic.train.pixels import to_network
+from forensic.models.predict import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Validation:
     def _accuracy(self, model: TaskModel, pixels: NDArray[np.uint8], device: torch.device) -> float:
         with torch.inference_mode():
             predicted = [
-                model(to_network(pixels[at : at + _CHUNK], device))[0].argmax(dim=1).cpu().numpy()
+                model(scaled(torch.from_numpy(pixels[at : at + _CHUNK]).to(device)))[0].argmax(dim=1).cpu().numpy()
                 for at in range(0, len(pixels), _CHUNK)
             ]
         return float((np.concatenate(predicted) == self._labels).mean())

@@ -1,0 +1,103 @@
+"""The loss terms against recorded numbers of the authors' program and against loops in plain Python."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from forensic.losses import pose
+
+
+def formula(seed: int, *shape: int) -> torch.Tensor:
+    """u(seed, shape) of tests/golden/README.md, float64."""
+    with np.errstate(over="ignore"):
+        h = np.arange(math.prod(shape), dtype=np.uint32) + np.uint32((seed + 1) * 0x9E3779B9 % 2**32)
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+            h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
+    return torch.from_numpy(((h >> np.uint32(8)) / 2.0**23 - 1).reshape(shape))
+
+
+@pytest.fixture(scope="module")
+def recorded(golden: Path) -> dict:
+    return json.loads((golden / "pieces.json").read_text())["float64"]
+
+
+def new_and_known(case: str) -> tuple[torch.Tensor, torch.Tensor]:
+    a, b = formula(31, 6, 16), formula(32, 6, 16)
+    if case == "far":
+        return b, a
+    factor = torch.full((6, 1), 0.05, dtype=torch.float64)
+    if case == "near_mixed":
+        factor[4:] = 0.9
+    return a + factor * b, a
+
+
+CASES = ("far", "near_clamped", "near_mixed")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cosines_are_the_recorded_ones(recorded: dict, case: str) -> None:
+    torch.testing.assert_close(
+        pose.cosine(*new_and_known(case)).tolist(), recorded["cosine"][case]["cosines"], rtol=1e-12, atol=0
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_closeness_clamps_each_image(recorded: dict, case: str) -> None:
+    value = pose.closeness(*new_and_known(case), limit=0.95)
+    assert value.item() == pytest.approx(recorded["cosine"][case]["per_sample_min_mean_paper"], rel=1e-12)
+
+
+def test_images_close_enough_get_no_gradient() -> None:
+    new, known = new_and_known("near_mixed")
+    new.requires_grad_()
+    pose.closeness(new, known, limit=0.95).backward()
+    moved = new.grad.abs().sum(dim=1) > 0
+    assert moved.tolist() == [False, False, False, False, True, True]
+
+
+def test_diversity_is_the_recorded_mean_cosine(recorded: dict) -> None:
+    new, old = formula(31, 6, 16).requires_grad_(), formula(32, 6, 16)
+    value = pose.diversity(new, old)
+    value.backward()
+    expected = recorded["cosine"]["distant_preaug"]
+    assert value.item() == pytest.approx(expected["value"], rel=1e-12)
+    assert new.grad.norm().item() == pytest.approx(expected["grad_norm"], rel=1e-12)
+
+
+def test_classification_is_the_recorded_plain_cross_entropy(recorded: dict) -> None:
+    logits = (4 * formula(33, 6, 7)).requires_grad_()
+    value = pose.classification(logits, torch.arange(6))
+    value.backward()
+    assert value.item() == pytest.approx(recorded["softmax_ce"]["plain_cross_entropy"], rel=1e-12)
+    assert logits.grad.norm().item() == pytest.approx(recorded["softmax_ce"]["plain_grad_norm"], rel=1e-12)
+
+
+def test_smoothing_spreads_its_share_over_all_classes() -> None:
+    logits = 4 * formula(33, 6, 7)
+    expected = []
+    for row, label in zip(logits.tolist(), range(6), strict=True):
+        log_sum = math.log(sum(math.exp(value) for value in row))
+        targets = [0.9 * (k == label) + 0.1 / 7 for k in range(7)]
+        expected.append(-sum(t * (value - log_sum) for t, value in zip(targets, row, strict=True)))
+    value = pose.classification(logits, torch.arange(6), smoothing=0.1)
+    assert value.item() == pytest.approx(sum(expected) / 6, rel=1e-12)
+
+
+def test_reconstruction_is_the_mean_square() -> None:
+    a, b = formula(1, 2, 3, 4, 5), formula(2, 2, 3, 4, 5)
+    expected = sum((p - q) ** 2 for p, q in zip(a.flatten().tolist(), b.flatten().tolist(), strict=True)) / 120
+    assert pose.reconstruction(a, b).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_zero_embedding_is_no_error() -> None:
+    zero = torch.zeros(2, 4, requires_grad=True)
+    value = pose.diversity(zero, torch.ones(2, 4))
+    value.backward()
+    assert value.item() == 0
+    assert torch.isfinite(zero.grad).all()

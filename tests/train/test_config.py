@@ -1,0 +1,82 @@
+"""The recipe: its way to TOML and back, and what it refuses."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from forensic.errors import UsageError
+from forensic.models.feature_extractor import Architecture
+from forensic.train import config
+from forensic.train.config import Recipe, changed_fields, recipe_from_dict, recipe_to_dict, set_field
+
+
+def test_round_trip_through_toml() -> None:
+    recipe = Recipe(epochs=7, lr=1e-4, architecture=Architecture(neck="pool", width=32))
+    assert recipe_from_dict(tomllib.loads(tomli_w.dumps(recipe_to_dict(recipe)))) == recipe
+
+
+def test_absent_fields_keep_their_default() -> None:
+    assert recipe_from_dict({"lr": 1e-4}) == replace(Recipe(), lr=1e-4)
+
+
+def test_whole_numbers_pass_for_floats() -> None:
+    assert recipe_from_dict({"metric_weight": 2}).metric_weight == 2.0
+
+
+@pytest.mark.parametrize(
+    ("assignment", "name", "value"),
+    [("epochs=20", "epochs", 20), ("lr = 1e-4", "lr", 1e-4), ("schedule=step", "schedule", "step")],
+)
+def test_set_field(assignment: str, name: str, value: object) -> None:
+    assert getattr(set_field(Recipe(), assignment), name) == value
+
+
+def test_set_field_of_the_architecture() -> None:
+    assert set_field(Recipe(), "architecture.neck=flatten").architecture.neck == "flatten"
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "epochs",
+        "epochs=",
+        "epochs=1.5",
+        "epochs=0",
+        "nothing=1",
+        "architecture.nothing=1",
+        "architecture=1",
+        "schedule=sometimes",
+        "architecture.neck=none",
+        "jpeg_share=1.5",
+        "jpeg_quality_min=0",
+        "augmenter_kernel=4",
+        "architecture.size=100",
+        "lr=nan",
+    ],
+)
+def test_what_does_not_fit_is_named(assignment: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        set_field(Recipe(), assignment)
+    assert assignment.partition("=")[0] in str(caught.value)
+
+
+def test_changed_fields_rebuild_the_recipe() -> None:
+    recipe = Recipe(epochs=3, architecture=Architecture(width=8))
+    assert changed_fields(recipe, Recipe()) == [("epochs", 3), ("architecture.width", 8)]
+    again = Recipe()
+    for name, value in changed_fields(recipe, Recipe()):
+        again = set_field(again, f"{name}={value}")
+    assert again == recipe
+
+
+def test_every_field_gives_its_reason() -> None:
+    lines = Path(config.__file__).read_text(encoding="utf-8").split("\n")
+    for field in fields(Recipe):
+        if field.name != "name":
+            at = next(n for n, line in enumerate(lines) if line.startswith(f"    {field.name}: "))
+            assert lines[at + 1].startswith('    """'), field.name
