@@ -84,6 +84,7 @@ def run(plan: ScanPlan) -> Generator[Event]:
         MissingError, WeightsError: no weights, or damaged ones.
         VerificationError: the case is damaged, or files it speaks of have changed.
         MachineError: the disk is full, or the decoder does not work; what was committed is kept.
+        KeyboardInterrupt: it was asked to stop before it had begun.
     """
     roots: Sequence[Root] = roots_of_arguments(plan.paths)
     location = find_weights(plan.weights)
@@ -100,7 +101,11 @@ def run(plan: ScanPlan) -> Generator[Event]:
     from forensic.scan.engine import Engine  # noqa: PLC0415 - torch; a complete case is told without it
 
     candidates = iter(walk)
-    first = None if begun else next(candidates, None)
+    try:
+        with plan.interruption.waiting():
+            first = None if begun else next(candidates, None)
+    except StopRequested:
+        raise KeyboardInterrupt from None
     if not begun and first is None:
         raise UsageError(
             _named(plan.paths), f"no images here ({walk.other_files} other files)", "Name a file or folder"

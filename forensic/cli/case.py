@@ -1,0 +1,127 @@
+"""`forensic case`: what a case holds, and whether it still agrees with itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forensic.cli import console
+from forensic.errors import VerificationError
+
+if TYPE_CHECKING:
+    from forensic.case.ledger import CaseReader
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file that `scan` wrote; only read.")]
+
+
+@app.callback()
+def cases() -> None:
+    """Show and verify a case."""
+
+
+@app.command("show")
+def show(
+    case: CaseFile,
+    runs: Annotated[bool, typer.Option("--runs", help="Also the processes that worked on it.")] = False,
+    unreadable: Annotated[
+        bool, typer.Option("--unreadable", help="Also what could not be read, with the reasons.")
+    ] = False,
+) -> None:
+    """Show what a case holds.
+
+    \b
+    forensic case show scan.case
+    forensic case show scan.case --unreadable
+    forensic case show scan.case --runs
+    """
+    from forensic.case.ledger import open_case
+
+    with open_case(case) as stored:
+        if not stored.complete:
+            console.warn(f"{case}: not complete; the scan can go on with the command that began it")
+        console.stdout_table(["", ""], _facts(stored))
+        classes = [(name, str(count)) for name, count in stored.counts_by_class.items()]
+        console.stdout_table(["class", ">known"], classes)
+        if runs:
+            console.stdout_table(["run", "started", "ended", "outcome", "process", "command"], _runs(stored))
+        if unreadable:
+            _show_unreadable(stored)
+
+
+@app.command("verify")
+def verify(case: CaseFile) -> None:
+    """Check a case against its own chain of digests; exit 4 where they differ.
+
+    \b
+    forensic case verify scan.case
+
+    Level 0: every row, every digest, the closing digest. It does not read the images again.
+    """
+    from forensic.case.verify import verify_case
+
+    result = verify_case(case)
+    for difference in result.differences:
+        console.talk(f"{case}: {difference}")
+    if not result.agrees:
+        more = result.count - len(result.differences)
+        rest = f" ({more} more)" if more else ""
+        raise VerificationError(
+            os.fspath(case), f"{result.count} differences{rest}", "The case was altered or damaged after it was written"
+        )
+    state = "complete" if result.complete else "not complete"
+    console.stdout_text(f"{case}: agrees with itself; {result.findings} findings, {state}")
+    console.stdout_text(f"closing digest {result.digest}")
+    console.talk("Not checked: whether the files are unchanged, and whether they give the same findings again")
+
+
+def _facts(stored: CaseReader) -> list[tuple[str, str]]:
+    header, counts = stored.header, stored.counts
+    started, ended = stored.run_times
+    other = stored.other_files
+    facts = [
+        ("question", header.question),
+        ("examiner", header.examiner),
+        ("case number", header.case_number),
+        ("exhibit", header.exhibit),
+        ("note", header.note),
+        *(("examined", os.fsdecode(root.absolute)) for root in stored.roots[:10]),
+        ("", f"and {len(stored.roots) - 10} more" if len(stored.roots) > 10 else ""),
+        ("known", str(counts.known)),
+        ("unknown", str(counts.unknown)),
+        ("unreadable", str(counts.unreadable)),
+        ("skipped", str(counts.skipped)),
+        ("other files", "" if other is None else f"{other} that are no images"),
+        ("weights", f"{header.weights_name} ({header.weights})"),
+        ("preprocessing", header.preprocessing),
+        ("first, last time", f"{started}, {ended or 'no end noted'}"),
+        ("tool", f"forensic {header.tool_version}"),
+        ("closing digest" if stored.complete else "last digest", stored.closing_digest),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _runs(stored: CaseReader) -> list[tuple[str, ...]]:
+    return [
+        (
+            str(run.run_id),
+            run.started,
+            run.ended or "",
+            run.outcome or "no end noted",
+            f"{run.pid} on {run.host}",
+            " ".join(run.argv),
+        )
+        for run in stored.runs
+    ]
+
+
+def _show_unreadable(stored: CaseReader) -> None:
+    rows = [(finding.path, finding.reason or "") for finding, _ in stored.lines() if finding.status == "unreadable"]
+    if rows:
+        console.stdout_table(["unreadable", "reason"], rows)
+    else:
+        console.talk("everything could be read")

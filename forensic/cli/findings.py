@@ -1,0 +1,129 @@
+"""How a scan is told: findings on stdout as a table, JSON Lines or CSV, the summary on stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from forensic.case.rows import finding_to_json
+from forensic.cli import console
+from forensic.errors import MachineError
+from forensic.scan.events import Finished, Found, Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from forensic.case.rows import Finding
+    from forensic.cli.console import Cell, Progress
+    from forensic.scan.events import Event
+
+Format = Literal["table", "jsonl", "csv"]
+
+_COLUMNS = ("image", "verdict", "class", ">score", "remarks")
+_ROWS_A_TABLE = 500
+"""A longer list is printed in several tables: the widths of one are computed over all of its rows."""
+_STYLES = {"known": "green", "unknown": "yellow", "unreadable": "red", "skipped": "dim"}
+
+
+def chosen_format(asked: Format | None) -> Format:
+    """A table for a person, JSON Lines for a program, unless `--format` says otherwise."""
+    return asked or ("table" if console.is_terminal() else "jsonl")
+
+
+def follow(events: Iterable[Event], form: Format) -> Summary:
+    """Print findings as they come, and return what the scan came to.
+
+    Raises:
+        BrokenPipeError: the reader of stdout is gone.
+        MachineError: stdout can not be written, such as a file on a full disk.
+    """
+    last: list[Summary] = []
+    mixed = form != "table" and console.is_terminal()  # lines on the same screen would tear the progress display
+    with console.progress(None, "scanning") as bar, _writable_stdout():
+        findings = _watched(events, last, None if mixed else bar)
+        if form == "jsonl":
+            for finding in findings:
+                console.data(finding_to_json(finding))
+                console.flush()
+        elif form == "csv":
+            from forensic.report.rows import write_csv
+
+            write_csv(findings, sys.stdout)
+        else:
+            rows = [_row(finding) for finding in findings]
+    if form == "table":
+        with _writable_stdout():
+            for start in range(0, len(rows), _ROWS_A_TABLE):
+                console.stdout_table(_COLUMNS, rows[start : start + _ROWS_A_TABLE])
+    return last[0]
+
+
+def _watched(events: Iterable[Event], last: list[Summary], bar: Progress | None) -> Iterator[Finding]:
+    """The findings among the events; counts go to the progress display, the summary to `last`."""
+    count = unreadable = 0
+    for event in events:
+        if isinstance(event, Found):
+            count += 1
+            unreadable += event.finding.status == "unreadable"
+            if bar is not None:
+                bar.update(done=count, note=f"{unreadable} unreadable" if unreadable else None)
+            yield event.finding
+        elif isinstance(event, Finished):
+            last.append(event.summary)
+
+
+def tell_summary(summary: Summary, written: Iterable[Path]) -> None:
+    """The last lines on stderr: counts, what to install, the closing digest, what was written."""
+    counts = summary.counts
+    parts = [f"{counts.known} known", f"{counts.unknown} unknown"]
+    parts += [f"{counts.unreadable} unreadable"] if counts.unreadable else []
+    parts += [f"{counts.skipped} skipped"] if counts.skipped else []
+    console.talk(f"{counts.total} images: {', '.join(parts) if counts.scored else ', '.join(['0 scored', *parts[2:]])}")
+    if summary.other_files:
+        console.talk(f"{summary.other_files} other files are no images")
+    if summary.unread_heic:
+        console.talk(f"{summary.unread_heic} HEIC pictures were not read: pip install 'forensic-attribution[heic]'")
+    if summary.outcome == "interrupted":
+        kept = f"{counts.total} findings are kept in {summary.case}; the same command goes on from there"
+        console.warn(f"interrupted: {kept if summary.case else 'without --case or --report nothing is kept'}")
+        return
+    if summary.outcome == "again":
+        console.talk(f"{summary.case} was complete already: nothing was scanned. Remove it to scan anew")
+    console.talk(f"closing digest {summary.closing_digest}")
+    paths = [path for path in (summary.case, *written) if path is not None]
+    if paths:
+        console.talk(f"written: {', '.join(os.fspath(path) for path in paths)}")
+
+
+def shortened(text: str, width: int) -> str:
+    """`text` with its middle left out where it is longer than `width` characters; the end says more than the start."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) * 2 // 3
+    return f"{text[: width - 1 - tail]}…{text[-tail:]}"
+
+
+def _row(finding: Finding) -> tuple[Cell, ...]:
+    path = console.safe(finding.path)
+    if console.is_terminal():
+        path = shortened(path, max(24, shutil.get_terminal_size().columns * 2 // 5))
+    said = finding.verdict or finding.status
+    nearest = f"nearest {finding.nearest}" if finding.verdict == "unknown" else finding.label or ""
+    score = "" if finding.score is None else f"{finding.score:.2f}"
+    return path, (said, _STYLES[said]), nearest, score, finding.reason or ", ".join(finding.flags)
+
+
+@contextmanager
+def _writable_stdout() -> Iterator[None]:
+    try:
+        yield
+        console.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered can go nowhere else
+        raise MachineError("stdout", f"can not be written: {error.strerror}") from error

@@ -1,0 +1,265 @@
+"""`forensic scan`: options to a plan, its events to the streams."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forensic.cli import console
+from forensic.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from forensic.scan.interruption import Interruption
+    from forensic.scan.plan import ScanPlan
+
+_SHA256 = re.compile(r"\\?([0-9a-fA-F]{64})(\s|$)")
+
+
+class OutputFormat(StrEnum):
+    """What stdout is written as."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+class Thumbnails(StrEnum):
+    """What the report shows of each image."""
+
+    full = "full"
+    none = "none"
+
+
+def scan(
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH...", help="Images and folders, in any mix; only ever read.")
+    ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Also write FILE: .html, .csv or .jsonl; may be given several times."),
+    ] = None,
+    case: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the findings here; an unfinished scan goes on.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Weights; see `forensic weights list`.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Known if the score reaches it; in place of the card's.")
+    ] = None,
+    output: Annotated[
+        OutputFormat | None, typer.Option("--format", help="On stdout; a table on a terminal, else jsonl.")
+    ] = None,
+    scores: Annotated[bool, typer.Option("--scores", help="The score of each class in every finding.")] = False,
+    files_from: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Read more paths from FILE, one a line; - is stdin.")
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="Paths of --files-from end with a zero byte, not a line end.")
+    ] = False,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Leave out what matches; may be given several times.")
+    ] = None,
+    follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow links below folders.")] = False,
+    skip_hashes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Leave out files with these SHA-256, as sha256sum lists them.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be read.")] = False,
+    question: Annotated[str | None, typer.Option(help="What was asked; for the report's first page.")] = None,
+    examiner: Annotated[str | None, typer.Option(help="For the report.")] = None,
+    case_number: Annotated[str | None, typer.Option(help="For the report.")] = None,
+    exhibit: Annotated[str | None, typer.Option(help="For the report.")] = None,
+    note: Annotated[str | None, typer.Option(help="For the report.")] = None,
+    thumbnails: Annotated[Thumbnails, typer.Option(help="Small pictures in the case and its reports.")] = (
+        Thumbnails.full
+    ),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that decode; one a processor by default.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda or cuda:N.")] = "cpu",
+    max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are unreadable.")] = 250_000_000,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Larger files are unreadable.")] = 1 << 30,
+    timeout: Annotated[float, typer.Option(help="Seconds one file may take.")] = 30.0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+) -> None:
+    """Name the generator of every image, or say that none of the known ones made it.
+
+    \b
+    forensic scan photos/                                    a table
+    forensic scan photos/ --report report.html               a page to hand over, and report.case
+    forensic scan photos/ | jq .path                         JSON Lines in a pipe
+    find . -name '*.jpg' -print0 | forensic scan --files-from - -0
+
+    The same command again goes on with a case that was interrupted, and renders a complete one again.
+    Output never goes into a folder that is scanned. Names that begin with a dash come after --.
+    """
+    console.set_quiet(quiet=quiet)
+    arguments = _arguments(paths or [], files_from, null=null)
+    if dry_run:
+        _list_only(arguments, follow_links=follow_links, exclude=exclude or [])
+        return
+    from forensic.data.inspection import DecodeLimits
+    from forensic.scan.plan import Details, ScanPlan
+
+    reports = report or []
+    plan = ScanPlan(
+        paths=arguments,
+        weights=weights,
+        case=case or (reports[0].with_suffix(".case") if reports else None),
+        threshold=threshold,
+        workers=workers or len(os.sched_getaffinity(0)),
+        device=device,
+        follow_links=follow_links,
+        exclude=tuple(exclude or ()),
+        limits=DecodeLimits(max_pixels=max_pixels, max_bytes=max_bytes, seconds=timeout),
+        scores=scores,
+        thumbnails=thumbnails is Thumbnails.full,
+        skip_hashes=_hashes(skip_hashes),
+        details=Details(question=question, examiner=examiner, case_number=case_number, exhibit=exhibit, note=note),
+        argv=tuple(sys.argv),
+        clock=_clock(),
+    )
+    _check_outputs(plan, reports)
+    raise typer.Exit(_scan(plan, reports, output))
+
+
+def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None) -> int:
+    from forensic import report as writing
+    from forensic.cli.findings import chosen_format, follow, tell_summary
+    from forensic.scan.run import run
+
+    form = chosen_format(None if output is None else output.value)
+    with _stoppable(plan.interruption) as asked:
+        try:
+            with closing(run(plan)) as events:
+                summary = follow(events, form)
+        except KeyboardInterrupt:  # before there was anything to keep
+            return asked[0] if asked else ExitCode.INTERRUPTED
+    if summary.outcome == "interrupted":
+        tell_summary(summary, [])
+        return asked[0] if asked else ExitCode.INTERRUPTED
+    if plan.case is not None:
+        for out in reports:
+            writing.write(plan.case, out)
+    tell_summary(summary, reports)
+    return summary.exit_code
+
+
+@contextmanager
+def _stoppable(interruption: Interruption) -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM ask the scan to end; a second one leaves at once. Yields the exit code of the first."""
+    asked: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+        if asked:
+            os._exit(code)
+        asked.append(code)
+        interruption.request()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _arguments(paths: list[str], files_from: str | None, *, null: bool) -> tuple[bytes, ...]:
+    """All paths, exact bytes.
+
+    Raises:
+        UsageError: none was given, or the list can not be read.
+    """
+    given = [os.fsencode(path) for path in paths]
+    if files_from is not None:
+        try:
+            listed = sys.stdin.buffer.read() if files_from == "-" else Path(files_from).read_bytes()
+        except OSError as error:
+            raise UsageError(files_from, f"can not be read: {error.strerror}") from error
+        given += [path for path in listed.split(b"\0" if null else b"\n") if path]
+    elif null:
+        raise UsageError("-0", "says how the paths of --files-from end", "Give --files-from FILE too")
+    if not given:
+        raise UsageError("scan", "no path was given", "Name images or folders, or see `forensic scan --help`")
+    return tuple(given)
+
+
+def _hashes(listed: Path | None) -> frozenset[str]:
+    if listed is None:
+        return frozenset()
+    found = set()
+    try:
+        lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UsageError(str(listed), f"can not be read: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.startswith("#"):
+            match = _SHA256.match(line)
+            if match is None:
+                raise UsageError(str(listed), f"line {number} does not begin with a SHA-256 in hex")
+            found.add(match[1].lower())
+    return frozenset(found)
+
+
+def _check_outputs(plan: ScanPlan, reports: list[Path]) -> None:
+    """Refuse before work begins what could not be written after it."""
+    from forensic import report as writing
+    from forensic.case.evidence import guard_output, roots_of
+
+    roots = roots_of(Path(os.fsdecode(path)) for path in plan.paths)
+    outputs = [*reports, *([plan.case] if plan.case is not None else [])]
+    for out in outputs:
+        if not out.parent.is_dir():
+            remedy = f"Make it with `mkdir -p {shlex.quote(str(out.parent))}`"
+            raise UsageError(str(out), "its folder does not exist", remedy)
+        if out.is_dir():
+            raise UsageError(str(out), "is a folder", "Name a file in it")
+        guard_output(out, roots)
+    for out in reports:
+        if out.suffix.lower() not in writing.SUFFIXES:
+            raise UsageError(str(out), "no report ends so", f"Choose one of {', '.join(writing.SUFFIXES)}")
+    if len({out.resolve() for out in outputs}) < len(outputs):
+        raise UsageError("--report", "the same file is named twice", "Give each output a name of its own")
+
+
+def _list_only(arguments: tuple[bytes, ...], *, follow_links: bool, exclude: list[str]) -> None:
+    from forensic.case.rows import display_path
+    from forensic.scan.walk import Walk, roots_of_arguments
+
+    walk = Walk(roots_of_arguments(arguments), follow_links=follow_links, exclude=exclude)
+    count = 0
+    for candidate in walk:
+        console.data(console.safe(display_path(candidate.path)[0]))
+        count += 1
+    console.flush()
+    console.talk(f"{count} would be read; {walk.other_files} other files are no images")
+
+
+def _clock() -> Callable[[], str]:
+    """The time, or the one that SOURCE_DATE_EPOCH fixes."""
+    from forensic.case.ledger import now
+
+    fixed = os.environ.get("SOURCE_DATE_EPOCH")
+    if fixed is None:
+        return now
+    try:
+        moment = datetime.fromtimestamp(int(fixed), UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError("SOURCE_DATE_EPOCH", f"is no number of seconds: {fixed}") from error
+    return lambda: moment
