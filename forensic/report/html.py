@@ -100,7 +100,7 @@ def _picture(view: RowView) -> str:
 
 
 def _file(view: RowView) -> str:
-    parts = [f'<p class="path"><span>{escape(view.folder)}</span>{escape(view.name)}</p>']
+    parts = [f'<p class="name">{escape(view.name)}</p><p class="path">{escape(view.path)}</p>']
     if view.path_b64:
         parts.append(f'<p class="raw">exact bytes, base64: {escape(view.path_b64)}</p>')
     if view.about:
@@ -137,8 +137,8 @@ def row_data(view: RowView, picture: int) -> list[object]:
     return [
         view.number,
         view.state,
-        view.folder,
         view.name,
+        view.path,
         view.path_b64,
         view.about,
         view.sha256,

@@ -31,8 +31,9 @@ class RowView:
 
     number: int
     state: State
-    folder: str
     name: str
+    """The last part of the path, for the eye."""
+    path: str
     path_b64: str
     about: str
     """Format, size, bytes."""
@@ -125,15 +126,15 @@ class RowWriter:
     def view(self, number: int, finding: Finding, artefacts: Artefacts) -> RowView:
         """The row of one finding; `number` counts from 1."""
         state = state_of(finding)
-        folder, slash, name = visible(finding.path).rpartition("/")
+        path = visible(finding.path)
         of_class = finding.label or finding.nearest or ""
         score, threshold, threshold_at, mark = self._score(finding, state)
         curve, band, against, curve_text = self._spectrum(finding, artefacts, state)
         return RowView(
             number=number,
             state=state,
-            folder=folder + slash,
-            name=name,
+            name=path.rpartition("/")[2],
+            path=path,
             path_b64=finding.path_b64 or "",
             about=_about(finding),
             sha256=finding.sha256 or "",

@@ -118,6 +118,7 @@ class Cases:
     SCRIPT_NAME = SCRIPT_NAME
     BIDI_NAME = BIDI_NAME
     THUMBNAIL = THUMBNAIL
+    EMPTY = Artefacts()
     scored = staticmethod(scored)
     every_outcome = staticmethod(every_outcome)
 

@@ -26,9 +26,7 @@
     return node;
   };
   const fileParts = (row) => {
-    const path = el("p", "path");
-    path.append(el("span", "", row.folder), row.name);
-    const parts = [path];
+    const parts = [el("p", "name", row.name), el("p", "path", row.path)];
     if (row.raw) parts.push(el("p", "raw", "exact bytes, base64: " + row.raw));
     if (row.about) parts.push(el("p", "about", row.about));
     if (row.sha) parts.push(el("p", "sha", row.sha));
@@ -95,15 +93,15 @@
       const plain = new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
       let before = 0;
       for (const data of await plain.json()) {
-        const [number, state, folder, name, raw, about, sha, flags, said, of, value, score, threshold, at, mark, curve, band,
+        const [number, state, name, path, raw, about, sha, flags, said, of, value, score, threshold, at, mark, curve, band,
           against, told, length] = data;
         const start = before;
         before += length;
         entries.push({
           number, state, of, value,
-          text: [folder + name, sha, said, flags.join(" "), about].join(" ").toLowerCase(),
+          text: [path, sha, said, flags.join(" "), about].join(" ").toLowerCase(),
           node: () => build({
-            number, state, folder, name, raw, about, sha, flags, said, of, value, score, threshold, at, mark, curve, band,
+            number, state, name, path, raw, about, sha, flags, said, of, value, score, threshold, at, mark, curve, band,
             against, told, picture: pictures.slice(start, start + length) }),
         });
       }
@@ -187,6 +185,7 @@
   const enlarge = (event) => {
     const small = event.target.closest(".plot");
     if (!small || (event.key !== undefined && event.key !== "Enter")) return;
+    event.preventDefault();  // else the same Enter would press the button that the dialog focuses
     const large = small.cloneNode(true);
     large.setAttribute("viewBox", "0 0 640 236");
     large.append(draw("use", { href: "#ticks" }));
