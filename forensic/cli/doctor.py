@@ -28,7 +28,6 @@ _FORMATS = {
 _EXTRAS = {
     "pillow_heif": ("HEIC and HEIF pictures", "pip install pillow-heif"),
     "matplotlib": ("pictures of spectra and histograms", "pip install matplotlib"),
-    "tensorboard": ("training curves in TensorBoard", "pip install tensorboard"),
 }
 
 
@@ -129,6 +128,11 @@ def _decoders() -> Iterator[Check]:
         yield Check("decoders", "opencv", "absent", "two packages share one folder: " + " and ".join(both), cure)
     for name, pillow_name in _FORMATS.items():
         yield _format(name, pillow_name)
+    if find_spec("pillow_heif") is not None:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        yield _format("HEIC", "HEIF")
 
 
 def _is_installed(distribution: str) -> bool:

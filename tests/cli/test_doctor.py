@@ -20,7 +20,7 @@ def test_everything_that_is_needed_works(checks: list[doctor.Check]) -> None:
     assert [check for check in checks if check.state == "broken"] == []
 
 
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "ICO", "AVIF"])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "ICO", "AVIF", "HEIC"])
 def test_each_format_is_tried(checks: list[doctor.Check], name: str) -> None:
     (check,) = [check for check in checks if check.subject == name]
     assert check.state == "ok"
