@@ -190,13 +190,14 @@ def resume_case(path: Path, *, run: RunStart | None = None) -> CaseWriter:
         undo.callback(lock.release)
         if not database.is_begun(path):
             raise UsageError(os.fspath(path), "no such case")
+        with open_case(path) as stored:  # a complete case is not even opened for writing: its bytes stay
+            if stored.complete:
+                raise UsageError(os.fspath(path), "is complete")
         connection = database.connect_for_writing(path)
         undo.callback(connection.close)
-        writer = CaseWriter(path, connection, lock)
-        if writer.complete:
-            raise UsageError(os.fspath(path), "is complete")
         with database.transaction(connection, path):
             _begin_run(connection, run)
+        writer = CaseWriter(path, connection, lock)
         undo.pop_all()
     return writer
 

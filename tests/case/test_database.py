@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from forensic.case import database
+from forensic.errors import MachineError, UsageError, VerificationError
+
+
+def test_other_format_is_refused_by_number(write_case, finding) -> None:
+    path = write_case([finding(1)])
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with pytest.raises(UsageError, match="format 2; this version reads format 1"):
+        database.connect_for_reading(path)
+    with pytest.raises(UsageError, match="format 2"):
+        database.is_begun(path)
+
+
+def test_writer_is_safe_against_a_power_cut(tmp_path) -> None:
+    connection = database.connect_for_writing(tmp_path / "a.case")
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_reader_can_not_write(write_case, finding) -> None:
+    connection = database.connect_for_reading(write_case([finding(1)]))
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        connection.execute("DELETE FROM finding")
+    connection.close()
+
+
+def test_damage_is_told_as_damage(write_case, finding) -> None:
+    path = write_case([finding(number) for number in range(50)])
+    data = bytearray(path.read_bytes())
+    data[4096:8192] = b"\xa5" * 4096
+    path.write_bytes(data)
+    with pytest.raises(VerificationError, match="damaged"), database.told(path):
+        connection = sqlite3.connect(path)
+        try:
+            connection.execute("SELECT count(*) FROM header").fetchall()
+            connection.execute("SELECT * FROM finding").fetchall()
+            connection.execute("SELECT * FROM root").fetchall()
+        finally:
+            connection.close()
+
+
+def test_system_errors_are_the_machines(tmp_path) -> None:
+    with pytest.raises(MachineError, match="No space left"), database.told(tmp_path / "a.case"):
+        raise OSError(28, "No space left on device")
+
+
+def test_path_with_awkward_characters(tmp_path) -> None:
+    path = tmp_path / "a?b#c%20 d.case"
+    connection = database.connect_for_writing(path)
+    connection.execute("CREATE TABLE t (x)")
+    connection.close()
+    assert path.is_file()
+
+
+def test_every_column_of_the_schema_is_explained() -> None:
+    from pathlib import Path
+
+    schema = Path(database.__file__).with_name("schema.sql").read_text()
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    database.create_tables(connection)
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    assert sorted(tables) == ["artefact", "closing", "finding", "header", "root", "run"]
+    for table in tables:
+        before, _, _ = schema.partition(f"CREATE TABLE {table} (")
+        assert before.rstrip("\n").rpartition("\n")[2].startswith("--")
+    connection.close()

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import forensic
+from forensic.case.lock import CaseLock, writer_lives
+from forensic.errors import UsageError
+
+HOLD = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from forensic.case.lock import CaseLock
+lock = CaseLock(Path(sys.argv[2]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def holder(case: Path) -> subprocess.Popen[str]:
+    root = str(Path(forensic.__file__).parents[1])
+    process = subprocess.Popen([sys.executable, "-c", HOLD, root, str(case)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_lock_of_another_process_is_named_and_falls_with_its_death(tmp_path) -> None:
+    case = tmp_path / "a.case"
+    process = holder(case)
+    try:
+        assert writer_lives(case)
+        with pytest.raises(UsageError, match=f"process {process.pid} on "):
+            CaseLock(case)
+    finally:
+        process.kill()
+        process.communicate()
+    assert not writer_lives(case)
+    with CaseLock(case):
+        assert writer_lives(case)
+
+
+def test_released_lock_leaves_nothing(tmp_path) -> None:
+    with CaseLock(tmp_path / "a.case") as lock:
+        lock.release()
+        lock.release()
+    assert list(tmp_path.iterdir()) == []
+    assert not writer_lives(tmp_path / "a.case")
+
+
+def test_children_do_not_keep_the_lock(tmp_path) -> None:
+    lock = CaseLock(tmp_path / "a.case")
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"], close_fds=False)
+    try:
+        os.close(lock._descriptor)  # as the kernel does when the process dies
+        assert not writer_lives(tmp_path / "a.case")
+    finally:
+        lock._descriptor = -1
+        child.kill()
+        child.wait()
+
+
+def test_a_reader_that_looks_does_not_keep_a_writer_out(tmp_path) -> None:
+    case = tmp_path / "a.case"
+    (tmp_path / "a.case.lock").touch()
+    began = time.monotonic()
+    for _ in range(20):
+        writer_lives(case)
+        CaseLock(case).release()
+        (tmp_path / "a.case.lock").touch()
+    assert time.monotonic() - began < 5

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from forensic.case.ledger import create_case, open_case
+from forensic.case.reader import Place
+from forensic.case.rows import Artefacts, Counts
+from forensic.errors import UsageError
+
+
+def test_everything_comes_back(write_case, finding, unreadable, header) -> None:
+    unknown = finding(2, verdict="unknown", label=None)
+    path = write_case([finding(1), unknown, unreadable(3)])
+    with open_case(path) as case:
+        assert case.header == header()
+        assert case.complete
+        assert case.counts == Counts(known=1, unknown=1, unreadable=1)
+        assert case.counts_by_class == {"real": 0, "alpha": 1}
+        assert case.other_files == 7
+        assert case.run_times == ("2026-01-02T03:04:05+00:00", "2026-01-02T03:05:00+00:00")
+        assert case.thumbnail_bytes == 12
+        rows = list(case.rows())
+        assert [seq for seq, _, _ in rows] == [0, 1, 2]
+        assert [row for _, row, _ in rows] == [finding(1), unknown, unreadable(3)]
+        assert rows[0][2] == Artefacts(thumbnail=b"webp", spectrum=(1.5, -2.25))
+        assert [row.path for _, row, _ in case.rows(start=1, limit=1)] == ["in/0002.png"]
+        assert [place for _, place in case.lines()][1] == Place(0, b"0002.png", 1000)
+
+
+def test_first_with_is_the_first_in_path_order(write_case, finding) -> None:
+    path = write_case([finding(1), finding(2), finding(3, sha256=finding(2).sha256)])
+    with open_case(path) as case:
+        assert case.first_with(finding(2).sha256) == "in/0002.png"
+        assert case.first_with("f" * 64) is None
+
+
+def test_reading_changes_nothing(write_case, finding) -> None:
+    path = write_case([finding(1)])
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    with open_case(path) as case:
+        list(case.rows())
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_case_that_is_being_written_can_be_read(tmp_path, header, finding) -> None:
+    path = tmp_path / "a.case"
+    with create_case(path, header()) as writer:
+        writer.append([(finding(1), Artefacts())])
+        with open_case(path) as case:
+            assert not case.complete
+            assert case.other_files is None
+            assert len(case) == 1
+            writer.append([(finding(2), Artefacts())])
+            assert len(case) == 2
+
+
+def test_empty_case_ends_where_the_chain_starts(tmp_path, header) -> None:
+    with create_case(tmp_path / "a.case", header()) as writer:
+        before = writer.closing_digest
+        assert writer.finish() == before
+
+
+def test_what_is_not_there_is_named(tmp_path) -> None:
+    with pytest.raises(UsageError, match="no such case"):
+        open_case(tmp_path / "none.case")
