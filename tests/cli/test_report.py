@@ -1,0 +1,90 @@
+"""`forensic report` as a user runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensic.case.ledger import Root, RunStart, create_case
+from forensic.case.rows import Artefacts, CaseHeader, Finding, finding_to_json
+
+FINDING = Finding(
+    path="in/[bold]a.png",
+    status="ok",
+    verdict="unknown",
+    nearest="real",
+    score=-1.0,
+    threshold=0.5,
+    preprocessing="tiles-128-v1",
+    weights="8d21c0f3a7be",
+)
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    header = CaseHeader(
+        question="",
+        examiner="",
+        case_number="",
+        exhibit="",
+        note="",
+        weights="8d21c0f3a7be",
+        weights_name="two",
+        preprocessing="tiles-128-v1",
+        configuration={},
+        card={},
+        classes=("real", "alpha"),
+        class_spectra={},
+        tool_version="0.1.0",
+    )
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    path = tmp_path / "scan.case"
+    roots = [Root(b"evidence", str(evidence).encode())]
+    with create_case(path, header, roots=roots, run=RunStart(started="2026-11-25T09:12:04+00:00")) as writer:
+        writer.append([(FINDING, Artefacts())])
+        writer.finish(ended="2026-11-25T09:14:51+00:00")
+    return path
+
+
+def test_each_form_is_written_and_named(case: Path, run_forensic: Any) -> None:
+    for suffix in (".html", ".csv", ".jsonl"):
+        out = case.with_suffix(suffix)
+        ran = run_forensic("report", case, "--out", out)
+        assert (ran.code, ran.out) == (0, ""), ran.err
+        assert str(out) in ran.err
+        assert "[bold]a.png" in out.read_text(encoding="utf-8")
+    assert case.with_suffix(".jsonl").read_text() == finding_to_json(FINDING) + "\n"
+
+
+def test_report_replaces_an_old_one(case: Path, run_forensic: Any) -> None:
+    out = case.with_suffix(".jsonl")
+    out.write_text("old")
+    assert run_forensic("report", case, "--out", out).code == 0
+    assert out.read_text() != "old"
+
+
+@pytest.mark.parametrize(
+    ("out", "told"), [("report.pdf", "no report ends in .pdf"), ("none/report.html", "its folder does not exist")]
+)
+def test_wrong_target_is_exit_2(case: Path, run_forensic: Any, out: str, told: str) -> None:
+    ran = run_forensic("report", case, "--out", case.parent / out)
+    assert ran.code == 2
+    assert told in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_no_report_into_the_evidence(case: Path, run_forensic: Any) -> None:
+    ran = run_forensic("report", case, "--out", case.parent / "evidence" / "report.html")
+    assert ran.code == 2
+    assert "lies inside the evidence folder" in ran.err
+    assert list((case.parent / "evidence").iterdir()) == []
+
+
+def test_no_case_is_exit_2(tmp_path: Path, run_forensic: Any) -> None:
+    ran = run_forensic("report", tmp_path / "none.case", "--out", tmp_path / "a.html")
+    assert ran.code == 2
+    assert "none.case" in ran.err
+    assert list(tmp_path.iterdir()) == []
