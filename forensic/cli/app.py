@@ -105,10 +105,10 @@ def forensic(
     """
     console.set_colour(color)
     ctx.obj = configuration.settings(config)
-    ctx.default_map = configuration.defaults(ctx.obj)
     name = ctx.invoked_subcommand
     if name is not None and ctx.obj:
         used = configuration.for_command(ctx.obj, name, load_command(name))
+        ctx.default_map = configuration.defaults(used)
         if any(setting.origin == str(configuration.PROJECT_FILE) for setting in used):
             console.talk(f"settings of {configuration.PROJECT_FILE} in this folder are in force")
 

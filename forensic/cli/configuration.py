@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,24 +70,38 @@ def settings(config: Path | None) -> list[Setting]:
 
 
 def for_command(found: list[Setting], name: str, command: Any) -> list[Setting]:
-    """The settings among `found` that concern the command `name`, each checked to be an option of it.
+    """The settings among `found` that concern the command `name`, under the names that its parameters have inside.
 
     Raises:
-        UsageError: one of them is not.
+        UsageError: one of them is no option of the command.
     """
-    concerned = [setting for setting in found if setting.command.split()[0] == name]
-    for setting in concerned:
+    concerned: list[Setting] = []
+    for setting in found:
+        words = setting.command.split()
+        if words[0] != name:
+            continue
         target = command
-        for word in setting.command.split()[1:]:
+        for word in words[1:]:
             target = getattr(target, "commands", {}).get(word)
-        known = sorted(parameter.name for parameter in getattr(target, "params", ()) if parameter.name != "help")
-        if setting.option not in known:
+        inside = _names_inside(target)
+        if setting.option not in inside:
             raise UsageError(
                 setting.origin,
                 f"`{setting.command}` has no setting {setting.option!r}",
-                f"It has: {', '.join(known)}" if known else f"See `forensic {name} --help`",
+                f"It has: {', '.join(sorted(inside))}" if inside else f"See `forensic {name} --help`",
             )
+        concerned.append(replace(setting, option=inside[setting.option]))
     return concerned
+
+
+def _names_inside(command: Any) -> dict[str, str]:
+    """Long options of a command, `_` for `-`, and the parameter behind each."""
+    return {
+        option[2:].replace("-", "_"): parameter.name
+        for parameter in getattr(command, "params", ())
+        for option in parameter.opts
+        if option.startswith("--") and option != "--help"
+    }
 
 
 @app.callback()

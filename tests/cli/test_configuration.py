@@ -106,6 +106,17 @@ def test_unknown_option_is_named_with_those_there_are() -> None:
         configuration.for_command(found, "doctor", load_command("doctor"))
 
 
+def test_setting_has_the_name_of_the_option() -> None:
+    """`scan --format` is a parameter of another name inside."""
+    found = [
+        configuration.Setting("scan", "format", "csv", "lab.toml"),
+        configuration.Setting("doctor", "format", "", ""),
+    ]
+    (used,) = configuration.for_command(found, "scan", load_command("scan"))
+    (parameter,) = [option for option in load_command("scan").params if "--format" in option.opts]
+    assert (used.option, used.value) == (parameter.name, "csv")
+
+
 def test_command_line_obeys_the_file_and_the_flag_wins(run_forensic, lab: Path) -> None:
     by_file = run_forensic("--config", lab, "weights", "list")
     assert by_file.out.startswith("[")
