@@ -52,7 +52,7 @@ def require_rank(value: Tensor, name: str, axes: str) -> Tensor:
 
 
 def require_like(value: Tensor, name: str, other: Tensor, other_name: str) -> Tensor:
-    """`value`, if dtype and device are those of `other`.
+    """`value`, of any shape, if dtype and device are those of `other`.
 
     Raises:
         TypeError: another dtype.
