@@ -119,7 +119,7 @@ def _apart(
 
 
 def scaled(images: torch.Tensor) -> torch.Tensor:
-    """uint8 0..255 of any shape -> float32 in [-1, 1]: (v / 255 - 0.5) / 0.5 in that order, as the authors' program does."""
+    """uint8 0..255 of any shape -> float32 in [-1, 1]: (v / 255 - 0.5) / 0.5 in that order, as the authors do."""
     return (images.to(torch.float32) / 255.0 - 0.5) / 0.5
 
 
