@@ -7,6 +7,8 @@
 #include "dct.h"
 #include "dispatch.h"
 #include "door.h"
+#include "radial.h"
+#include "resize.h"
 #include "triplet.h"
 
 namespace forensic {
@@ -145,6 +147,53 @@ void bind_triplet(py::module_& module) {
   });
 }
 
+void bind_resize(py::module_& module) {
+  const auto resize = [](const py::object& image, const py::object& out, int threads) {
+    const Array in(image, "image");
+    const Array to(out, "out");
+    const auto from = in.view<const std::uint8_t, 3>();
+    const auto run = [&](const auto& view) {
+      const py::gil_scoped_release released;
+      resize_square(from, view, threads);
+    };
+    if (to.is<std::uint8_t>()) return run(to.view<std::uint8_t, 3>());
+    FORENSIC_CHECK_TYPE(to.is<float>(), "out: expected uint8 or float32, got ", name_of(to.tensor().dtype));
+    run(to.view<float, 3>());
+  };
+  module.def("resize_square", resize, py::arg("image"), py::arg("out"), py::arg("threads"));
+}
+
+void bind_radial(py::module_& module) {
+  module.def(
+      "radial_spectrum",
+      [](const py::object& x, const py::object& y, int threads) {
+        const Array in(x, "x");
+        const Array out(y, "y");
+        with_float_type(in, "x", [&]<typename T>(T) {
+          const auto from = in.view<const T, 3>();
+          const auto to = out.view<T, 2>();
+          const py::gil_scoped_release released;
+          radial_spectrum<T>(from, to, threads);
+        });
+      },
+      py::arg("x"), py::arg("y"), py::arg("threads"));
+  module.def(
+      "radial_spectrum_gradient",
+      [](const py::object& x, const py::object& g, const py::object& d_x, int threads) {
+        const Array in(x, "x");
+        const Array gradient(g, "g");
+        const Array out(d_x, "d_x");
+        with_float_type(in, "x", [&]<typename T>(T) {
+          const auto from = in.view<const T, 3>();
+          const auto weights = gradient.view<const T, 2>();
+          const auto to = out.view<T, 3>();
+          const py::gil_scoped_release released;
+          radial_spectrum_gradient<T>(from, weights, to, threads);
+        });
+      },
+      py::arg("x"), py::arg("g"), py::arg("d_x"), py::arg("threads"));
+}
+
 }  // namespace
 }  // namespace forensic
 
@@ -159,6 +208,8 @@ PYBIND11_MODULE(_C, module) {
   });
   bind_dispatch(module);
   bind_dct(module);
+  bind_radial(module);
+  bind_resize(module);
   bind_augment(module);
   bind_triplet(module);
 }

@@ -38,22 +38,37 @@ KERNELS: Final = {
 _CPU_ONLY: Final = ("resize_square",)
 
 
-@cache
+def asked() -> str:
+    """What FORENSIC_KERNELS asks for: `auto` or the name of an implementation, which may not be here.
+
+    Raises:
+        UsageError: another value.
+    """
+    name = os.environ.get("FORENSIC_KERNELS") or "auto"
+    if name not in ("auto", *IMPLEMENTATIONS):
+        raise UsageError("FORENSIC_KERNELS", f"is {name!r}", f"Use auto, {', '.join(IMPLEMENTATIONS)}, or unset it")
+    return name
+
+
+_forced = ""
+
+
 def forced() -> str:
-    """What FORENSIC_KERNELS asks for: `auto` or the name of an implementation that is here.
+    """What FORENSIC_KERNELS asks for, found to be here; read once, since a compiled graph takes it for a constant.
 
     Raises:
         UsageError: another value.
         MissingError: the implementation asked for is not built, or has no device.
     """
-    name = os.environ.get("FORENSIC_KERNELS") or "auto"
-    if name not in ("auto", *IMPLEMENTATIONS):
-        raise UsageError("FORENSIC_KERNELS", f"is {name!r}", f"Use auto, {', '.join(IMPLEMENTATIONS)}, or unset it")
-    if name == "cpp":
-        native()
-    if name == "cuda":
-        native_cuda()
-    return name
+    global _forced  # noqa: PLW0603 - a cache that torch.compile can see through
+    if not _forced:
+        name = asked()
+        if name == "cpp":
+            native()
+        if name == "cuda":
+            native_cuda()
+        _forced = name
+    return _forced
 
 
 @cache
@@ -116,7 +131,7 @@ def choose(tensor: Tensor, implementation: str | None = None) -> str:
     """Which implementation serves `tensor`: `reference`, `cpp` or `cuda`.
 
     Args:
-        tensor: the first argument of a kernel.
+        tensor: the first argument of a kernel, any shape.
         implementation: one that the caller insists on, or None to decide by FORENSIC_KERNELS and the device.
 
     Raises:
@@ -200,22 +215,24 @@ def describe() -> dict[str, str]:
     Raises:
         MissingError, UsageError: as `forced` and `native`.
     """
-    asked = forced()
-    if asked == "reference":
+    name = forced()
+    if name == "reference":
         return dict.fromkeys(KERNELS, "reference") | {"reason": "FORENSIC_KERNELS=reference"}
     module = native()
     isa = cast("str", module.isa())
     count = threads()
     cpu = f"cpp/{isa}, {count} thread{'s' if count != 1 else ''}"
     no_cuda = _why_no_cuda() if "torch" in sys.modules else "not asked: torch is not imported"
-    if asked == "cuda":
-        both = {name: cpu if name in _CPU_ONLY else "cuda" for name in KERNELS}
+    if name == "cuda":
+        both = {kernel: cpu if kernel in _CPU_ONLY else "cuda" for kernel in KERNELS}
     elif no_cuda:
         both = dict.fromkeys(KERNELS, cpu)
     else:
-        both = {name: cpu if name in _CPU_ONLY else f"{cpu}; cuda for CUDA tensors" for name in KERNELS}
+        both = {kernel: cpu if kernel in _CPU_ONLY else f"{cpu}; cuda for CUDA tensors" for kernel in KERNELS}
     named = os.environ.get("FORENSIC_ISA") or "auto"
-    why = f"best instruction set of {', '.join(module.supported_isas())}" if named == "auto" else f"FORENSIC_ISA={named}"
-    parts = [] if asked == "auto" else [f"FORENSIC_KERNELS={asked}"]
+    why = (
+        f"best instruction set of {', '.join(module.supported_isas())}" if named == "auto" else f"FORENSIC_ISA={named}"
+    )
+    parts = [] if name == "auto" else [f"FORENSIC_KERNELS={name}"]
     parts += [why, f"no CUDA kernels: {no_cuda}" if no_cuda else "CUDA kernels load and a device is there"]
     return both | {"reason": "; ".join(parts)}

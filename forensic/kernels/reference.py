@@ -116,7 +116,7 @@ def resampling_weights(length: int, size: int) -> list[tuple[int, list[int]]]:
         total = 0.0
         for weight in weights:
             total += weight
-        scaled = [weight * (1.0 / total) * (1 << 22) for weight in weights] if total else weights
+        scaled = [weight / (total or 1.0) * (1 << 22) for weight in weights]
         outputs.append((first, [int(w + 0.5) if w >= 0 else int(w - 0.5) for w in scaled]))
     return outputs
 
