@@ -88,6 +88,8 @@ def _empty(like: Tensor) -> Tensor:
 
 def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
     result = _empty(images)
+    if images.numel() == 0:
+        return result
     if images.is_cuda:
         from forensic.kernels import _cuda  # noqa: PLC0415 - only where there is a device
 
@@ -99,6 +101,8 @@ def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor)
 
 def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
     result = _empty(gradient)
+    if gradient.numel() == 0:
+        return result
     if gradient.is_cuda:
         from forensic.kernels import _cuda  # noqa: PLC0415 - only where there is a device
 
@@ -111,6 +115,8 @@ def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2
 def _run_weight_gradients(images: Tensor, gradient: Tensor, weights: tuple[Tensor, ...]) -> list[Tensor]:
     w1, b1, w2, b2 = weights
     results = [_empty(weight) for weight in weights]
+    if images.numel() == 0:
+        return [result.zero_() for result in results]
     if images.is_cuda:
         from forensic.kernels import _cuda  # noqa: PLC0415 - only where there is a device
 
