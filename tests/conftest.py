@@ -93,6 +93,12 @@ def osma_mini_small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory, osma_mini_small: Path) -> Path:
+    """A whole weights file of a tiny, untrained network on the stand-in: right in form, worthless in its verdicts."""
+    return make_tiny_weights(tmp_path_factory.mktemp("tiny-weights") / "tiny.safetensors", osma_mini_small)
+
+
+@pytest.fixture(scope="session")
 def run_forensic() -> Callable[..., Ran]:
     """Runs the command in a process of its own: `run_forensic("scan", path, cwd=..., env={...}, input=...)`."""
 
@@ -132,6 +138,27 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     }
     root = os.pathsep.join(filter(None, [str(REPOSITORY), kept.get("PYTHONPATH")]))
     return {**kept, "PYTHONPATH": root, "XDG_CONFIG_HOME": os.devnull, **extra}
+
+
+def make_tiny_weights(out: Path, data: Path, seed: int = 0) -> Path:
+    """Finishes a seeded network that was never trained, as the end of a training run does; returns `out`."""
+    import torch
+
+    from forensic.data.cache import read_training_images
+    from forensic.data.layouts import read_layout
+    from forensic.data.loader import Reencoding
+    from forensic.models.feature_extractor import Architecture, TaskModel
+    from forensic.models.finish import FinishPlan, finish_weights
+    from forensic.spectra.profile import log_radial
+    from forensic.train.seeding import new_task_model
+
+    layout = read_layout(data)
+    architecture = Architecture(width=4, neck_channels=4, embedding_dim=16)
+    model = new_task_model(TaskModel(len(layout.classes), architecture), torch.Generator().manual_seed(seed))
+    plan = FinishPlan(recipe={"name": "untrained", "seed": seed}, reencoding=Reencoding(0.5, 60, 100), seed=seed)
+    images = read_training_images(layout.train, layout.preprocessing)
+    finish_weights(model.eval(), layout, images, out, plan, profile=log_radial)
+    return out
 
 
 def make_stand_in(root: Path) -> Path:

@@ -80,7 +80,7 @@ def unnormalised_scale(height: int, width: int, like: Tensor) -> Tensor:
     rows = like.new_full((height, 1), (2.0 * height) ** 0.5)
     columns = like.new_full((1, width), (2.0 * width) ** 0.5)
     rows[0] = 2.0 * height**0.5
-    columns[0] = 2.0 * width**0.5
+    columns[0, 0] = 2.0 * width**0.5
     return rows * columns
 
 

@@ -166,11 +166,25 @@ def scorer_from_tensors(tensors: Mapping[str, NDArray[np.generic]]) -> Scorer:
     return Scorer(means, whitening, constants)
 
 
+def shrunk_covariance(centred: Floats) -> Floats:
+    """Covariance of (N, D) rows whose mean is 0, shrunk towards a multiple of the identity; (D, D).
+
+    Source: Ledoit and Wolf 2004, "A well-conditioned estimator", lemma 3.1 with their estimates of its terms.
+    """
+    count, dimension = centred.shape
+    sample = centred.T @ centred / count
+    scale = float(np.trace(sample)) / dimension
+    squared = float((sample**2).sum())
+    spread = squared - dimension * scale**2
+    noise = (float(((centred**2).sum(axis=1) ** 2).mean()) - squared) / count
+    shrinkage = min(max(noise / spread, 0.0), 1.0) if spread > 0 else 1.0
+    shrunk: Floats = (1 - shrinkage) * sample + shrinkage * scale * np.eye(dimension)
+    return shrunk
+
+
 def _whitening(centred: Floats) -> NDArray[np.float32]:
     """W with W W' the inverse of the shrunk covariance of (N, D) rows whose mean is 0."""
-    from sklearn.covariance import ledoit_wolf  # noqa: PLC0415 - a second of import that only training needs
-
-    covariance, _ = ledoit_wolf(centred, assume_centered=True)
+    covariance = shrunk_covariance(centred)
     scale = float(np.trace(covariance)) / len(covariance)
     if scale <= 0:  # all embeddings of a class are equal: any direction is as good as another
         return np.eye(len(covariance), dtype=np.float32)

@@ -177,8 +177,11 @@ def load_weights(name_or_path: str | Path | None = None, *, device: str = "cpu",
     path = find_weights(name_or_path, folder=folder)
     card, tensors = _read_pair(path)
     scorer, spectra = _scorer(tensors, card, path), _spectra(tensors, card, path)
+    from forensic.data.prepare import PREPROCESSINGS  # noqa: PLC0415 - for the same reason as torch
     from forensic.models.network_state import network_from_tensors  # noqa: PLC0415 - list and verify run without torch
 
+    if card.preprocessing not in PREPROCESSINGS:
+        raise WeightsError(str(path), f"needs the preprocessing {card.preprocessing}, unknown to this version")
     try:
         model = network_from_tensors(_below("network", tensors), card.num_classes, card.architecture)
     except ValueError as error:

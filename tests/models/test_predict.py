@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from forensic.models.predict import Predictor, predict_images, scaled
+from forensic.models.weights import Weights
+
+
+@pytest.fixture
+def tiles(seeded) -> np.ndarray:
+    return seeded(1).integers(0, 256, (21, 3, 128, 128), dtype=np.uint8)
+
+
+@pytest.fixture
+def predictor(tiny: Weights) -> Predictor:
+    return Predictor(tiny, batch=8)
+
+
+def bits(outputs) -> list[bytes]:
+    return [np.ascontiguousarray(part).tobytes() for part in outputs]
+
+
+def test_a_tile_never_meets_its_neighbours(predictor: Predictor, tiles) -> None:
+    logits, embeddings = predictor(tiles)
+    for place in (0, 7, 8, 20):
+        assert bits(predictor(tiles[place : place + 1])) == bits((logits[place], embeddings[place]))
+    order = np.random.default_rng(0).permutation(len(tiles))
+    assert bits(predictor(tiles[order])) == bits((logits[order], embeddings[order]))
+
+
+def test_it_is_the_model(predictor: Predictor, tiny: Weights, tiles) -> None:
+    logits, embeddings = predictor(tiles[:3])
+    images = torch.from_numpy(tiles[:3]).to(torch.float32) / 127.5 - 1
+    with torch.no_grad():
+        expected_logits, expected_embeddings = tiny.model(images)
+    np.testing.assert_allclose(logits, expected_logits.numpy(), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(embeddings, expected_embeddings.numpy(), rtol=1e-3, atol=1e-4)
+    assert logits.dtype == embeddings.dtype == np.float32
+
+
+def test_scaling_ends_at_one() -> None:
+    assert scaled(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+
+
+def test_no_tiles_no_rows(predictor: Predictor, tiny: Weights, tiles) -> None:
+    logits, embeddings = predictor(tiles[:0])
+    assert logits.shape == (0, tiny.card.num_classes)
+    assert embeddings.shape == (0, 16)
+
+
+def test_images_of_any_number_of_tiles(predictor: Predictor, tiles) -> None:
+    cuts = [("a", tiles[:1]), ("b", tiles[1:12]), ("c", tiles[12:13]), ("d", tiles[13:21])]
+    found = list(predict_images(predictor, iter(cuts)))
+    assert [key for key, _, _ in found] == ["a", "b", "c", "d"]
+    assert bits(np.concatenate([logits for _, logits, _ in found])) == bits(predictor(tiles)[0])
+    for (_, part), (_, logits, embeddings) in zip(cuts, found, strict=True):
+        assert bits(predictor(part)) == bits((logits, embeddings))
+    assert list(predict_images(predictor, iter([]))) == []
+
+
+def test_training_mode_is_refused(tiny: Weights, tiles) -> None:
+    predictor = Predictor(tiny)
+    tiny.model.train()
+    try:
+        with pytest.raises(RuntimeError, match="training mode"):
+            predictor(tiles[:1])
+    finally:
+        tiny.model.eval()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "told"),
+    [
+        (np.zeros((1, 3, 128, 128), np.float32), TypeError, "expected uint8, got float32"),
+        (np.zeros((1, 128, 128, 3), np.uint8), ValueError, r"expected \(N, 3, 128, 128\), got \(1, 128, 128, 3\)"),
+        (np.zeros((3, 128, 128), np.uint8), ValueError, "expected"),
+    ],
+)
+def test_other_arrays_are_refused(predictor: Predictor, wrong, kind, told: str) -> None:
+    with pytest.raises(kind, match=told):
+        predictor(wrong)
+
+
+@pytest.mark.cuda
+def test_cuda_agrees_within_the_cards_tolerance(tiny_weights, tiles) -> None:
+    from forensic.models.weights import load_weights
+
+    weights = load_weights(tiny_weights)
+    expected = weights.scorer(*Predictor(weights)(tiles))
+    found = weights.scorer(*Predictor(weights, "cuda")(tiles))
+    assert found.label == expected.label
+    assert found.score == pytest.approx(expected.score, abs=weights.card.tolerance)

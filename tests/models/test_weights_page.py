@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from forensic.models.weights import bundled_folder, list_weights
+from forensic.models.weights_page import said_measure, weights_page
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_the_page_is_that_of_the_cards() -> None:
+    page = (REPOSITORY / "weights" / "README.md").read_text(encoding="utf-8")
+    assert page == weights_page(list_weights(REPOSITORY / "weights")), (
+        "write it anew: forensic weights list --format markdown > weights/README.md"
+    )
+    assert bundled_folder() == REPOSITORY / "weights"
+
+
+def test_it_says_what_the_card_says(tiny_weights: Path) -> None:
+    (entry,) = list_weights(tiny_weights.parent)
+    page = weights_page([entry])
+    card = entry.card
+    assert card is not None
+    assert "Default: `tiny`" in page
+    assert card.short_hash in page
+    assert card.limits in page
+    assert all(f"`{name}`" in page for name in card.classes)
+    assert said_measure(card.metrics["stored"]["auroc"]) in page
+
+
+def test_measures_in_words() -> None:
+    assert said_measure({"value": 0.9434, "low": 0.911, "high": 0.967}) == "0.943 (0.91-0.97)"
+    assert said_measure({"value": 1.0}) == "1.000"
+    assert said_measure({"reason": "no unknown images"}) == "-"
