@@ -68,7 +68,8 @@ def without_numbers(line: str) -> str:
 @pytest.mark.slow
 def test_blocks_run_and_print_what_readme_says(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "samples").symlink_to(REPOSITORY / "tests" / "samples")
+    for name in ("samples", "hostile"):
+        (tmp_path / "tests" / name).symlink_to(REPOSITORY / "tests" / name)
     binaries = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
     ran = 0
