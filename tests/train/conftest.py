@@ -61,6 +61,12 @@ def write_layout(root: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def tiny_recipe() -> Recipe:
+    """The recipe of these runs."""
+    return TINY
+
+
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The layout; shared, never write below it."""

@@ -12,6 +12,7 @@ import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -30,7 +31,7 @@ from forensic.train.step import TERMS
 STEPS = 9
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 - no error: a test ends the run
     """What a test stops a run with."""
 
 
@@ -228,6 +229,10 @@ def _killed_when(run: Path, arguments: list[str], moment: Callable[[], bool]) ->
     process.wait()
 
 
+def _past(moment: float) -> bool:
+    return time.monotonic() > moment
+
+
 def _lines(run: Path) -> int:
     path = run / "losses.jsonl"
     return path.read_bytes().count(b"\n") if path.exists() else 0
@@ -244,7 +249,7 @@ def _begin(config: RunConfig, run: Path) -> list[str]:
 def test_killed_and_resumed_gives_the_same_bytes(tiny_config: RunConfig, tmp_path: Path, same_result: Callable) -> None:
     run = tmp_path / "run"
     _killed_when(run, _begin(tiny_config, run), lambda: _lines(run) >= 2)
-    _killed_when(run, ["train", "--resume", str(run)], lambda: (run / "checkpoint-2.safetensors").exists())
+    _killed_when(run, ["train", "--resume", str(run)], (run / "checkpoint-2.safetensors").exists)
     done = subprocess.run(
         [sys.executable, "-m", "forensic", "train", "--resume", str(run)],
         cwd=Path(__file__).parents[2],
@@ -269,7 +274,7 @@ def test_killed_at_random_moments_gives_the_same_bytes(
     for _ in range(4):
         until = time.monotonic() + 2 + 3 * draws.random()
         try:
-            _killed_when(run, arguments, lambda until=until: time.monotonic() > until)
+            _killed_when(run, arguments, partial(_past, until))
         except AssertionError:
             break  # it was faster than the kill
         arguments = ["train", "--resume", str(run)] if (run / "config.toml").exists() else arguments

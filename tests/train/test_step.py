@@ -26,7 +26,7 @@ RECIPE = Recipe(
     augmenter_channels=4,
     architecture=Architecture(size=32, width=2, neck_channels=2, embedding_dim=8, dropout=0.0),
 )
-"""Heavy weights for the small terms, so that an error in one shows; no dropout, whose masks the two orders draw apart."""
+"""Heavy weights for the small terms, so that an error in one shows; no dropout: the two orders draw its masks apart."""
 
 
 def batch(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

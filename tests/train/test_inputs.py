@@ -1,0 +1,56 @@
+"""What a run learns from: every class there, batches in their order, the layout's preprocessing or another."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forensic.errors import MissingError
+from forensic.train.events import Event, ImageRead
+from forensic.train.inputs import read_inputs
+from forensic.train.run_folder import RunConfig
+
+
+def silent(_: Event) -> None:
+    """Nobody looks."""
+
+
+def test_every_file_is_told_in_order(tiny_config: RunConfig) -> None:
+    events: list[Event] = []
+    read_inputs(tiny_config, events.append)
+    assert events == [ImageRead(n, 15, None) for n in range(1, 16)]
+
+
+def test_batches_are_balanced_and_resume_where_asked(tiny_config: RunConfig) -> None:
+    inputs = read_inputs(tiny_config, silent)
+    recipe = replace(tiny_config.recipe, passes=2)
+    batches = list(inputs.batches(1, recipe))
+    assert len(batches) == inputs.batches_per_epoch(recipe) == 6
+    assert [len(labels) for _, labels in batches] == [6, 6, 3, 6, 6, 3]
+    assert all(labels.tolist() == [0, 1, 2] * (len(labels) // 3) for _, labels in batches)
+    rest = list(inputs.batches(1, recipe, first=4))
+    assert [np.array_equal(a[0], b[0]) for a, b in zip(batches[4:], rest, strict=True)] == [True, True]
+
+
+def test_epochs_differ(tiny_config: RunConfig) -> None:
+    inputs = read_inputs(tiny_config, silent)
+    first, second = (next(inputs.batches(epoch, tiny_config.recipe))[0] for epoch in (0, 1))
+    assert not np.array_equal(first, second)
+
+
+def test_class_without_a_usable_image_is_named(tiny_config: RunConfig, tiny_data: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(tiny_data, data)
+    for path in (data / "train" / "stripes").iterdir():
+        path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(MissingError, match="class stripes"):
+        read_inputs(replace(tiny_config, data=str(data)), silent)
+
+
+def test_preprocessing_takes_the_place_of_the_layouts(tiny_config: RunConfig) -> None:
+    inputs = read_inputs(replace(tiny_config, preprocessing="pose-128-v1"), silent)
+    assert inputs.layout.preprocessing == "pose-128-v1"
