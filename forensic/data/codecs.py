@@ -32,6 +32,12 @@ _DESCRIPTORS = threading.Lock()
 """File descriptors and Pillow's limits belong to the process: one decode at a time."""
 
 
+_VARYING = re.compile(
+    r"\[ ?[A-Z]+:\d+@[\d.]+\] global \S+ (?:imdecode_ imdecode_\(''\): )?|OpenCV\([\d.]+\) \S+ error: | ?<[^<>]* at 0x[0-9a-f]+>"
+)
+"""Times since start, places in a library's source and addresses: two runs must give the same reason."""
+
+
 class DecoderError(Exception):
     """A decoder refused; the text is its own reason on one line."""
 
@@ -125,12 +131,12 @@ def _captured(work: Callable[[], Any]) -> tuple[NDArray[Any], str]:
         try:
             samples = work()
         except cv2.error as error:
-            text.append(error.err if error.code != cv2.Error.StsNoMem else "out of memory")
+            text.append(str(error))
         except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError) as error:
             text.append(str(error))
         except (OverflowError, ArithmeticError, AssertionError, NotImplementedError, AttributeError) as error:
             text.append(type(error).__name__)
-    said = " ".join("".join(text).split())
+    said = _VARYING.sub("", " ".join("".join(text).split()))
     if samples is None and re.search(r"insufficient memory|out of ?memory|bad_alloc", said, re.IGNORECASE):
         raise MemoryError
     if samples is None:
@@ -166,4 +172,4 @@ def _quiet(text: list[str]) -> Iterator[None]:
 
 def _one_line(said: str) -> str:
     printable = "".join(character if character.isprintable() else "?" for character in said)
-    return printable[:200] if printable else "no reason given"
+    return printable[:200] if printable else "the decoder gives no reason"

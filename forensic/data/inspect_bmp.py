@@ -72,7 +72,7 @@ def inspect_bmp(data: bytes, limits: DecodeLimits) -> Inspection:
         end = begin + (header.width * header.bits + 31) // 32 * 4 * header.height
         if end > len(data):
             raise Unreadable(f"truncated: pixels end at byte {end} of {len(data)}")
-    flags: tuple[str, ...] = ("alpha-dropped",) if header.alpha else ()
+    flags: tuple[str, ...] = ()
     padding = len(data) - end <= 3 and not any(data[end:])
     if not padding and header.size <= 108:  # a V5 header may have its colour profile behind the pixels
         flags += trailing_flag(data, end)
@@ -82,7 +82,7 @@ def inspect_bmp(data: bytes, limits: DecodeLimits) -> Inspection:
         height=header.height,
         payload=data[: max(end, 0)],
         flags=flags,
-        alpha=False,
+        alpha=header.alpha,
     )
 
 

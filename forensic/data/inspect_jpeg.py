@@ -17,7 +17,9 @@ from forensic.data.exif import NO_EXIF, Exif, icc_is_sound, read_exif
 from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
 from forensic.errors import Unreadable
 
-_NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_MARKER_OR_FILL = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+"""In a scan: no stuffed byte and no restart. With a repeat in it the search takes 30 times as long."""
+_FILL = re.compile(rb"\xff*")
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _UNREAD_FRAMES = {
     0xC3: "lossless",
@@ -44,10 +46,11 @@ class _Found:
     missing: dict[tuple[int, int], int] = field(default_factory=dict)
     """(component, coefficient) -> bits still to come; empty when every scan is there."""
     components: int = 0
+    scans: int = 0
     exif: Exif | None = None
     icc: dict[int, bytes] = field(default_factory=dict)
     pictures: tuple[int, int] | None = None
-    """MPO: number of pictures, end of the last one."""
+    """MPO: number of pictures, where the last one begins."""
     end: int | None = None
 
 
@@ -61,8 +64,15 @@ def inspect_jpeg(data: bytes, limits: DecodeLimits) -> Inspection:
     Raises:
         Unreadable: truncated in header, scans missing, a kind of JPEG that is not read, too many pixels.
     """
+    found = _walk(data, 2, limits)
+    if not found.scans:
+        raise Unreadable("damaged JPEG: no picture before the end marker")
+    return _concluded(found, data, limits)
+
+
+def _walk(data: bytes, at: int, limits: DecodeLimits) -> _Found:
+    """From behind a picture's SOI to behind its EOI, or to the end of a file that lacks one."""
     found = _Found()
-    at = 2
     while found.end is None:
         marker, at = _marker(data, at, found)
         if marker == _EOI:
@@ -71,20 +81,17 @@ def inspect_jpeg(data: bytes, limits: DecodeLimits) -> Inspection:
             at = _segment(data, at, marker, found, limits)
             if at >= len(data) and marker == _SOS:
                 break  # the last scan runs to the end of the file: the end marker is missing
-    if not found.components or not found.kept[-1].startswith(b"\xff\xda"):
-        raise Unreadable("damaged JPEG: no picture before the end marker")
-    return _concluded(found, data)
+    return found
 
 
 def _marker(data: bytes, at: int, found: _Found) -> tuple[int, int]:
     """The marker at a place where one must stand, and the place behind it."""
-    if at >= len(data) or (data[at] == 0xFF and data.count(b"\xff", at) == len(data) - at):
-        raise Unreadable("truncated in header" if not found.components else "truncated between scans")
+    after = _after_fill(data, at)
+    if after >= len(data):
+        raise Unreadable("truncated between scans" if found.scans else "truncated in header")
     if data[at] != 0xFF:
         raise Unreadable(f"damaged JPEG: no marker at byte {at}")
-    while data[at] == 0xFF:
-        at += 1
-    return data[at], at + 1
+    return data[after], after + 1
 
 
 def _segment(data: bytes, at: int, marker: int, found: _Found, limits: DecodeLimits) -> int:
@@ -92,13 +99,13 @@ def _segment(data: bytes, at: int, marker: int, found: _Found, limits: DecodeLim
     if marker in (_SOI, 0x01, 0x00) or 0xD0 <= marker <= 0xD7 or 0x02 <= marker <= 0xBF:
         raise Unreadable(f"damaged JPEG: marker FF{marker:02X} at byte {at - 2}")
     if at + 2 > len(data):
-        raise Unreadable("truncated in header")
+        raise Unreadable("truncated between scans" if found.scans else "truncated in header")
     size = int(struct.unpack_from(">H", data, at)[0])
     if size < 2:
         raise Unreadable(f"damaged JPEG: segment of {size} bytes at byte {at}")
     end = at + size
     if end > len(data):
-        raise Unreadable("truncated in header")
+        raise Unreadable("truncated between scans" if found.scans else "truncated in header")
     body = data[at + 2 : end]
     if marker in _UNREAD_FRAMES:
         raise Unreadable(f"{_UNREAD_FRAMES[marker]} JPEG is not read")
@@ -143,10 +150,27 @@ def _scan(data: bytes, at: int, end: int, body: bytes, found: _Found) -> int:
             key = (body[1 + 2 * index], k)
             if key in found.missing:
                 found.missing[key] = min(found.missing[key], bits) if found.progressive else 0
-    following = _NEXT_MARKER.search(data, end)
-    stop = following.start() if following else len(data)
+    found.scans += 1
+    stop = _scan_end(data, end)
     found.kept.append(data[at - 2 : stop])
     return stop
+
+
+def _scan_end(data: bytes, at: int) -> int:
+    """Where the next marker stands that is no restart, its fill bytes included; the file's end without one."""
+    while found := _MARKER_OR_FILL.search(data, at):
+        at = _after_fill(data, found.start())
+        if at >= len(data):
+            break
+        if data[at] != 0 and not 0xD0 <= data[at] <= 0xD7:
+            return found.start()
+    return len(data)
+
+
+def _after_fill(data: bytes, at: int) -> int:
+    """The first byte that is not FF."""
+    fill = _FILL.match(data, at)
+    return fill.end() if fill else at
 
 
 def _application(marker: int, body: bytes, at: int, found: _Found) -> None:
@@ -161,7 +185,7 @@ def _application(marker: int, body: bytes, at: int, found: _Found) -> None:
 
 
 def _pictures(index: bytes, origin: int) -> tuple[int, int] | None:
-    """How many pictures an MPF index names, and where the last ends in the file; None when it is damaged."""
+    """How many pictures an MPF index names, and where the last begins in the file; None when it is damaged."""
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(index[:4])
     if order is None or len(index) < 10:
         return None
@@ -178,14 +202,21 @@ def _pictures(index: bytes, origin: int) -> tuple[int, int] | None:
         table = value if tag == 0xB002 else table
     if count < 2 or table + 16 * count > len(index):
         return None
-    ends = []
-    for at in range(table, table + 16 * count, 16):
-        size, offset = struct.unpack_from(order + "II", index, at + 4)
-        ends.append((origin + offset if offset else 0) + size)
-    return count, max(ends)
+    offsets = [struct.unpack_from(order + "I", index, at + 8)[0] for at in range(table, table + 16 * count, 16)]
+    return count, origin + max(offsets)
 
 
-def _concluded(found: _Found, data: bytes) -> Inspection:
+def _end_of_last(data: bytes, at: int, limits: DecodeLimits) -> int:
+    """Where the picture that begins there ends, by its markers: sizes in an MPF index are often wrong."""
+    if data[at : at + 2] != b"\xff\xd8":
+        return at
+    try:
+        return _walk(data, at + 2, limits).end or len(data)
+    except Unreadable:  # damage in a picture that is not scored
+        return len(data)
+
+
+def _concluded(found: _Found, data: bytes, limits: DecodeLimits) -> Inspection:
     if any(found.missing.values()):
         raise Unreadable("truncated: scans are missing")
     kept = b"".join(found.kept).rstrip(b"\xff") if found.end is None else b"".join(found.kept)
@@ -202,7 +233,7 @@ def _concluded(found: _Found, data: bytes) -> Inspection:
         flags.append("missing-end-marker")
     elif found.pictures is not None:
         flags.append(f"multi-frame-first={found.pictures[0]}")
-        end = max(end, min(found.pictures[1], len(data)))
+        end = max(end, min(_end_of_last(data, found.pictures[1], limits), len(data)))
     flags += trailing_flag(data, end)
     return Inspection(
         format="JPEG" if found.pictures is None or found.end is None else "JPEG (MPO)",

@@ -39,7 +39,10 @@ def inspect_webp(data: bytes, limits: DecodeLimits) -> Inspection:
     at = 12
     while at + 8 <= min(end, len(data)):
         kind, size = struct.unpack_from("<4sI", data, at)
-        _take(found, kind, data[at + 8 : min(at + 8 + size, at + 8 + 40)], limits)
+        try:
+            _take(found, kind, data[at + 8 : min(at + 8 + size, at + 8 + 40)], limits)
+        except struct.error:
+            raise Unreadable("truncated in header") from None
         if at + 8 + size > len(data):
             raise Unreadable(f"truncated: chunk ends at byte {at + 8 + size} of {len(data)}")
         _take_metadata(found, kind, data, at + 8, size)

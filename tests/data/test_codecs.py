@@ -1,0 +1,86 @@
+"""Decoders are silent, and what they say is heard."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from forensic.data import codecs
+
+HOSTILE = Path(__file__).parents[1] / "hostile"
+CONTROL = (HOSTILE / "jpeg-ok-control.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("decoder", [codecs.decode_opencv, codecs.decode_opencv_colour])
+def test_words_on_stderr_come_back_and_reach_nobody(decoder, capfd: pytest.CaptureFixture[str]) -> None:
+    samples, said = decoder(CONTROL[:4000] + b"\xff\xd9")
+    assert samples.shape == (144, 192, 3)
+    assert "premature end of data segment" in said
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("decoder", [codecs.decode_opencv, codecs.decode_opencv_colour, codecs.decode_pillow])
+@pytest.mark.parametrize("payload", [b"", b"no picture", CONTROL[:300]])
+def test_a_refusal_is_one_printable_line(decoder, payload: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(codecs.DecoderError) as refused:
+        decoder(payload)
+    assert str(refused.value).isprintable()
+    assert 0 < len(str(refused.value)) <= 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pillows_warnings_and_limit_are_put_back() -> None:
+    before = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
+    codecs.decode_pillow((HOSTILE / "gif-animated.gif").read_bytes())
+    assert (Image.MAX_IMAGE_PIXELS, list(warnings.filters)) == before
+
+
+def test_both_give_the_same_order_of_channels(saved, noise) -> None:
+    data = saved(noise(16, 20, 4), "PNG")
+    np.testing.assert_array_equal(codecs.decode_opencv(data)[0], codecs.decode_pillow(data)[0])
+
+
+def test_threads_do_not_hear_each_other() -> None:
+    heard: dict[int, str] = {}
+
+    def work(number: int) -> None:
+        payload = CONTROL[:4000] + b"\xff\xd9" if number % 2 else CONTROL
+        for _ in range(20):
+            heard[number] = heard.get(number, "") + codecs.decode_opencv_colour(payload)[1]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [heard[number].count("premature end") for number in range(4)] == [0, 20, 0, 20]
+
+
+def test_no_descriptor_is_left_open() -> None:
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of the kernel's own listing
+    for _ in range(5):
+        codecs.decode_opencv(CONTROL)
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
+
+
+def test_memory_that_runs_out_is_no_fault_of_the_picture(monkeypatch) -> None:
+    def exhausted(*_arguments: object) -> None:
+        raise codecs.cv2.error("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes")
+
+    monkeypatch.setattr(codecs.cv2, "imdecode", exhausted)
+    with pytest.raises(MemoryError):
+        codecs.decode_opencv(CONTROL)
+
+
+def test_names_carry_versions() -> None:
+    import cv2
+    import PIL
+
+    assert codecs.name_of("opencv") == f"opencv {cv2.__version__}"
+    assert codecs.name_of("pillow") == f"pillow {PIL.__version__}"

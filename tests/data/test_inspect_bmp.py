@@ -1,0 +1,98 @@
+"""BMP: sizes in 64 bits, rows in both orders, alpha only where a mask says so, pixels that are all there."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+
+from forensic.data.decode import decode
+from forensic.data.inspect_bmp import inspect_bmp
+from forensic.data.inspection import DecodeLimits
+from forensic.errors import Unreadable
+
+LIMITS = DecodeLimits()
+
+
+def bmp(samples: np.ndarray, *, upward: bool = True, mask: int = 0, size: tuple[int, int] | None = None) -> bytes:
+    """A 24- or 32-bit BMP by hand; with a mask its header is version 4."""
+    height, width, channels = samples.shape
+    if size:
+        width, height = size
+    rows = samples[::-1] if upward else samples
+    stored = rows[..., [2, 1, 0, 3][:channels]].reshape(samples.shape[0], -1)
+    body = b"".join(row.tobytes() + b"\0" * (-len(row) % 4) for row in stored)
+    head = struct.pack(
+        "<iiHHIIiiII", width, height if upward else -height, 1, 8 * channels, 3 if mask else 0, 0, 0, 0, 0, 0
+    )
+    if mask:
+        head += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, mask) + b"BGRs" + bytes(48)
+    header = struct.pack("<I", 4 + len(head)) + head
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(body), 0, 0, 14 + len(header)) + header + body
+
+
+@pytest.mark.parametrize("upward", [True, False])
+def test_rows_run_both_ways(upward: bool, noise) -> None:
+    samples = noise(17, 21, 3)
+    decoded = decode(bmp(samples, upward=upward), name="x")
+    np.testing.assert_array_equal(decoded.pixels, samples)
+    assert decoded.flags == ()
+
+
+@pytest.mark.parametrize("mask", [0, 0xFF000000])
+def test_a_fourth_byte_is_alpha_only_with_a_mask(mask: int, noise) -> None:
+    samples = noise(16, 20, 4)
+    samples[..., 3] |= 1
+    samples[:4, :, 3] = 0
+    decoded = decode(bmp(samples, mask=mask), name="x")
+    np.testing.assert_array_equal(decoded.pixels, samples[..., :3])
+    assert decoded.flags == (("alpha-dropped=0.25",) if mask else ())
+
+
+@pytest.mark.parametrize("size", [(2**31 - 1, 2**31 - 1), (65536, 65536), (250_000_001, 1)])
+def test_size_is_multiplied_without_overflow(size: tuple[int, int], noise) -> None:
+    with pytest.raises(Unreadable, match=f"^{size[0] * size[1]:,} pixels exceed the limit of 250,000,000$"):
+        inspect_bmp(bmp(noise(4, 4, 3), size=size), LIMITS)
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, 0), (-4, 4)])
+def test_a_side_that_is_not_positive_is_damaged(size: tuple[int, int], noise) -> None:
+    with pytest.raises(Unreadable, match="damaged header: size"):
+        inspect_bmp(bmp(noise(4, 4, 3), size=size), LIMITS)
+
+
+def test_pixels_that_are_not_all_there_are_truncated(noise) -> None:
+    data = bmp(noise(16, 20, 3))
+    with pytest.raises(Unreadable, match=rf"^truncated: pixels end at byte {len(data)} of {len(data) - 1}$"):
+        inspect_bmp(data[:-1], LIMITS)
+    with pytest.raises(Unreadable, match="truncated in header"):
+        inspect_bmp(data[:30], LIMITS)
+
+
+def test_what_stands_behind_the_pixels_is_flagged_and_padding_is_not(noise) -> None:
+    data = bmp(noise(16, 20, 3))
+    assert inspect_bmp(data + b"\0\0", LIMITS).flags == ()
+    assert inspect_bmp(data + b"PK\x03\x04", LIMITS).flags == (f"trailing-data={len(data)}+4:zip",)
+
+
+def run_length(codes: bytes) -> bytes:
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 2, 1, 8, 1, len(codes), 0, 0, 2, 0) + bytes([0, 0, 0, 0, 9, 8, 7, 0])
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(codes), 0, 0, 14 + len(header)) + header + codes
+
+
+def test_run_lengths_end_at_their_code() -> None:
+    codes = b"\x04\x01\x00\x00\x00\x04\x01\x00\x01\x00\x00\x01"
+    decoded = decode(run_length(codes), name="x")
+    np.testing.assert_array_equal(decoded.pixels[..., 0], [[7, 0, 7, 0], [7, 7, 7, 7]])
+    for cut in range(1, len(codes)):
+        with pytest.raises(Unreadable, match="truncated: run-length data without an end"):
+            inspect_bmp(run_length(codes[:cut]), LIMITS)
+
+
+@pytest.mark.parametrize("compression", [4, 5, 7])
+def test_other_compressions_are_named(compression: int, noise) -> None:
+    data = bytearray(bmp(noise(4, 4, 3)))
+    struct.pack_into("<I", data, 30, compression)
+    with pytest.raises(Unreadable, match=f"BMP with compression {compression} is not read"):
+        inspect_bmp(bytes(data), LIMITS)

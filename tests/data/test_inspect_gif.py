@@ -1,0 +1,75 @@
+"""GIF: the first frame on its screen; frames are counted, cut ones are not scored."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from forensic.data.decode import decode
+from forensic.data.inspect_gif import inspect_gif
+from forensic.data.inspection import DecodeLimits
+from forensic.errors import Unreadable
+
+LIMITS = DecodeLimits()
+
+
+@pytest.fixture(scope="module")
+def animated(saved, noise) -> bytes:
+    frames = [Image.fromarray(noise(30, 40, seed=n)) for n in range(4)]
+    return saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+def test_frames_are_counted_and_the_first_is_read(animated: bytes, noise) -> None:
+    decoded = decode(animated, name="x.gif")
+    assert decoded.flags == ("animated-first-frame=4",)
+    np.testing.assert_array_equal(decoded.pixels[..., 0], noise(30, 40))
+
+
+def test_decoder_gets_the_first_frame_alone(animated: bytes) -> None:
+    with Image.open(io.BytesIO(inspect_gif(animated, LIMITS).payload)) as image:
+        assert image.n_frames == 1
+
+
+def test_a_transparent_colour_is_alpha(saved) -> None:
+    indices = np.ones((16, 20), np.uint8)
+    indices[:4] = 0
+    picture = Image.fromarray(indices, "L").convert("P")
+    decoded = decode(saved(picture, "GIF", transparency=0), name="x.gif")
+    assert decoded.flags == ("alpha-dropped=0.25",)
+
+
+def test_only_the_end_marker_may_be_missing(animated: bytes) -> None:
+    assert decode(animated[:-1], name="x.gif").flags == ("animated-first-frame=4", "missing-end-marker")
+    for cut in (2, len(animated) // 2, len(animated) - 20):
+        with pytest.raises(Unreadable, match=r"^truncated"):
+            inspect_gif(animated[:-cut], LIMITS)
+
+
+def test_what_stands_behind_the_end_is_flagged(animated: bytes) -> None:
+    assert f"trailing-data={len(animated)}+3:text" in inspect_gif(animated + b"abc", LIMITS).flags
+
+
+def test_a_frame_whose_codes_end_early_is_unreadable() -> None:
+    head = b"GIF89a\x10\0\x10\0\x80\0\0" + b"\0\0\0\xff\xff\xff"
+    frame = b",\0\0\0\0\x10\0\x10\0\0" + b"\x02" + b"\x02\x44\x01" + b"\0;"  # clear, one pixel, end
+    with pytest.raises(Unreadable, match=r"^damaged GIF: "):
+        decode(head + frame, name="x.gif")
+
+
+@pytest.mark.parametrize(
+    ("tail", "reason"),
+    [
+        (b";", "no frame in it"),
+        (b"\x7f", "damaged GIF: no block at byte 13"),
+        (b",\0\0\0\0\0\0\x10\0\0", "truncated: the file ends inside a frame"),
+        (b",\0\0\0\0\0\0\x10\0\0\x02", r"empty frame \(0x16\)"),
+        (b"!\xfe\x05ab", "truncated: the file ends inside a block"),
+        (b"", "truncated in header"),
+    ],
+)
+def test_each_fault_is_named(tail: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable, match=f"^{reason}$"):
+        inspect_gif(b"GIF89a\x10\0\x10\0\0\0\0" + tail, LIMITS)

@@ -1,0 +1,130 @@
+"""AVIF and HEIC: the primary picture's own size and transform; what a missing extra says."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from forensic.data import inspect_isobmff
+from forensic.data.decode import decode
+from forensic.data.inspect_isobmff import inspect_avif, inspect_heic
+from forensic.data.inspection import DecodeLimits
+from forensic.errors import Unreadable
+
+LIMITS = DecodeLimits()
+
+
+def box(kind: bytes, *bodies: bytes) -> bytes:
+    body = b"".join(bodies)
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def container(brand: bytes, *properties: bytes, size: tuple[int, int] = (40, 30)) -> bytes:
+    """The boxes of a still picture without its samples; enough for the structure check."""
+    everything = (box(b"ispe", bytes(4), struct.pack(">II", *size)), *properties)
+    links = struct.pack(">IHB", 1, 1, len(everything)) + bytes(range(1, len(everything) + 1))
+    meta = box(
+        b"meta",
+        bytes(4),
+        box(b"pitm", bytes(4), struct.pack(">H", 1)),
+        box(b"iprp", box(b"ipco", *everything), box(b"ipma", bytes(4), links)),
+    )
+    return box(b"ftyp", brand, bytes(4), brand) + meta + box(b"mdat", b"samples")
+
+
+@pytest.mark.parametrize("angle", range(4))
+@pytest.mark.parametrize("mirror", [None, 0, 1])
+def test_turn_then_mirror_is_one_of_the_eight(angle: int, mirror: int | None) -> None:
+    from forensic.data.exif import turn
+
+    properties = [box(b"irot", bytes([angle]))] if angle else []
+    properties += [box(b"imir", bytes([mirror]))] if mirror is not None else []
+    inspection = inspect_avif(container(b"avif", *properties), LIMITS)
+    stored = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    expected = np.rot90(stored, angle)  # ISO/IEC 23008-12: anti-clockwise, then the mirror
+    if mirror is not None:
+        expected = expected[::-1] if mirror == 0 else expected[:, ::-1]
+    np.testing.assert_array_equal(turn(stored, inspection.orientation), expected)
+    assert ("exif-rotated" in inspection.flags) == (inspection.orientation != 1)
+
+
+def test_any_claimed_size_counts_against_the_limit() -> None:
+    thumbnail = box(b"ispe", bytes(4), struct.pack(">II", 65536, 65536))
+    with pytest.raises(Unreadable, match=r"^4,294,967,296 pixels exceed the limit"):
+        inspect_avif(container(b"avif", thumbnail), LIMITS)
+
+
+def test_a_box_beyond_the_file_is_truncated() -> None:
+    data = container(b"avif")
+    with pytest.raises(Unreadable, match=rf"^truncated: mdat ends at byte {len(data)} of {len(data) - 1}$"):
+        inspect_avif(data[:-1], LIMITS)
+
+
+def test_what_stands_behind_the_boxes_is_flagged() -> None:
+    data = container(b"avif")
+    assert inspect_avif(data + b"PK\x03\x04 and more", LIMITS).flags == (f"trailing-data={len(data)}+13:zip",)
+
+
+@pytest.mark.parametrize("cut", ["pitm", "ispe", "ipma"])
+def test_without_a_primary_picture_it_is_damaged(cut: str) -> None:
+    data = container(b"avif").replace(cut.encode(), b"free")
+    with pytest.raises(Unreadable, match="damaged AVIF: no primary picture"):
+        inspect_avif(data, LIMITS)
+
+
+def test_ten_bits_are_reduced_by_us(noise) -> None:
+    samples = noise(40, 60, 3, dtype=np.uint16) & 1023
+    quality = [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 100]
+    data = cv2.imencode(".avif", samples, quality)[1].tobytes()
+    decoded = decode(data, name="x.avif")
+    assert decoded.flags == ("16-bit-reduced=10",)
+    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    np.testing.assert_array_equal(decoded.pixels, np.floor(stored.astype(float) * 255 / 1023 + 0.5))
+
+
+def test_frames_of_a_sequence_are_counted(saved, smooth) -> None:
+    frames = [Image.fromarray(np.roll(smooth(32, 48), n, axis=1)) for n in range(3)]
+    data = saved(frames[0], "AVIF", save_all=True, append_images=frames[1:])
+    assert decode(data, name="x.avif").flags == ("animated-first-frame=3",)
+
+
+def test_alpha_and_grey(saved, smooth) -> None:
+    alpha = np.full((32, 48, 1), 255, np.uint8)
+    alpha[:16] = 0
+    decoded = decode(saved(np.dstack([smooth(32, 48), alpha]), "AVIF", quality=100), name="x.avif")
+    assert decoded.flags == ("alpha-dropped=0.5",)
+    assert decode(saved(smooth(32, 48)[..., 0].copy(), "AVIF"), name="x.avif").flags == ("grey",)
+
+
+def test_heic_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspect_isobmff.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(Unreadable, match=r"forensic-attribution\[heic\]") as refused:
+        decode(container(b"heic"), name="x.heic")
+    assert refused.value.format == "HEIC"
+    with pytest.raises(Unreadable, match=r"^4,294,967,296 pixels exceed the limit"):  # the bomb comes first
+        inspect_heic(container(b"heic", size=(65536, 65536)), LIMITS)
+
+
+def test_heic_with_the_extra_is_read(smooth) -> None:
+    if importlib.util.find_spec("pillow_heif") is None:
+        pytest.skip("needs pillow-heif")
+    import pillow_heif
+
+    picture = smooth(48, 64)
+    heif = pillow_heif.from_bytes(mode="RGB", size=(64, 48), data=picture.tobytes())
+    out = io.BytesIO()
+    heif.save(out, quality=90)
+    data = out.getvalue()
+    decoded = decode(data, name="x.heic")
+    assert (decoded.format, decoded.flags) == ("HEIC", ())
+    assert decoded.decoder == f"pillow-heif {pillow_heif.__version__}"
+    assert np.abs(decoded.pixels.astype(int) - picture).mean() < 4
+    for end in (len(data) // 3, len(data) - 10):
+        with pytest.raises(Unreadable):
+            decode(data[:end], name="x.heic")

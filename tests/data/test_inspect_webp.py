@@ -1,0 +1,90 @@
+"""WebP: the container's own length decides; the first frame of an animation is read."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from forensic.data.decode import decode
+from forensic.data.inspect_webp import inspect_webp
+from forensic.data.inspection import DecodeLimits
+from forensic.errors import Unreadable
+
+LIMITS = DecodeLimits()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) & 1)
+
+
+def riff(*chunks: bytes) -> bytes:
+    body = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def test_lossless_samples_come_out_exactly(saved, noise) -> None:
+    samples = noise(20, 30, 3)
+    decoded = decode(saved(samples, "WEBP", lossless=True), name="x")
+    np.testing.assert_array_equal(decoded.pixels, samples)
+    assert decoded.flags == ()
+
+
+def test_frames_are_counted_and_the_first_is_read(saved, noise) -> None:
+    frames = [Image.fromarray(noise(20, 30, 3, seed=n)) for n in range(3)]
+    data = saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    decoded = decode(data, name="x")
+    assert decoded.flags == ("animated-first-frame=3",)
+    np.testing.assert_array_equal(decoded.pixels, noise(20, 30, 3))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16383, 16383)])
+def test_sizes_are_read_from_each_kind_of_header(size: tuple[int, int]) -> None:
+    width, height = size
+    kinds = {
+        "VP8 ": chunk(b"VP8 ", bytes(6) + struct.pack("<HH", width, height)),
+        "VP8L": chunk(b"VP8L", b"\x2f" + struct.pack("<I", width - 1 | height - 1 << 14)),
+        "VP8X": chunk(b"VP8X", bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little"))
+        + chunk(b"VP8 ", bytes(6) + struct.pack("<HH", width, height)),
+    }
+    for data in kinds.values():
+        if width * height > LIMITS.max_pixels:
+            with pytest.raises(Unreadable, match=r"^268,402,689 pixels exceed the limit"):
+                inspect_webp(riff(data), LIMITS)
+        else:
+            inspection = inspect_webp(riff(data), LIMITS)
+            assert (inspection.width, inspection.height) == size
+
+
+def test_length_of_the_container_decides(saved, smooth) -> None:
+    data = saved(smooth(40, 50), "WEBP")
+    assert inspect_webp(data + b"PK\x03\x04", LIMITS).flags == (f"trailing-data={len(data)}+4:zip",)
+    with pytest.raises(Unreadable, match=r"^truncated"):
+        inspect_webp(data[:-3], LIMITS)
+    for end in range(12, 30):
+        with pytest.raises(Unreadable, match=r"^truncated"):
+            inspect_webp(data[:end], LIMITS)
+
+
+def test_a_container_without_a_picture_is_damaged() -> None:
+    with pytest.raises(Unreadable, match="damaged WebP: no picture in it"):
+        inspect_webp(riff(chunk(b"XMP ", b"<x/>")), LIMITS)
+
+
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+def test_exif_with_and_without_prefix_turns(prefix: bytes, saved, smooth) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = saved(smooth(20, 30), "WEBP")
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    picture = plain[plain.index(b"VP8 ") :]
+    header = chunk(b"VP8X", b"\x08\0\0\0" + (29).to_bytes(3, "little") + (19).to_bytes(3, "little"))
+    decoded = decode(riff(header, picture, chunk(b"EXIF", prefix + block)), name="x")
+    assert decoded.flags == ("exif-rotated",)
+    np.testing.assert_array_equal(decoded.pixels, np.rot90(decode(plain, name="x").pixels, -1))
+
+
+def test_a_broken_profile_is_a_flag(saved, smooth) -> None:
+    assert decode(saved(smooth(20, 30), "WEBP", icc_profile=b"junk" * 60), name="x").flags == ("icc-invalid",)

@@ -1,0 +1,92 @@
+"""What a file is, by its bytes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forensic.data.signatures import (
+    EXTENSIONS,
+    HEAD,
+    extension_mismatch,
+    image_format,
+    trailing_word,
+    why_no_image,
+)
+
+HOSTILE = Path(__file__).parents[1] / "hostile"
+BY_EXTENSION = {
+    ".jpg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WebP",
+    ".tif": "TIFF",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".avif": "AVIF",
+}
+NO_PICTURES = {"text-renamed.png", "zip-renamed.jpg", "empty.jpg", "README.md"}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in HOSTILE.iterdir()))
+def test_head_alone_tells_the_format(name: str) -> None:
+    head = (HOSTILE / name).read_bytes()[:HEAD]
+    assert image_format(head) == (None if name in NO_PICTURES else BY_EXTENSION[Path(name).suffix])
+
+
+def archive() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("a.txt", "x")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (archive(), "content is a ZIP archive, not an image"),
+        (b"%PDF-1.7\n", "content is a PDF document, not an image"),
+        (b"\x1f\x8b\x08\0\0\0\0\0", "content is a gzip archive, not an image"),
+        (b"\x7fELF\x02\x01\x01", "content is an ELF program, not an image"),
+        (b"MZ\x90\0", "content is a Windows program, not an image"),
+        (b"<?xml version='1.0'?><svg xmlns='x'/>", "content is an SVG drawing, not an image"),
+        (b"<svg width='1'></svg>", "content is an SVG drawing, not an image"),
+        (b"<!DOCTYPE html><p>", "content is an HTML page, not an image"),
+        (b"<?xml version='1.0'?><a/>", "content is an XML document, not an image"),
+        (b"two lines\nof text\n", "content is not an image (text)"),
+        ("ümläut".encode(), "content is not an image (text)"),
+        (b"\xff\xfeh\0i\0", "content is not an image (text)"),
+        (b"BM is how this sentence begins", "content is not an image (text)"),
+        (bytes(500), "content is not an image (zero bytes)"),
+        (b"\x93\x01\xfa\xfb\x00\x11", "content is not an image (unknown bytes)"),
+        (bytes(257) + b"ustar", "content is a tar archive, not an image"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "content is an ISO media file (video), not an image"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "content is a WAV recording, not an image"),
+        (b"\xff\x0a\xfa\x7f", "JPEG XL pictures are not read"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000 pictures are not read"),
+        (b"8BPS\0\1", "Photoshop pictures are not read"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", "camera raw (CR3) pictures are not read"),
+    ],
+)
+def test_what_is_no_picture_is_named(data: bytes, reason: str) -> None:
+    assert image_format(data[:HEAD]) is None
+    assert why_no_image(data) == reason
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_have_a_name(data: bytes) -> None:
+    assert why_no_image(data).isprintable()
+    assert trailing_word(data).isalnum()
+    assert image_format(data) in {None, *EXTENSIONS}
+
+
+@pytest.mark.parametrize("format_name", EXTENSIONS)
+def test_own_extensions_fit_in_any_case(format_name: str) -> None:
+    for extension in EXTENSIONS[format_name]:
+        assert not extension_mismatch(f"a.{extension.upper()}", format_name)
+    assert extension_mismatch("a.docx", format_name)
+    assert not extension_mismatch("no extension", format_name)
