@@ -224,7 +224,7 @@ class _Scan:
                 )
         duplicate_of = None
         if read.sha256 is not None and read.bytes:
-            duplicate_of = firsts.get(read.sha256) or self._case.first_with(read.sha256)
+            duplicate_of = self._case.first_with(read.sha256) or firsts.get(read.sha256)
         finding = finding_of(path, read, self._card, said=said, duplicate_of=duplicate_of)
         if read.sha256 is not None:
             firsts.setdefault(read.sha256, finding.path)

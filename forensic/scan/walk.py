@@ -129,7 +129,7 @@ class Walk:
                     name = os.fsencode(entry.name)
                     if self._is_excluded(folder.relative + name, name):
                         continue
-                    is_folder = entry.is_dir(follow_symlinks=self._follow_links)
+                    is_folder = self._is_folder(entry)
                     if is_folder and self._is_excluded(folder.relative + name + b"/", name + b"/"):
                         continue
                     names.append(name + b"/" if is_folder else name)
@@ -137,6 +137,12 @@ class Walk:
             yield error
         names.sort()
         yield from names
+
+    def _is_folder(self, entry: os.DirEntry[bytes]) -> bool:
+        try:
+            return entry.is_dir(follow_symlinks=self._follow_links)
+        except OSError:  # a link in a circle
+            return False
 
     def _is_excluded(self, relative: bytes, name: bytes) -> bool:
         return any(pattern.matches(relative, name) for pattern in self._exclude)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -38,14 +40,14 @@ def test_damage_is_told_as_damage(write_case, finding) -> None:
     data = bytearray(path.read_bytes())
     data[4096:8192] = b"\xa5" * 4096
     path.write_bytes(data)
-    with pytest.raises(VerificationError, match="damaged"), database.told(path):
-        connection = sqlite3.connect(path)
-        try:
-            connection.execute("SELECT count(*) FROM header").fetchall()
-            connection.execute("SELECT * FROM finding").fetchall()
-            connection.execute("SELECT * FROM root").fetchall()
-        finally:
-            connection.close()
+    with pytest.raises(VerificationError, match="damaged"):
+        read_all(path)
+
+
+def read_all(path) -> None:
+    with database.told(path), closing(sqlite3.connect(path)) as connection:
+        for table in ("header", "finding", "root"):
+            connection.execute(f"SELECT * FROM {table}").fetchall()
 
 
 def test_system_errors_are_the_machines(tmp_path) -> None:
@@ -62,8 +64,6 @@ def test_path_with_awkward_characters(tmp_path) -> None:
 
 
 def test_every_column_of_the_schema_is_explained() -> None:
-    from pathlib import Path
-
     schema = Path(database.__file__).with_name("schema.sql").read_text()
     connection = sqlite3.connect(":memory:", isolation_level=None)
     database.create_tables(connection)

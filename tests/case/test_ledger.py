@@ -123,7 +123,7 @@ def test_without_a_path_nothing_is_left(tmp_path, header, finding, monkeypatch) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_writer_that_dies_leaves_a_case_that_goes_on(tmp_path, header, finding) -> None:
+def test_a_writer_that_dies_leaves_a_case_that_goes_on(tmp_path, finding) -> None:
     path = tmp_path / "a.case"
     code = f"""
 import os, sys
@@ -152,7 +152,7 @@ os.kill(os.getpid(), 9)
         assert [finding_to_json(row) for _, row, _ in case.rows()] == [finding_to_json(finding(n)) for n in range(3)]
 
 
-def test_full_disk_keeps_what_was_committed(tmp_path, header, finding) -> None:
+def test_full_disk_keeps_what_was_committed(tmp_path, finding) -> None:
     """A limit on the file's size stands for the full disk; it needs no mount."""
     path = tmp_path / "a.case"
     code = f"""

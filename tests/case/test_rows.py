@@ -41,7 +41,7 @@ def test_line_is_ascii_and_one_line(finding) -> None:
 
 
 def test_a_number_that_is_not_finite_never_becomes_a_line(finding) -> None:
-    with pytest.raises(ValueError, match="[Oo]ut of range|not JSON"):
+    with pytest.raises(ValueError, match="JSON compliant"):
         finding_to_json(finding(1, score=float("nan")))
 
 
