@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 SCALE_WIDTH = 200
 """Of the score's drawing, in its own units; 8 of them are kept free on each side for the mark."""
-PLOT_WIDTH, PLOT_HEIGHT = 640, 200
+PLOT_WIDTH, PLOT_HEIGHT = 640, 260
 """Of the spectrum's drawing; 10 units a bin of 64."""
 FIRST_BIN = 2
 """Bins 0 and 1 are the brightness and its slope over the tile: nothing of a generator, and far above the rest."""
 
-ClassSpectra = dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+_LEVEL = (0.0, *(2.0 * math.log10(radius) for radius in range(1, 128)))
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,28 @@ class SpectrumScale:
     top: float
 
     @classmethod
-    def over(cls, spectra: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> SpectrumScale:
-        """A scale that holds every class's mean and a spread to each side, and a fifth of a decade more."""
+    def over(
+        cls, spectra: Mapping[str, tuple[Sequence[float], Sequence[float]]], levels: Sequence[tuple[float, float]] = ()
+    ) -> SpectrumScale:
+        """A scale that holds every class's mean and a spread to each side, and all images but the outermost 1 in 50.
+
+        Args:
+            spectra: class -> mean and spread.
+            levels: least and greatest levelled value of each image; even images, far below all else, stretch the
+                scale by two decades at most.
+        """
         values = [
             levelled(mean[r] + side * spread[r], r)
             for mean, spread in spectra.values()
             for r in range(FIRST_BIN, len(mean))
             for side in (-1.0, 1.0)
         ]
-        return cls(min(values) - 0.2, max(values) + 0.2) if values else cls(2.5, 6.5)
+        cut = len(levels) // 50
+        lows, highs = sorted(low for low, _ in levels)[cut:], sorted((high for _, high in levels), reverse=True)[cut:]
+        bottom, top = (min(values), max(values)) if values else (3.0, 6.0)
+        if lows:
+            bottom, top = min(bottom, max(lows[0], bottom - 2.0)), max(top, min(highs[0], top + 2.0))
+        return cls(bottom - 0.2, top + 0.2)
 
     def points(self, profile: Sequence[float]) -> list[tuple[int, int]]:
         """(x, y) of each bin from `FIRST_BIN` on, in the drawing's units; y is held to a little beyond its edges."""
@@ -113,9 +126,15 @@ class SpectrumScale:
         return path_of(upper + lower[::-1]) + "Z"
 
 
+def level_range(profile: Sequence[float]) -> tuple[float, float]:
+    """Least and greatest levelled value of a profile from `FIRST_BIN` on."""
+    values = [levelled(profile[r], r) for r in range(FIRST_BIN, len(profile))]
+    return min(values), max(values)
+
+
 def levelled(log_power: float, radius: int) -> float:
     """log10 of power times squared radius."""
-    return log_power + 2.0 * math.log10(radius)
+    return log_power + (_LEVEL[radius] if radius < len(_LEVEL) else 2.0 * math.log10(radius))
 
 
 def path_of(points: Sequence[tuple[int, int]]) -> str:

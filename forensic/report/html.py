@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from forensic.case.ledger import CaseReader
+    from forensic.case.rows import Artefacts, Finding
 
 ALL_PLAIN = 2_000
 """Up to so many rows, every one stands as plain HTML."""
@@ -44,13 +45,11 @@ def write_page(case: CaseReader, case_name: str, stream: IO[str]) -> None:
         stream: where to; the same case gives the same characters.
     """
     rows, digest, complete = _settled(case)
-    found = survey(finding for _, finding, _ in case.rows(0, rows))
+    budget = _Budget(THUMBNAIL_BUDGET)
+    found = survey(budget.watched(case.rows(0, rows)))
     writer = RowWriter(case.header, found)
     plain = rows if rows <= ALL_PLAIN else PLAIN_ROWS
-    budget = _Budget(THUMBNAIL_BUDGET)
-    # the number of thumbnails left out stands above the rows, so it is counted before they are written
-    skipped = sum(not budget.take(art.thumbnail) for _, _, art in case.rows(0, rows) if art.thumbnail)
-    extent = Extent(complete=complete, digest=digest, plain=plain, without_thumbnail=skipped)
+    extent = Extent(complete=complete, digest=digest, plain=plain, without_thumbnail=budget.refused)
     budget = _Budget(THUMBNAIL_BUDGET)
     packer = _Packer(row_views(case, writer, rows, start=plain), budget)
     frames = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -94,9 +93,7 @@ def row_html(view: RowView, *, picture: bool = True) -> Markup:
 
 
 def _picture(view: RowView) -> str:
-    return (
-        f'<img alt="" loading="lazy" src="data:image/webp;base64,{base64.b64encode(view.thumbnail).decode("ascii")}">'
-    )
+    return f'<img alt="" src="data:image/webp;base64,{base64.b64encode(view.thumbnail).decode("ascii")}">'
 
 
 def _file(view: RowView) -> str:
@@ -163,12 +160,22 @@ class _Budget:
 
     def __init__(self, size: int) -> None:
         self._left = size
+        self.refused = 0
 
     def take(self, picture: bytes | None) -> bool:
-        if not picture or len(picture) > self._left:
+        if not picture:
+            return False
+        if len(picture) > self._left:
+            self.refused += 1
             return False
         self._left -= len(picture)
         return True
+
+    def watched(self, rows: Iterator[tuple[int, Finding, Artefacts]]) -> Iterator[tuple[Finding, Artefacts]]:
+        """The rows for `survey`; the budget is spent as the page will spend it, to tell first what it leaves out."""
+        for _, finding, artefacts in rows:
+            self.take(artefacts.thumbnail)
+            yield finding, artefacts
 
 
 class _Packer:
@@ -190,7 +197,7 @@ class _Packer:
 
     def rows(self) -> Iterator[Markup]:
         """After `pictures` only."""
-        packed = gzip.compress(b"[" + b",\n".join(self._lines) + b"]", compresslevel=9, mtime=0)
+        packed = gzip.compress(b"[" + b",\n".join(self._lines) + b"]", compresslevel=6, mtime=0)
         yield Markup(base64.b64encode(packed).decode("ascii"))  # noqa: S704 - base64
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forensic.case.rows import Counts
-from forensic.report.drawing import ScoreScale, SpectrumScale, departure, score_shape
+from forensic.report.drawing import ScoreScale, SpectrumScale, departure, level_range, score_shape
 from forensic.report.escaping import visible
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Survey:
     thresholds: Counter[float] = field(default_factory=Counter)
     likelihoods: list[float] = field(default_factory=list)
     """log10 of likelihood ratios, where the weights carry a calibration."""
+    levels: list[tuple[float, float]] = field(default_factory=list)
+    """Least and greatest levelled value of each spectrum, for the scale they share."""
 
     @property
     def counts(self) -> Counts:
@@ -81,10 +83,10 @@ class Survey:
         return Counts(**{state: self.states[state] for state in STATES})
 
 
-def survey(findings: Iterable[Finding]) -> Survey:
+def survey(rows: Iterable[tuple[Finding, Artefacts]]) -> Survey:
     """Add up the findings of a case."""
     found = Survey()
-    for finding in findings:
+    for finding, artefacts in rows:
         found.rows += 1
         state = state_of(finding)
         found.states[state] += 1
@@ -95,10 +97,8 @@ def survey(findings: Iterable[Finding]) -> Survey:
             found.nearest[finding.nearest] += 1
         if finding.status != "ok":
             found.reasons[state, visible(finding.reason or "no reason was recorded")] += 1
-        if finding.format is not None:
-            found.formats[finding.format] += 1
-        if finding.decoder is not None:
-            found.decoders[finding.decoder] += 1
+        found.formats.update([finding.format] if finding.format is not None else ())
+        found.decoders.update([finding.decoder] if finding.decoder is not None else ())
         found.flags.update(flag.partition("=")[0] for flag in finding.flags)
         if finding.score is not None:
             found.scores.append(finding.score)
@@ -106,6 +106,8 @@ def survey(findings: Iterable[Finding]) -> Survey:
             found.thresholds[finding.threshold] += 1
         if finding.llr is not None:
             found.likelihoods.append(finding.llr)
+        if artefacts.spectrum is not None:
+            found.levels.append(level_range(artefacts.spectrum))
     return found
 
 
@@ -120,7 +122,7 @@ class RowWriter:
     def __init__(self, header: CaseHeader, found: Survey) -> None:
         self._header = header
         self.score_scale = ScoreScale.around(found.scores, found.thresholds)
-        self.spectrum_scale = SpectrumScale.over(header.class_spectra)
+        self.spectrum_scale = SpectrumScale.over(header.class_spectra, found.levels)
         self.bands = {name: number for number, name in enumerate(header.class_spectra)}
 
     def view(self, number: int, finding: Finding, artefacts: Artefacts) -> RowView:

@@ -13,6 +13,7 @@ from forensic.report.drawing import (
     ScoreScale,
     SpectrumScale,
     departure,
+    level_range,
     path_of,
     score_shape,
     score_svg,
@@ -86,8 +87,8 @@ def test_band_goes_up_and_back() -> None:
     mean, spread = [5.0 - 2 * math.log10(max(r, 1)) for r in range(64)], [1.0] * 64
     points = points_in(scale.band(mean, spread)[:-1])
     assert len(points) == 2 * (64 - FIRST_BIN)
-    assert {y for _, y in points[:62]} == {50}
-    assert {y for _, y in points[62:]} == {150}
+    assert {y for _, y in points[:62]} == {65}
+    assert {y for _, y in points[62:]} == {195}
 
 
 def test_scale_over_classes_holds_their_bands() -> None:
@@ -95,6 +96,22 @@ def test_scale_over_classes_holds_their_bands() -> None:
     scale = SpectrumScale.over({"a": (mean, (0.5,) * 64)})
     assert (scale.bottom, scale.top) == (pytest.approx(4.3), pytest.approx(5.7))
     assert SpectrumScale.over({}).top > SpectrumScale.over({}).bottom
+
+
+def test_scale_holds_images_beside_the_bands_but_no_even_one() -> None:
+    mean = tuple(5.0 - 2 * math.log10(max(r, 1)) for r in range(64))
+    classes = {"a": (mean, (0.5,) * 64)}
+    near = SpectrumScale.over(classes, [(3.5, 6.5)] * 3)
+    assert (near.bottom, near.top) == (pytest.approx(3.3), pytest.approx(6.7))
+    assert SpectrumScale.over(classes, [(-7.0, -4.0)]).bottom == pytest.approx(2.3)
+    outermost = SpectrumScale.over(classes, [(4.0, 6.0)] * 99 + [(2.6, 7.4)])
+    assert (outermost.bottom, outermost.top) == (pytest.approx(3.8), pytest.approx(6.2))
+
+
+def test_level_range_is_of_what_is_drawn() -> None:
+    profile = [5.0 - 2 * math.log10(max(r, 1)) for r in range(64)]
+    profile[0], profile[10] = 99.0, profile[10] - 1.0
+    assert level_range(profile) == (pytest.approx(4.0), pytest.approx(5.0))
 
 
 def test_departure_counts_and_finds_the_farthest() -> None:

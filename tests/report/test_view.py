@@ -12,7 +12,7 @@ from forensic.report.view import RowWriter, row_views, survey, told_apart
 
 
 def test_survey_adds_up(make_case: Any) -> None:
-    found = survey(finding for finding, _ in make_case.every_outcome())
+    found = survey(make_case.every_outcome())
     assert found.rows == 10
     assert found.counts == Counts(known=3, unknown=2, unreadable=2, skipped=3)
     assert found.classes == {"alpha": 2, "real": 1}
@@ -26,7 +26,7 @@ def test_survey_adds_up(make_case: Any) -> None:
 
 def views(case: Any) -> list[Any]:
     with open_case(case) as reader:
-        found = survey(finding for _, finding, _ in reader.rows())
+        found = survey((finding, artefacts) for _, finding, artefacts in reader.rows())
         return list(row_views(reader, RowWriter(reader.header, found), found.rows))
 
 

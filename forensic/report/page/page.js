@@ -53,7 +53,7 @@
     const shapes = [draw("use", { href: "#axes" })];
     if (row.band !== null) shapes.push(draw("use", { href: "#band-" + row.band }));
     shapes.push(draw("path", { class: "own", d: row.curve }));
-    const plot = { class: "plot", viewBox: "0 0 640 200", role: "img", "aria-label": row.told };
+    const plot = { class: "plot", viewBox: "0 0 640 260", role: "img", "aria-label": row.told };
     return [draw("svg", plot, shapes), el("p", "against", row.against)];
   };
   const build = (row) => {
@@ -65,7 +65,6 @@
     const picture = row.picture ? el("img") : el("i");
     if (row.picture) {
       picture.alt = "";
-      picture.loading = "lazy";
       picture.src = "data:image/webp;base64," + row.picture;
     }
     const sign = el("span", "sign");
@@ -187,7 +186,7 @@
     if (!small || (event.key !== undefined && event.key !== "Enter")) return;
     event.preventDefault();  // else the same Enter would press the button that the dialog focuses
     const large = small.cloneNode(true);
-    large.setAttribute("viewBox", "0 0 640 236");
+    large.setAttribute("viewBox", "0 0 640 290");
     large.append(draw("use", { href: "#ticks" }));
     title.textContent = small.closest("tr").querySelector(".path").textContent;
     plot.replaceChildren(large);
