@@ -148,7 +148,8 @@ def _unknown_classes(selection: Selection, classes: tuple[str, ...]) -> dict[str
     found: dict[str, list[Sample]] = {}
     for group, samples in selection.unknown.items():
         taken = set(found) | set(classes)
-        for sample in samples:
+        # by name, so that the order of the images does not matter
+        for sample in sorted(samples, key=lambda sample: sample.source):
             name = f"{group}/{sample.source}" if sample.source in taken else sample.source
             found.setdefault(name, []).append(sample)
     return found
