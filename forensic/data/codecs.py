@@ -33,7 +33,9 @@ _DESCRIPTORS = threading.Lock()
 
 
 _VARYING = re.compile(
-    r"\[ ?[A-Z]+:\d+@[\d.]+\] global \S+ (?:imdecode_ imdecode_\(''\): )?|OpenCV\([\d.]+\) \S+ error: | ?<[^<>]* at 0x[0-9a-f]+>"
+    r"\[ ?[A-Z]+:\d+@[\d.]+\] global \S+ (?:imdecode_ imdecode_\(''\): )?"
+    r"|OpenCV\([\d.]+\) \S+ error: "
+    r"| ?<[^<>]* at 0x[0-9a-f]+>"
 )
 """Times since start, places in a library's source and addresses: two runs must give the same reason."""
 
@@ -148,26 +150,32 @@ def _captured(work: Callable[[], Any]) -> tuple[NDArray[Any], str]:
 def _quiet(text: list[str]) -> Iterator[None]:
     """Keeps descriptor 2, Python's warnings and Pillow's own limit out of the way; stderr's text is appended."""
     with _DESCRIPTORS, warnings.catch_warnings(), contextlib.ExitStack() as stack:
+        _occupy_stderr()
         warnings.simplefilter("ignore")
         limit = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None  # our own limit has been kept from the header already
         stack.callback(setattr, Image, "MAX_IMAGE_PIXELS", limit)
         heard = os.memfd_create("decoder-stderr", os.MFD_CLOEXEC)
         stack.callback(os.close, heard)
-        try:
-            saved = os.dup(2)
-        except OSError:  # the process runs without stderr
-            saved = None
+        saved = os.dup(2)
         os.dup2(heard, 2)
         try:
             yield
         finally:
-            if saved is None:
-                os.close(2)
-            else:
-                os.dup2(saved, 2)
-                os.close(saved)
+            os.dup2(saved, 2)
+            os.close(saved)
             text.append(os.pread(heard, 65536, 0).decode("utf-8", errors="replace"))
+
+
+def _occupy_stderr() -> None:
+    """A process without stderr gets /dev/null there: else the next file it opens would be what libraries write to."""
+    try:
+        os.fstat(2)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != 2:
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
 
 
 def _one_line(said: str) -> str:

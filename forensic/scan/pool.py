@@ -38,6 +38,8 @@ WORKER_COMMAND = (sys.executable, "-P", "-c", _START, str(Path(forensic.__file__
 """`-P`: the working directory may be the evidence, and no module is ever imported from there."""
 START_SECONDS = 60.0
 """A fresh worker must have decoded the control picture by then; a busy machine may need seconds."""
+READ_SECONDS = 300.0
+"""For reading a file whole, before the decoder's own time begins: a gigabyte from a slow disk."""
 RESTART_BUDGET = 1000
 """Deaths of workers in one scan beyond which the machine is blamed and not the files."""
 
@@ -235,17 +237,20 @@ class _Worker:
         known = Read(index)
         try:
             self._send(pack_job(index, path))
-            deadline = time.monotonic() + self._seconds
+            deadline = time.monotonic() + READ_SECONDS
             while True:
                 header, blob = self._receive(deadline)
                 if header["kind"] == "read":
                     return unpack_read(header, blob)
                 known = Read(index, header["sha256"], header["bytes"], header["format"])
+                deadline = time.monotonic() + self._seconds
         except _ClosedError:
             self.end()
             raise
         except _StalledError:
             self.end()
+            if known.sha256 is None:
+                return replace(known, outcome=Unreadable(f"could not be read within {READ_SECONDS:g} s"))
             reason = f"time limit {self._seconds:g} s"
         except (EOFError, OSError, ValueError, KeyError):
             self._process.stdin.close() if self._process.stdin else None

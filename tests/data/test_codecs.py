@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -60,6 +62,18 @@ def test_threads_do_not_hear_each_other() -> None:
     for thread in threads:
         thread.join()
     assert [heard[number].count("premature end") for number in range(4)] == [0, 20, 0, 20]
+
+
+def test_a_process_without_stderr_decodes_all_the_same() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from forensic.data.decode import decode; import os; os.close(2)"
+    )
+    code += (
+        "; data = open(sys.argv[2], 'rb').read(); decode(data, name='x'); print(decode(data, name='x').pixels.shape)"
+    )
+    root = str(Path(codecs.__file__).parents[2])
+    command = [sys.executable, "-c", code, root, str(HOSTILE / "jpeg-ok-control.jpg")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "(144, 192, 3)\n"
 
 
 def test_no_descriptor_is_left_open() -> None:

@@ -17,6 +17,7 @@ import pytest
 from forensic.data.decode import DecodeLimits, decode
 from forensic.data.prepare import prepare
 from forensic.errors import MachineError, Skipped, Unreadable
+from forensic.scan import pool as pool_module
 from forensic.scan.frames import Read
 from forensic.scan.pool import WORKER_COMMAND, DecodePool
 
@@ -39,6 +40,12 @@ def decode(data, *, name, limits=None):
     if "no-control" in sys.argv[2] and name == "control.jpg": raise RuntimeError("broken decoder")
     return honest(data, name=name, limits=limits)
 worker.decode = decode
+if sys.argv[2] == "slow-disk":
+    honest_read = worker.evidence.read
+    def read(path, **options):
+        if b"stalled" in path: time.sleep(3600)
+        return honest_read(path, **options)
+    worker.evidence.read = read
 worker.main()
 """
 """Starts an honest worker whose decoder does harm to files that are named so."""
@@ -151,6 +158,13 @@ def test_a_death_costs_one_file(name: str, harmed_reads: dict[str, Read]) -> Non
     assert fallen.outcome.reason == FALLEN[name]
     assert fallen.sha256 == hashlib.sha256(CONTROL.read_bytes()).hexdigest()
     assert (fallen.bytes, fallen.format) == (7215, "JPEG")
+
+
+def test_a_disk_that_stalls_is_told_apart_from_a_decoder(files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "READ_SECONDS", 0.5)
+    reads = read_all(pool(command=harmful("slow-disk")), files("stalled.jpg", "z.jpg"))
+    assert repr(reads[0].outcome) == "Unreadable('could not be read within 0.5 s')"
+    assert reads[1].outcome is None
 
 
 def test_what_a_decoder_prints_reaches_nobody(files, capfd: pytest.CaptureFixture[str]) -> None:
