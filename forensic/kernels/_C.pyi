@@ -10,3 +10,30 @@ def dct2(x: _DLPack, y: _DLPack, inverse: bool, threads: int) -> None: ...
 def radial_spectrum(x: _DLPack, y: _DLPack, threads: int) -> None: ...
 def radial_spectrum_gradient(x: _DLPack, g: _DLPack, d_x: _DLPack, threads: int) -> None: ...
 def resize_square(image: _DLPack, out: _DLPack, threads: int) -> None: ...
+def augment(x: _DLPack, w1: _DLPack, b1: _DLPack, w2: _DLPack, b2: _DLPack, y: _DLPack, threads: int) -> None: ...
+def augment_input_gradient(
+    g: _DLPack, w1: _DLPack, b1: _DLPack, w2: _DLPack, b2: _DLPack, d_x: _DLPack, threads: int
+) -> None: ...
+def augment_weight_gradients(
+    x: _DLPack,
+    g: _DLPack,
+    w1: _DLPack,
+    b1: _DLPack,
+    w2: _DLPack,
+    b2: _DLPack,
+    d_w1: _DLPack,
+    d_b1: _DLPack,
+    d_w2: _DLPack,
+    d_b2: _DLPack,
+    threads: int,
+) -> None: ...
+def batch_hard_triplet(
+    z: _DLPack,
+    labels: _DLPack,
+    margin: float,
+    squared: bool,
+    mean: bool,
+    loss: _DLPack,
+    gradient: _DLPack,
+    threads: int,
+) -> None: ...

@@ -86,14 +86,16 @@ def _empty(like: Tensor) -> Tensor:
     return torch.empty(like.shape, dtype=like.dtype, device=like.device)
 
 
+def _stream(tensor: Tensor) -> int:
+    return int(torch.cuda.current_stream(tensor.device).cuda_stream)
+
+
 def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
     result = _empty(images)
     if images.numel() == 0:
         return result
     if images.is_cuda:
-        from forensic.kernels import _cuda  # noqa: PLC0415 - only where there is a device
-
-        _cuda.augment(_plain(images), *_weights(w1, b1, w2, b2), result)
+        backend.native_cuda().augment(_plain(images), *_weights(w1, b1, w2, b2), result, _stream(images))
     else:
         backend.native().augment(_plain(images), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
@@ -104,9 +106,9 @@ def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2
     if gradient.numel() == 0:
         return result
     if gradient.is_cuda:
-        from forensic.kernels import _cuda  # noqa: PLC0415 - only where there is a device
-
-        _cuda.augment_input_gradient(_plain(gradient), *_weights(w1, b1, w2, b2), result)
+        backend.native_cuda().augment_input_gradient(
+            _plain(gradient), *_weights(w1, b1, w2, b2), result, _stream(gradient)
+        )
     else:
         backend.native().augment_input_gradient(_plain(gradient), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
@@ -118,9 +120,9 @@ def _run_weight_gradients(images: Tensor, gradient: Tensor, weights: tuple[Tenso
     if images.numel() == 0:
         return [result.zero_() for result in results]
     if images.is_cuda:
-        from forensic.kernels import _cuda  # noqa: PLC0415 - only where there is a device
-
-        _cuda.augment_weight_gradients(_plain(images), _plain(gradient), *_weights(w1, b1, w2, b2), *results)
+        backend.native_cuda().augment_weight_gradients(
+            _plain(images), _plain(gradient), *_weights(w1, b1, w2, b2), *results, _stream(images)
+        )
     else:
         backend.native().augment_weight_gradients(
             _plain(images), _plain(gradient), *_weights(w1, b1, w2, b2), *results, backend.threads()

@@ -84,9 +84,8 @@ def _batch_hard_triplet(
     gradient = source.new_empty(source.shape if with_gradient else (0, source.shape[1]))
     mean = reduction == "mean"
     if source.is_cuda:
-        from forensic.kernels import _cuda  # noqa: PLC0415 - only where there is a device
-
-        _cuda.batch_hard_triplet(source, labels, margin, squared, mean, loss, gradient)
+        stream = torch.cuda.current_stream(source.device).cuda_stream
+        backend.native_cuda().batch_hard_triplet(source, labels, margin, squared, mean, loss, gradient, stream)
     else:
         backend.native().batch_hard_triplet(source, labels, margin, squared, mean, loss, gradient, backend.threads())
     return loss.reshape(()).clone(), gradient

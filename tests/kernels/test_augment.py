@@ -95,7 +95,9 @@ def looped(images, w1, b1, w2, b2):
 def test_twin_is_the_plain_sum(shape):
     inputs = arguments(*shape)
     expected = looped(*(one.numpy() for one in inputs))
-    np.testing.assert_allclose(reference.augment(*inputs).numpy(), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        reference.augment(*inputs).numpy(), expected, rtol=0, atol=1e-12 * np.abs(expected).max()
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -232,7 +234,9 @@ def test_a_nan_in_the_images_is_seen_in_the_weight_gradients(compiled):
     inputs = arguments(2, 12, 13, 4, 3, device=device_of(compiled))
     inputs[0][0, 1, 5, 5] = float("nan")
     above = torch.ones_like(inputs[0])
-    for got, want in zip(gradients(compiled.augment, inputs, above), gradients(reference.augment, inputs, above), strict=True):
+    for got, want in zip(
+        gradients(compiled.augment, inputs, above), gradients(reference.augment, inputs, above), strict=True
+    ):
         assert torch.equal(torch.isnan(got), torch.isnan(want))
 
 
@@ -373,7 +377,9 @@ def test_recorded_small_images(recorded, name):
     pieces, dtype, (relative, absolute) = recorded
     augment = kernels.implementation(name).augment
     small = augment(golden_image(1, 0, 3, 5, dtype)[None], *golden_weights(500, 32, 3, dtype))
-    np.testing.assert_allclose(small.double().flatten(), pieces["augmenter_3x5"]["output"], rtol=relative, atol=absolute)
+    np.testing.assert_allclose(
+        small.double().flatten(), pieces["augmenter_3x5"]["output"], rtol=relative, atol=absolute
+    )
     piece = pieces["augmenter_k5_c4_12x9"]["output"]
     large = augment(golden_image(1, 0, 12, 9, dtype)[None], *golden_weights(520, 4, 5, dtype)).double().flatten()
     np.testing.assert_allclose(large.norm(), piece["norm"], rtol=relative, atol=absolute)

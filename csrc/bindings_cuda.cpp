@@ -1,0 +1,106 @@
+// forensic._C_cuda: one page that lists the CUDA kernels. Arrays come in as objects with __dlpack__ on a CUDA device; the
+// stream is the integer behind a cudaStream_t. Calls return when the work is queued.
+#include <pybind11/pybind11.h>
+
+#include "augment_arguments.h"
+#include "cuda_launch.h"
+#include "door.h"
+
+namespace forensic {
+namespace {
+
+using Object = const py::object&;
+constexpr std::int32_t kDevice = dlpack::kCuda;
+
+void bind_dct(py::module_& module) {
+  module.def(
+      "dct2",
+      [](Object x, Object y, bool inverse, std::uintptr_t stream) {
+        const Array in(x, "x"), out(y, "y");
+        with_float_type(in, "x", [&]<typename T>(T) {
+          const auto from = in.view<const T, 3>(kDevice);
+          FORENSIC_CHECK(from.contiguous(), "x: expected contiguous planes");
+          T* to = output<T, 3>(out, "y", from.shape, kDevice);
+          const py::gil_scoped_release released;
+          cuda::dct2(from.shape[0], from.shape[1], from.shape[2], from.data, to, inverse, stream);
+        });
+      },
+      py::arg("x"), py::arg("y"), py::arg("inverse"), py::arg("stream"));
+}
+
+void apply_augment(Object x, Object w1, Object b1, Object w2, Object b2, Object y, bool adjoint, std::uintptr_t stream) {
+  const Array in(x, "x"), out(y, "y");
+  const AugmentArguments arguments(w1, b1, w2, b2, kDevice);
+  with_float_type(in, "x", [&]<typename T>(T) {
+    const auto from = in.view<const T, 4>(kDevice);
+    const auto weights = arguments.weights<T>();
+    const AugmentShape shape = arguments.shape(from, "x");
+    T* to = output<T, 4>(out, "y", from.shape, kDevice);
+    const py::gil_scoped_release released;
+    cuda::augment(shape, from.data, strides_of(from), weights, to, adjoint, stream);
+  });
+}
+
+void bind_augment(py::module_& module) {
+  module.def("augment", [](Object x, Object w1, Object b1, Object w2, Object b2, Object y, std::uintptr_t stream) {
+    apply_augment(x, w1, b1, w2, b2, y, false, stream);
+  });
+  module.def("augment_input_gradient",
+             [](Object g, Object w1, Object b1, Object w2, Object b2, Object d_x, std::uintptr_t stream) {
+               apply_augment(g, w1, b1, w2, b2, d_x, true, stream);
+             });
+  module.def("augment_weight_gradients", [](Object x, Object g, Object w1, Object b1, Object w2, Object b2, Object d_w1,
+                                            Object d_b1, Object d_w2, Object d_b2, std::uintptr_t stream) {
+    const Array in(x, "x"), gradient(g, "g");
+    const Array first(d_w1, "d_w1"), second(d_b1, "d_b1"), third(d_w2, "d_w2"), fourth(d_b2, "d_b2");
+    const AugmentArguments arguments(w1, b1, w2, b2, kDevice);
+    with_float_type(in, "x", [&]<typename T>(T) {
+      const auto from = in.view<const T, 4>(kDevice), above = gradient.view<const T, 4>(kDevice);
+      check_same_shape(from, "x", above, "g");
+      const auto weights = arguments.weights<T>();
+      const AugmentShape shape = arguments.shape(from, "x");
+      T* to_w1 = output<T, 4>(first, "d_w1", {shape.hidden, kImageChannels, shape.kernel, shape.kernel}, kDevice);
+      T* to_b1 = output<T, 1>(second, "d_b1", {shape.hidden}, kDevice);
+      T* to_w2 = output<T, 4>(third, "d_w2", {kImageChannels, shape.hidden, shape.kernel, shape.kernel}, kDevice);
+      T* to_b2 = output<T, 1>(fourth, "d_b2", {kImageChannels}, kDevice);
+      const py::gil_scoped_release released;
+      cuda::augment_weight_gradients(shape, from.data, strides_of(from), above.data, strides_of(above), weights, to_w1,
+                                     to_b1, to_w2, to_b2, stream);
+    });
+  });
+}
+
+void bind_triplet(py::module_& module) {
+  module.def("batch_hard_triplet", [](Object z, Object labels, double margin, bool squared, bool mean, Object loss,
+                                      Object gradient, std::uintptr_t stream) {
+    const Array embeddings(z, "z"), classes(labels, "labels"), value(loss, "loss"), slope(gradient, "gradient");
+    with_float_type(embeddings, "z", [&]<typename T>(T) {
+      const auto from = embeddings.view<const T, 2>(kDevice);
+      const auto ids = classes.view<const std::int64_t, 1>(kDevice);
+      FORENSIC_CHECK(ids.shape[0] == from.shape[0], "labels: expected one for each of ", from.shape[0], " rows of z, got ",
+                     ids.shape[0]);
+      T* to = output<T, 1>(value, "loss", {1}, kDevice);
+      T* gradient_to = slope.tensor().shape[0] == 0 ? nullptr : output<T, 2>(slope, "gradient", from.shape, kDevice);
+      const py::gil_scoped_release released;
+      cuda::batch_hard_triplet<T>(from.shape[0], from.shape[1], from.data, from.stride[0], from.stride[1], ids.data,
+                                  ids.stride[0], margin, squared, mean, to, gradient_to, stream);
+    });
+  });
+}
+
+}  // namespace
+}  // namespace forensic
+
+PYBIND11_MODULE(_C_cuda, module) {
+  using namespace forensic;
+  py::register_exception_translator([](std::exception_ptr error) {
+    try {
+      if (error) std::rethrow_exception(error);
+    } catch (const TypeProblem& problem) {
+      py::set_error(PyExc_TypeError, problem.what());
+    }
+  });
+  bind_dct(module);
+  bind_augment(module);
+  bind_triplet(module);
+}

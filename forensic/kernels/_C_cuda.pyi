@@ -1,0 +1,33 @@
+from typing import Protocol
+
+class _DLPack(Protocol):
+    def __dlpack__(self) -> object: ...
+
+def dct2(x: _DLPack, y: _DLPack, inverse: bool, stream: int) -> None: ...
+def augment(x: _DLPack, w1: _DLPack, b1: _DLPack, w2: _DLPack, b2: _DLPack, y: _DLPack, stream: int) -> None: ...
+def augment_input_gradient(
+    g: _DLPack, w1: _DLPack, b1: _DLPack, w2: _DLPack, b2: _DLPack, d_x: _DLPack, stream: int
+) -> None: ...
+def augment_weight_gradients(
+    x: _DLPack,
+    g: _DLPack,
+    w1: _DLPack,
+    b1: _DLPack,
+    w2: _DLPack,
+    b2: _DLPack,
+    d_w1: _DLPack,
+    d_b1: _DLPack,
+    d_w2: _DLPack,
+    d_b2: _DLPack,
+    stream: int,
+) -> None: ...
+def batch_hard_triplet(
+    z: _DLPack,
+    labels: _DLPack,
+    margin: float,
+    squared: bool,
+    mean: bool,
+    loss: _DLPack,
+    gradient: _DLPack,
+    stream: int,
+) -> None: ...
