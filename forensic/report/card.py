@@ -25,6 +25,16 @@ _MEASURES = {
 }
 
 
+_CONDITIONS = {
+    "stored": "Crops, as stored",
+    "jpeg": "Crops, re-encoded as JPEG",
+    "whole_stored": "Whole pictures, as stored",
+    "whole_jpeg": "Whole pictures, re-encoded as JPEG",
+}
+_COUNTED = (("known", "named", "closed_accuracy"), ("unknown", "rejected", "unknown_rejected"))
+"""Where a card holds counts alone: how many there were, how many came out so, and the measure that this is."""
+
+
 @dataclass(frozen=True)
 class Rate:
     """One measure of the card; `interval` is empty where the card has none."""
@@ -70,13 +80,17 @@ def _rates(metrics: dict[str, Any]) -> Iterator[Rate]:
     for condition, measures in metrics.items():
         if not isinstance(measures, dict):
             continue
-        first = visible(str(condition)).replace("_", " ")
+        first = _CONDITIONS.get(condition, visible(str(condition)).replace("_", " "))
         if "value" in measures or "reason" in measures:
             yield _rate("", str(condition), measures)
             continue
         for name, measure in measures.items():
             if isinstance(measure, dict) and ("value" in measure or "reason" in measure):
                 yield _rate(first, str(name), measure)
+                first = ""
+        for whole, part, measure_name in _COUNTED:
+            if part in measures and whole in measures and measure_name not in measures:
+                yield Rate(first, _MEASURES[measure_name], f"{measures[part]} of {measures[whole]}", "")
                 first = ""
 
 

@@ -38,17 +38,41 @@ _LIMITS = (
 )
 
 _FLAG_NOTES = {
-    "small": "a side is shorter than 128 px; the image was extended by reflection",
-    "outside-validation": "format, size or container lies outside what the weights were validated on; their error "
-    "rates do not apply",
-    "duplicate-of": "the same bytes stand earlier in the list, under the path named",
+    "16-bit-reduced": "more than 8 bits a sample in the file; reduced to 8 by (v + 128) // 257",
+    "alpha-dropped": "transparency was left aside; the number is the share of the picture that has some",
     "animated-first-frame": "an animation; its first frame was examined",
     "cmyk-converted": "stored as CMYK or YCCK; converted to RGB by a fixed table",
-    "16-bit-reduced": "16 bits a sample, reduced to 8 by (v + 128) // 257",
+    "crc-error-ancillary": "a checksum of metadata is wrong; the pixels' own are right",
+    "decoder-warning": "the decoder read the whole picture and warned",
+    "duplicate-of": "the same bytes stand earlier in the list, under the path named",
+    "exif-invalid": "the orientation tag holds no valid value and was left aside",
     "exif-rotated": "turned as the orientation tag in the file says, once",
-    "missing-end-marker": "the file lacks its end marker; its pixel data is whole",
+    "extension-mismatch": "the file's name says another format than its content",
+    "floating-point": "floating-point samples; reduced to 8 bits",
+    "grey": "one channel in the file; taken as red, green and blue alike",
+    "icc-invalid": "the colour profile is damaged; profiles are not applied",
     "ico-largest": "an icon file; its largest picture was examined",
-    "alpha-dropped": "transparency was left aside",
+    "metadata-limit": "metadata beyond a limit of size was left aside; the pixels were read",
+    "missing-end-marker": "the file lacks its end marker; its pixel data is whole",
+    "multi-frame-first": "several pictures in one file; the first was examined",
+    "multi-page-first": "several pages in one file; the first was examined",
+    "outside-validation": "outside the formats and sizes of the validation images: the error rates do not apply",
+    "small": "a side is shorter than 128 px; the image was extended by reflection",
+    "trailing-data": "bytes follow the end of the picture",
+}
+
+_SETTING_NAMES = {
+    "exclude": "Excluded names",
+    "follow_links": "Links followed",
+    "machine": "Processor type",
+    "max_bytes": "Largest file, bytes",
+    "max_pixels": "Largest picture, pixels",
+    "memory": "Memory of a decode, bytes",
+    "scores": "Scores of each class kept",
+    "skip_hashes": "List of hashes to skip",
+    "threshold": "Threshold set for this scan",
+    "tiles": "Tiles of an image, at most",
+    "timeout": "Time of a decode, seconds",
 }
 
 _REASONS_SHOWN = 12
@@ -301,12 +325,12 @@ def _method(header: CaseHeader, found: Survey) -> tuple[tuple[str, tuple[str, ..
         ("Preprocessing", (visible(header.preprocessing),)),
         ("Threshold", (used,) if used else ("none was used",)),
         ("How the threshold was chosen", (visible(chosen),) if isinstance(chosen, str) else ("the card does not say",)),
-        ("Decoders", (decoders,) if decoders else ()),
+        ("Decoded by (images)", (decoders,) if decoders else ()),
     ]
     facts += [
-        (visible(name.replace("_", " ").replace("-", " ")).capitalize(), (_setting(value),))
+        (_SETTING_NAMES.get(name, visible(name.replace("_", " ").replace("-", " ")).capitalize()), (_setting(value),))
         for name, value in sorted(header.configuration.items())
-        if name != "threshold"
+        if value is not None
     ]
     return tuple((name, values) for name, values in facts if values)
 

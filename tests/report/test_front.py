@@ -48,10 +48,10 @@ def test_reasons_beyond_a_dozen_are_added_up(make_case: Any) -> None:
 def test_configuration_stands_under_method(make_case: Any) -> None:
     method = dict(page_of(make_case()).method)
     assert method["Engine"] == ("torch cpu",)
-    assert method["Max pixels"] == ("250,000,000",)
-    assert method["Follow links"] == ("no",)
+    assert method["Largest picture, pixels"] == ("250,000,000",)
+    assert method["Links followed"] == ("no",)
     assert method["Threshold"] == ("0.25",)
-    assert method["Decoders"] == ("opencv 5.0.0 (5)",)
+    assert method["Decoded by (images)"] == ("opencv 5.0.0 (5)",)
 
 
 @pytest.mark.parametrize(("name", "shown"), [("x\u202ey", "x\\u202ey"), ("<b>", "<b>")])
