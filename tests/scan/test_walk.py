@@ -1,3 +1,4 @@
+# ruff: noqa: PTH103, PTH118, PTH120 - names here are bytes that a Path can not hold
 from __future__ import annotations
 
 import os
@@ -5,7 +6,7 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_several_arguments_are_merged_in_order(tree) -> None:
     folder = tree("b/1.jpg", "a/2.jpg", "c.jpg", "a.jpg")
     arguments = [folder / name for name in ("c.jpg", "b", "a", "a.jpg")]
     for seed in range(4):
-        random.Random(seed).shuffle(arguments)
+        random.Random(seed).shuffle(arguments)  # noqa: S311 - an order, no secret
         assert below(folder, *arguments) == ["a.jpg", "a/2.jpg", "b/1.jpg", "c.jpg"]
 
 
@@ -203,29 +204,35 @@ def test_exclude_leaves_named_files_alone(tree) -> None:
     assert below(folder, folder / "a.jpg", exclude=["*.jpg"]) == ["a.jpg"]
 
 
-def test_deep_folders_need_no_deep_stack(tmp_path) -> None:
-    here = Path.cwd()
-    os.chdir(tmp_path)
+@pytest.fixture
+def nested(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
+    """`nested("d", 1500)`: a file x.jpg in so many folders, one in the other; removed by a program that can do it."""
+    top = tmp_path / "top"
+
+    def make(name: str, depth: int) -> Path:
+        top.mkdir()
+        here = Path.cwd()
+        os.chdir(top)
+        for _ in range(depth):
+            Path(name).mkdir()
+            os.chdir(name)
+        Path("x.jpg").touch()
+        os.chdir(here)
+        return top
+
+    yield make
+    subprocess.run(["rm", "-rf", str(top)], check=True)
+
+
+def test_deep_folders_need_no_deep_stack(nested) -> None:
     depth = 1500
-    for _ in range(depth):
-        os.mkdir("d")
-        os.chdir("d")
-    Path("x.jpg").touch()
-    os.chdir(here)
-    (path,) = walked(tmp_path)
+    (path,) = walked(nested("d", depth))
     assert path.endswith(b"/d/x.jpg")
     assert path.count(b"/d") == depth
 
 
-def test_folder_whose_path_is_too_long_is_told(tmp_path) -> None:
-    here = Path.cwd()
-    os.chdir(tmp_path)
-    for _ in range(18):
-        os.mkdir("d" * 250)
-        os.chdir("d" * 250)
-    Path("x.jpg").touch()
-    os.chdir(here)
-    (candidate,) = Walk(roots_of_arguments([os.fsencode(tmp_path)]))
+def test_folder_whose_path_is_too_long_is_told(nested) -> None:
+    (candidate,) = Walk(roots_of_arguments([os.fsencode(nested("d" * 250, 18))]))
     assert isinstance(candidate.outcome, Unreadable)
     assert candidate.outcome.reason == "folder can not be listed: path too long (ENAMETOOLONG)"
     assert candidate.path.endswith(b"/")

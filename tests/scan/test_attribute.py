@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forensic.errors import Skipped, Unreadable
+from forensic.models.card import Card, Threshold, Training, Validated
+from forensic.models.scorer import Scored
+from forensic.scan.attribute import attribute, finding_of
+from forensic.scan.frames import Read
+
+
+def card(threshold: Threshold | None = None) -> Card:
+    return Card(
+        preprocessing="tiles-128-v1",
+        classes=("real", "alpha"),
+        real="real",
+        threshold=threshold or Threshold(0.5, "by hand", ((1, 0.5), (4, 0.25))),
+        training=Training("made", {"real": 1, "alpha": 1}, "0" * 64),
+        validated=Validated(("PNG",), (128, 640)),
+        architecture={},
+        recipe={},
+        metrics={},
+        tool="",
+        licence="",
+        limits="",
+        score="",
+        hash="0123456789abcdef",
+    )
+
+
+def scored(score: float, label: int = 1) -> Scored:
+    return Scored(label, score, np.array([score - 1, score]))
+
+
+@pytest.mark.parametrize(
+    ("score", "tiles", "threshold", "verdict", "used"),
+    [
+        (0.5, 1, None, "known", 0.5),
+        (np.nextafter(0.5, 0), 1, None, "unknown", 0.5),
+        (0.3, 4, None, "known", 0.25),
+        (0.3, 3, None, "unknown", 0.5),
+        (0.3, 25, 0.31, "unknown", 0.31),
+        (-7.0, 1, -7.0, "known", -7.0),
+    ],
+)
+def test_known_if_and_only_if_the_score_reaches_the_threshold(score, tiles, threshold, verdict, used) -> None:
+    said = attribute(scored(score), tiles, card(), threshold=threshold)
+    assert (said.verdict, said.threshold, said.nearest) == (verdict, used, "alpha")
+    assert said.label == ("alpha" if verdict == "known" else None)
+    assert said.scores is None
+
+
+def test_scores_of_all_classes_in_label_order() -> None:
+    said = attribute(scored(2.0), 1, card(), with_scores=True)
+    assert list(said.scores.items()) == [("real", 1.0), ("alpha", 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("form", "size", "outside"),
+    [("PNG", (128, 640), False), ("PNG", (127, 200), True), ("PNG", (200, 641), True), ("JPEG", (200, 200), True)],
+)
+def test_what_validation_did_not_cover_is_flagged(form, size, outside) -> None:
+    read = Read(0, "ab", 5, form, *size, ("grey",), "opencv")
+    finding = finding_of(b"x", read, card(), said=attribute(scored(1.0), 1, card()), duplicate_of=None)
+    assert finding.flags == (("grey", "outside-validation") if outside else ("grey",))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [(Unreadable("truncated"), "unreadable"), (Skipped("too small"), "skipped")]
+)
+def test_what_has_no_score_has_no_verdict(outcome, status) -> None:
+    finding = finding_of(b"a\xff", Read(0, "ab", 5, "PNG", outcome=outcome), card(), said=None, duplicate_of="b")
+    assert (finding.status, finding.reason) == (status, outcome.reason)
+    assert (finding.verdict, finding.label, finding.nearest, finding.score, finding.threshold) == (None,) * 5
+    assert finding.flags == ("duplicate-of=b",)
+    assert (finding.path, finding.path_b64) == ("a\\xff", "Yf8=")
+    assert finding.weights == "0123456789ab"

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from forensic.case.ledger import open_case
+from forensic.errors import UsageError, VerificationError
+from forensic.scan import run as module
+from forensic.scan.events import Found
+from forensic.scan.plan import Details, ScanPlan
+from forensic.scan.run import run
+
+
+@pytest.fixture
+def stopped(copies, tmp_path, tiny_weights, monkeypatch) -> tuple[Path, Path]:
+    """A folder of eight files and its case, stopped after four."""
+    monkeypatch.setattr(module, "BATCH_FILES", 4)
+    folder = copies(tmp_path / "in", 8)
+    events = run(ScanPlan(paths=(os.fsencode(folder),), weights=tiny_weights, case=tmp_path / "a.case"))
+    next(events)
+    assert isinstance(next(events), Found)
+    events.close()
+    return folder, tmp_path / "a.case"
+
+
+def test_what_differs_is_named_and_nothing_is_lost(stopped, scan, tmp_path) -> None:
+    folder, case = stopped
+    before = case.read_bytes()
+    with pytest.raises(UsageError, match=r"threshold was None, is 0\.5"):
+        scan(folder, case=case, threshold=0.5)
+    with pytest.raises(UsageError, match="scores was False, is True; thumbnails was full, is none"):
+        scan(folder, case=case, scores=True, thumbnails=False)
+    with pytest.raises(UsageError, match="examiner was '', is 'A'"):
+        scan(folder, case=case, details=Details(examiner="A"))
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(UsageError, match=f"other files or folders are given now \\(with {other}\\)"):
+        scan(folder, other, case=case)
+    assert case.read_bytes() == before
+
+
+def test_changed_evidence_is_not_gone_on_with(stopped, scan) -> None:
+    folder, case = stopped
+    os.utime(folder / "0002.jpg", ns=(1, 1))
+    with pytest.raises(VerificationError, match=r"0002\.jpg: has changed since it was scanned"):
+        scan(folder, case=case)
+
+
+@pytest.mark.parametrize("change", ["added", "removed"])
+def test_added_and_removed_files_are_noticed(stopped, scan, change) -> None:
+    folder, case = stopped
+    if change == "added":
+        (folder / "0001a.jpg").touch()
+    else:
+        (folder / "0001.jpg").unlink()
+    with pytest.raises(VerificationError, match="added or removed"):
+        scan(folder, case=case)
+    with open_case(case) as stored:
+        assert len(stored) == 4
+
+
+def test_files_that_were_not_reached_may_change(stopped, scan) -> None:
+    folder, case = stopped
+    (folder / "0007.jpg").unlink()
+    (folder / "0009.jpg").touch()
+    scanned = scan(folder, case=case)
+    assert [finding.path[-8:] for finding in scanned.findings][4:] == ["0004.jpg", "0005.jpg", "0006.jpg", "0009.jpg"]
+
+
+def test_goes_on_from_another_folder_under_the_old_names(copies, tmp_path, tiny_weights, scan, monkeypatch) -> None:
+    monkeypatch.setattr(module, "BATCH_FILES", 4)
+    copies(tmp_path / "in", 8)
+    monkeypatch.chdir(tmp_path)
+    events = run(ScanPlan(paths=(b"in",), weights=tiny_weights, case=tmp_path / "a.case"))
+    next(events)
+    next(events)
+    events.close()
+    monkeypatch.chdir("/")
+    scanned = scan(tmp_path / "in", case=tmp_path / "a.case")
+    assert [finding.path for finding in scanned.findings] == [f"in/{number:04d}.jpg" for number in range(8)]
