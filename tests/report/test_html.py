@@ -306,3 +306,13 @@ def test_five_thousand_rows_within_the_budget(make_case: Any) -> None:
     assert page.count('<tr role="row" id=') == html.PLAIN_ROWS
     assert len(json.loads(gzip.decompress(base64.b64decode(reader.data["packed"])))) == 5000 - html.PLAIN_ROWS
     assert len(page) < 3_000_000
+
+
+def test_page_is_the_recorded_one(make_case: Any, request: pytest.FixtureRequest) -> None:
+    """Every byte; `make gold` records a page that was changed on purpose, and its diff is there to be read."""
+    recorded = Path(__file__).parents[1] / "gold" / "report" / "every-outcome.html"
+    page = page_of(make_case())
+    if request.config.getoption("--renew-gold"):
+        recorded.parent.mkdir(parents=True, exist_ok=True)
+        recorded.write_text(page, encoding="utf-8", newline="")
+    assert page == recorded.read_text(encoding="utf-8")
