@@ -7,8 +7,6 @@
 
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
-#else
-#include <cmath>
 #endif
 
 
