@@ -22,7 +22,7 @@ _NAMED = 20
 """So many files that can not be used are named; the rest is counted, and all stand in `data.jsonl`."""
 
 
-def train(  # noqa: PLR0917 - Typer calls it by name
+def train(
     ctx: typer.Context,
     split: Annotated[int | None, typer.Option(help="Split of OSMA, 1 to 5; 1 where not given.")] = None,
     data: Annotated[

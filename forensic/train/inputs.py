@@ -52,19 +52,26 @@ class TrainingInputs:
         return len(self.sampler) * recipe.passes
 
 
-def read_inputs(config: RunConfig, on_event: Callable[[Event], None]) -> TrainingInputs:
-    """Reads the layout and every training and validation image.
+def read_run_layout(config: RunConfig) -> Layout:
+    """The layout with the preprocessing that the run uses; no image is decoded.
+
+    Raises:
+        MissingError: no data.
+        UsageError: a split that the layout lacks.
+    """
+    layout = read_layout(Path(config.data), split=config.split, classes_dir=config.classes_dir)
+    return layout if config.preprocessing is None else replace(layout, preprocessing=config.preprocessing)
+
+
+def read_inputs(config: RunConfig, layout: Layout, on_event: Callable[[Event], None]) -> TrainingInputs:
+    """Reads every training and validation image.
 
     A damaged image is told, kept in the records and left out.
 
     Raises:
-        MissingError: no data, or a class of which no image can be used.
-        UsageError: a split that the layout lacks.
+        MissingError: a class of which no image can be used.
     """
     recipe = config.recipe
-    layout = read_layout(Path(config.data), split=config.split, classes_dir=config.classes_dir)
-    if config.preprocessing is not None:
-        layout = replace(layout, preprocessing=config.preprocessing)
     done = 0
 
     def tell(record: Record) -> None:

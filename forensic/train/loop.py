@@ -14,7 +14,7 @@ from forensic.models.predict import scaled
 from forensic.train.checkpoint import Position, list_checkpoints, read_checkpoint, write_checkpoint
 from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummary, StepDone
 from forensic.train.finishing import finish
-from forensic.train.inputs import name_left_out, read_inputs
+from forensic.train.inputs import name_left_out, read_inputs, read_run_layout
 from forensic.train.run_folder import WEIGHTS, RunFolder, losses_line
 from forensic.train.schedule import augmenter_rate, model_rate
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from forensic.data.sample import Layout
     from forensic.train.config import Recipe
     from forensic.train.events import Event
     from forensic.train.inputs import TrainingInputs
@@ -59,22 +60,23 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
         MissingError: data are missing, or are not those the run began with.
         UsageError: a new run in the place of another, two processes on one run, or a loss that is no finite number.
     """
+    layout = None if plan.config is None else read_run_layout(plan.config)  # no folder for a run without data
     folder = RunFolder(plan.out, plan.config, plan.versions)
     try:
         if folder.finished:
             return RunSummary(folder.path, folder.path / WEIGHTS, 0, (), was_finished=True)
         with _deterministic(folder.config.threads):
-            return _complete(folder, on_event)
+            return _complete(folder, layout or read_run_layout(folder.config), on_event)
     finally:
         folder.close()
 
 
-def _complete(folder: RunFolder, on_event: Callable[[Event], None]) -> RunSummary:
+def _complete(folder: RunFolder, layout: Layout, on_event: Callable[[Event], None]) -> RunSummary:
     config, recipe = folder.config, folder.config.recipe
-    inputs = read_inputs(config, on_event)
-    folder.record_data(inputs.images.records, inputs.layout)
+    inputs = read_inputs(config, layout, on_event)
+    folder.record_data(inputs.images.records, layout)
     device = torch.device(config.device)
-    state = TrainingState(len(inputs.layout.classes), recipe, config.seed, device)
+    state = TrainingState(len(layout.classes), recipe, config.seed, device)
     position = _restore(folder, state)
     if position is None:
         fit_spectrum_statistics(state.model, inputs.loader, inputs.images, recipe.statistics_images, device)

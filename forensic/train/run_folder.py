@@ -71,7 +71,7 @@ class RunFolder:
 
     Args:
         path: the folder.
-        config: of a new run; None opens one that is there.
+        config: of a new run; None opens one that is there. A folder where nothing was read yet holds no run.
         versions: for the record, of a new run.
 
     Raises:
@@ -81,35 +81,39 @@ class RunFolder:
 
     def __init__(self, path: Path, config: RunConfig | None = None, versions: dict[str, str] | None = None) -> None:
         self.path = path
-        target = path / CONFIG
-        if config is None:
-            if not target.is_file():
-                raise MissingError(
-                    str(path), f"holds no run: no {CONFIG} in it", "Start one with `forensic train --out`"
-                )
-            self.config = config_from_toml(target.read_text(encoding="utf-8"), str(target))
-        else:
-            if target.exists():
-                raise UsageError(
-                    str(path),
-                    "holds a run already",
-                    f"Go on with `forensic train --resume {path}`, or choose another --out",
-                )
-            path.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, config_to_toml(config, versions or {}).encode())
-            self.config = config
-        self._lock = target.open("rb")
+        if config is None and not (path / CONFIG).is_file():
+            raise MissingError(str(path), f"holds no run: no {CONFIG} in it", "Start one with `forensic train --out`")
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(path, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # dropped by the kernel when the process dies
+            self.config = self._begin(config, versions or {}) if config is not None else self._read_config()
+            for left in path.glob(".*.partial"):
+                left.unlink()
         except BlockingIOError:
-            self._lock.close()
+            self.close()
             raise UsageError(str(path), "another process is training this run", "Wait for it, or stop it") from None
-        for left in path.glob(".*.partial"):
-            left.unlink()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, config: RunConfig, versions: dict[str, str]) -> RunConfig:
+        if any((self.path / name).exists() for name in (DATA, LOSSES, WEIGHTS)):
+            raise UsageError(
+                str(self.path),
+                "holds a run already",
+                f"Go on with `forensic train --resume {self.path}`, or choose another --out",
+            )
+        write_atomically(self.path / CONFIG, config_to_toml(config, versions).encode())
+        return config
+
+    def _read_config(self) -> RunConfig:
+        target = self.path / CONFIG
+        return config_from_toml(target.read_text(encoding="utf-8"), str(target))
 
     def close(self) -> None:
         """Lets other processes work on the run."""
-        self._lock.close()
+        os.close(self._lock)
 
     @property
     def finished(self) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from forensic.errors import MissingError
 from forensic.train.events import Event, ImageRead
-from forensic.train.inputs import read_inputs
+from forensic.train.inputs import read_inputs, read_run_layout
 from forensic.train.run_folder import RunConfig
 
 
@@ -21,12 +21,12 @@ def silent(_: Event) -> None:
 
 def test_every_file_is_told_in_order(tiny_config: RunConfig) -> None:
     events: list[Event] = []
-    read_inputs(tiny_config, events.append)
+    read_inputs(tiny_config, read_run_layout(tiny_config), events.append)
     assert events == [ImageRead(n, 15, None) for n in range(1, 16)]
 
 
 def test_batches_are_balanced_and_resume_where_asked(tiny_config: RunConfig) -> None:
-    inputs = read_inputs(tiny_config, silent)
+    inputs = read_inputs(tiny_config, read_run_layout(tiny_config), silent)
     recipe = replace(tiny_config.recipe, passes=2)
     batches = list(inputs.batches(1, recipe))
     assert len(batches) == inputs.batches_per_epoch(recipe) == 6
@@ -37,7 +37,7 @@ def test_batches_are_balanced_and_resume_where_asked(tiny_config: RunConfig) -> 
 
 
 def test_epochs_differ(tiny_config: RunConfig) -> None:
-    inputs = read_inputs(tiny_config, silent)
+    inputs = read_inputs(tiny_config, read_run_layout(tiny_config), silent)
     first, second = (next(inputs.batches(epoch, tiny_config.recipe))[0] for epoch in (0, 1))
     assert not np.array_equal(first, second)
 
@@ -47,10 +47,12 @@ def test_class_without_a_usable_image_is_named(tiny_config: RunConfig, tiny_data
     shutil.copytree(tiny_data, data)
     for path in (data / "train" / "stripes").iterdir():
         path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    config = replace(tiny_config, data=str(data))
     with pytest.raises(MissingError, match="class stripes"):
-        read_inputs(replace(tiny_config, data=str(data)), silent)
+        read_inputs(config, read_run_layout(config), silent)
 
 
 def test_preprocessing_takes_the_place_of_the_layouts(tiny_config: RunConfig) -> None:
-    inputs = read_inputs(replace(tiny_config, preprocessing="pose-128-v1"), silent)
-    assert inputs.layout.preprocessing == "pose-128-v1"
+    config = replace(tiny_config, preprocessing="pose-128-v1")
+    assert read_run_layout(config).preprocessing == "pose-128-v1"
+    assert read_inputs(config, read_run_layout(config), silent).layout.preprocessing == "pose-128-v1"

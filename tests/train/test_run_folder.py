@@ -37,9 +37,18 @@ def test_new_run_then_opened_again(tmp_path: Path) -> None:
 
 
 def test_a_run_is_not_begun_twice(tmp_path: Path) -> None:
-    RunFolder(tmp_path, CONFIG).close()
+    folder = RunFolder(tmp_path, CONFIG)
+    folder.open_losses(0).close()
+    folder.close()
     with pytest.raises(UsageError, match="--resume"):
         RunFolder(tmp_path, CONFIG)
+
+
+def test_a_folder_where_nothing_was_read_holds_no_run(tmp_path: Path) -> None:
+    RunFolder(tmp_path, CONFIG).close()
+    folder = RunFolder(tmp_path, replace(CONFIG, seed=9))
+    assert folder.config.seed == 9
+    folder.close()
 
 
 def test_no_run_to_resume(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import scipy.fft
 import torch
 
 from forensic.models.feature_extractor import Architecture, TaskModel
-from forensic.train.inputs import TrainingInputs, read_inputs
+from forensic.train.inputs import TrainingInputs, read_inputs, read_run_layout
 from forensic.train.run_folder import RunConfig
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
 
@@ -21,10 +21,14 @@ def model(transform: str = "log-dct") -> TaskModel:
     return TaskModel(3, Architecture(width=2, neck_channels=2, embedding_dim=4, input_transform=transform))
 
 
+def inputs_of(config: RunConfig) -> TrainingInputs:
+    return read_inputs(config, read_run_layout(config), lambda _: None)
+
+
 @pytest.fixture
 def plain(tiny_config: RunConfig) -> TrainingInputs:
     """Without re-encoding: what the loader gives is what the files hold."""
-    return read_inputs(replace(tiny_config, recipe=replace(tiny_config.recipe, jpeg_share=0.0)), lambda _: None)
+    return inputs_of(replace(tiny_config, recipe=replace(tiny_config.recipe, jpeg_share=0.0)))
 
 
 def test_equal_numpys(plain: TrainingInputs) -> None:
@@ -47,7 +51,7 @@ def test_standardised_input_has_mean_zero_and_deviation_one(plain: TrainingInput
 
 
 def test_re_encoded_images_count_as_in_training(tiny_config: RunConfig, plain: TrainingInputs) -> None:
-    with_jpeg = read_inputs(tiny_config, lambda _: None)
+    with_jpeg = inputs_of(tiny_config)
     first, second = model(), model()
     fit_spectrum_statistics(first, plain.loader, plain.images, 1000, CPU)
     fit_spectrum_statistics(second, with_jpeg.loader, with_jpeg.images, 1000, CPU)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 
 from forensic.data.cache import TrainingImages, read_training_images
-from forensic.data.sample import Sample
 from forensic.models.feature_extractor import Architecture, TaskModel
-from forensic.train.inputs import read_inputs
+from forensic.train.inputs import read_run_layout
 from forensic.train.run_folder import RunConfig
 from forensic.train.validation import Validation
 
@@ -15,8 +14,7 @@ CPU = torch.device("cpu")
 
 
 def known(config: RunConfig) -> TrainingImages:
-    samples: tuple[Sample, ...] = read_inputs(config, lambda _: None).layout.val
-    return read_training_images(samples, "tiles-128-v1")
+    return read_training_images(read_run_layout(config).val, "tiles-128-v1")
 
 
 def model() -> TaskModel:

@@ -1,0 +1,138 @@
+"""`forensic train`: options to a configuration, and what is said of a run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from forensic.cli.app import main
+
+TINY = [
+    "--threads=1",
+    "--epochs=1",
+    "--set=batch_items=4",
+    "--set=augmenter_channels=4",
+    "--set=augmenter_warmup_steps=1",
+    "--set=architecture.width=2",
+    "--set=architecture.neck_channels=2",
+    "--set=architecture.embedding_dim=8",
+]
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def forensic(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Said]:
+    """Runs the command in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
+
+    def run(*arguments: str) -> Said:
+        with pytest.raises(SystemExit) as left:
+            main(list(arguments))
+        said = capsys.readouterr()
+        return Said(int(left.value.code or 0), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def classes(tmp_path: Path) -> Path:
+    """Two classes of noise, ten images each, one of them damaged."""
+    draws = np.random.default_rng(0)
+    for name in ("real", "gan"):
+        folder = tmp_path / "mine" / name
+        folder.mkdir(parents=True)
+        for number in range(10):
+            image = draws.integers(0, 256, (64, 64, 3)).astype(np.uint8).repeat(2, 0).repeat(2, 1)
+            assert cv2.imwrite(str(folder / f"{number}.png"), image + (name == "real") * draws.integers(0, 9, 3))
+    return tmp_path / "mine"
+
+
+def test_missing_data_says_where_to_get_it(forensic: Callable[..., Said]) -> None:
+    said = forensic("train", "--split", "1")
+    assert said.code == 5
+    assert said.err.count("\n") == 1
+    assert "Zenodo record 8103474" in said.err
+    assert list(Path().iterdir()) == []
+
+
+def test_print_config_is_what_config_takes(forensic: Callable[..., Said]) -> None:
+    first = forensic("train", "--print-config", "--epochs", "7", "--set", "lr=1e-4", "--seed", "3", "--threads", "1")
+    values = tomllib.loads(first.out)
+    assert (values["recipe"]["epochs"], values["recipe"]["lr"], values["run"]["seed"]) == (7, 1e-4, 3)
+    Path("my.toml").write_text(first.out)
+    again = forensic("train", "--config", "my.toml", "--print-config", "--seed", "4")
+    assert tomllib.loads(again.out)["recipe"] == values["recipe"]
+    assert tomllib.loads(again.out)["run"] == values["run"] | {"seed": 4}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--set", "epochs"], "epochs"),
+        (["--set", "nothing=1"], "nothing"),
+        (["--epochs", "0"], "epochs"),
+        (["--device", "tpu"], "tpu"),
+        (["--classes", "a", "--data", "b"], "--classes"),
+        (["--config", "absent.toml"], "absent.toml"),
+        (["--resume", "run", "--epochs", "3"], "--epochs"),
+        (["--seed", "-1"], "--seed"),
+        (["--preprocessing", "none"], "--preprocessing"),
+    ],
+)
+def test_wrong_use_is_one_line(forensic: Callable[..., Said], arguments: list[str], named: str) -> None:
+    said = forensic("train", *arguments)
+    assert said.code == 2
+    assert named in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_no_run_to_resume(forensic: Callable[..., Said]) -> None:
+    said = forensic("train", "--resume", "nothing")
+    assert (said.code, said.out) == (5, "")
+    assert "nothing" in said.err
+
+
+def test_class_folders_from_start_to_end(forensic: Callable[..., Said], classes: Path) -> None:
+    (classes / "gan" / "3.png").write_bytes((classes / "gan" / "3.png").read_bytes()[:300])
+    said = forensic("train", "--classes", "mine", *TINY)
+    assert said.code == 0, said.err
+    assert said.out == ""
+    run = Path("runs/mine-forensic-s0")
+    assert "epoch 1 of 1 done" in said.err
+    assert str(run / "weights.safetensors") in said.err
+    damaged = str(classes / "gan" / "3.png") in said.err
+    assert damaged == ("left out" in said.err)  # whether it is a training image depends on its hash
+    again = forensic("train", "--resume", str(run))
+    assert again.code == 0
+    assert "finished already" in again.err
+    other = forensic("train", "--classes", "mine", *TINY)
+    assert other.code == 2
+    assert "--resume" in other.err
+
+
+def test_quiet_says_nothing(forensic: Callable[..., Said], classes: Path) -> None:
+    said = forensic("train", "--classes", str(classes), "--out", "run", "--quiet", *TINY)
+    assert (said.code, said.out, said.err) == (0, "", "")
+    assert (Path("run") / "weights.toml").is_file()
+
+
+def test_osma_mini_has_one_split(forensic: Callable[..., Said], osma_mini_small: Path) -> None:
+    said = forensic("train", "--data", str(osma_mini_small), "--split", "2")
+    assert said.code == 2
+    assert "one split" in said.err
