@@ -1,7 +1,7 @@
 """Batch-hard triplet loss: contract, operator, gradient.
 
-The operator returns the loss and, where one is wanted, the gradient for an upstream gradient of 1: both come from one pass
-over the distances. The gradient of that gradient goes through the twin.
+The operator returns the loss and, where one is wanted, the gradient for an upstream gradient of 1: both come from one
+pass over the distances. The gradient of that gradient goes through the twin.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def batch_hard_triplet(
     Returns:
         Scalar of the embeddings' dtype. 0 for an empty batch and for one without a negative. What the clamp at 1e-12 or
         the diagonal holds passes no gradient; t entries that tie as hardest pass 1/t each; a hinge of exactly 0 passes.
-        A NaN among the compared distances makes loss and gradient NaN. Twice differentiable; the same bits at any number
-        of threads.
+        A NaN among the compared distances makes loss and gradient NaN. Twice differentiable; the same bits at any
+        number of threads.
 
     Raises:
         TypeError: no tensor, another dtype.

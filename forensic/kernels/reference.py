@@ -145,7 +145,7 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     return np.stack(planes)
 
 
-# ---- augment -----------------------------------------------------------------------------------------------------------
+# ---- augment ---------------------------------------------------------------------------------------------------------
 
 
 def augment(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
@@ -189,7 +189,7 @@ def augment_gradients(
     return grads[0], grads[1], grads[2], grads[3], grads[4]
 
 
-# ---- batch_hard_triplet ------------------------------------------------------------------------------------------------
+# ---- batch_hard_triplet ----------------------------------------------------------------------------------------------
 
 CLAMP = 1e-12  # least squared distance, as the authors' program clamps it before the root
 

@@ -1,4 +1,4 @@
-"""augment: twin against explicit loops and recorded numbers, compiled kernels against the twin, gradients, threads, levels."""
+"""augment: twin against explicit loops and recorded numbers, compiled kernels against the twin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from forensic import kernels
 from forensic.kernels import _augment, backend, reference
 
-# (N, H, W, C, k): one row, one column, smaller than the kernel, exactly as large, one larger; odd and even; blocks of 32 rows
+# (N, H, W, C, k): one row, one column, smaller than the kernel, as large, one larger; more than one block of 32 rows
 SHAPES = [
     (1, 1, 1, 1, 1),
     (2, 5, 4, 2, 1),
@@ -119,8 +119,8 @@ def test_float64_gradients_are_the_twins(compiled, shape):
 
 @pytest.mark.parametrize("shape", [*SHAPES, (2, 128, 128, 32, 3)], ids=str)
 def test_float32_error_is_bounded(compiled, shape):
-    """A sum of T products in any order is off by at most (T + 2) u times the sum of their magnitudes; the twin of the
-    magnitudes is an upper bound of that sum, since the folded weights are sums with cancellation.
+    """A sum of T products in any order is off by at most (T + 2) u times the sum of their magnitudes; the twin of
+    the magnitudes is an upper bound of that sum, since the folded weights are sums with cancellation.
     """
     inputs = arguments(*shape, dtype=torch.float32, device=device_of(compiled))
     terms = 3 * (2 * shape[4] - 1) ** 2
@@ -132,8 +132,8 @@ def test_float32_error_is_bounded(compiled, shape):
 
 @pytest.mark.parametrize("shape", [*SHAPES, (2, 128, 128, 32, 3)], ids=str)
 def test_float32_gradients_are_bounded(compiled, shape):
-    """As above. Products of weight gradients are summed in float32 over at most 2,048 pixels, in four lanes or more, and
-    in float64 from there on.
+    """As above. Products of weight gradients are summed in float32 over at most 2,048 pixels, in four lanes or more,
+    and in float64 from there on.
     """
     inputs = arguments(*shape, dtype=torch.float32, device=device_of(compiled))
     above = arguments(*shape, dtype=torch.float32, seed=1, device=device_of(compiled))[0]

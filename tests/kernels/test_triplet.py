@@ -60,7 +60,7 @@ def on_grid(n, d, classes, steps, dtype=torch.float64, seed=0):
 
 
 def by_loops(z: np.ndarray, labels: np.ndarray, margin: float, squared: bool, reduction: str):
-    """Loss and gradient by a loop over anchors, each with its lists of positives and negatives; differences, no expansion."""
+    """Loss and gradient by a loop over anchors with lists of positives and negatives; differences, no expansion."""
     n = len(z)
     gradient, total = np.zeros_like(z), 0.0
     share = 1 / n if reduction == "mean" else 1.0
@@ -152,8 +152,8 @@ def test_any_small_batch_on_a_grid(data, squared, reduction):
 
 
 def float32_bound(z: Tensor) -> float:
-    """Of a distance: the expansion loses (D + 3) u of its largest term, 4 max |z|², before the root; here relative to the
-    smallest distance of the batch, with the error of the root and the two additions of the hinge.
+    """Of a distance: the expansion loses (D + 3) u of its largest term, 4 max |z|², before the root; here relative to
+    the smallest distance of the batch, with the error of the root and the two additions of the hinge.
     """
     unit, wide = 2.0**-24, z.double()
     gaps = torch.cdist(wide, wide) + torch.eye(len(z), dtype=torch.float64) * 1e9
@@ -237,7 +237,7 @@ def test_equal_embeddings_pass_no_gradient_and_no_nan(compiled, dtype):
     # anchors 0, 1: 1e-6 - 1e-6 + m; anchor 2: far - 1e-6 + m; anchor 3: far - far + m
     np.testing.assert_allclose(loss, (4 * 0.3 + far - 1e-6) / 4, rtol=1e-6)
     assert torch.isfinite(gradient).all()
-    expected, slope = run(kernels.implementation("reference"), z.double(), labels)
+    _, slope = run(kernels.implementation("reference"), z.double(), labels)
     np.testing.assert_allclose(gradient, slope, atol=1e-6)
     assert not run(compiled, z[:2], labels[:2])[1].any()
 
@@ -268,7 +268,7 @@ def test_hinge_at_exactly_zero_passes_the_gradient(each):
     """Positive and negative both at distance 1, margin 0."""
     z, labels = torch.tensor([[0.0], [1.0], [-1.0]], dtype=torch.float64), torch.tensor([0, 0, 1])
     loss, gradient = run(each, z, labels, margin=0.0)
-    # anchor 0: 1 - 1 + 0 = 0, pulls +1/3 (0 and 1 apart), pushes -1/3 (0 and 2 apart). Anchor 1: 1 - 2 < 0. Anchor 2: < 0.
+    # anchor 0: 1 - 1 + 0 = 0, pulls 0 and 1 together and 0 and 2 apart by 1/3 each; anchor 1: 1 - 2 < 0; anchor 2: < 0
     assert loss == 0
     np.testing.assert_allclose(gradient[:, 0], [-2 / 3, 1 / 3, 1 / 3], atol=1e-15)
 

@@ -1,0 +1,76 @@
+"""What is particular to CUDA. The assertions of the other kernel tests run there too, as their parameter `cuda`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from forensic import kernels
+from forensic.errors import MissingError
+from forensic.kernels import backend
+
+needs_device = pytest.mark.cuda
+
+
+@pytest.fixture
+def device() -> torch.device:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    return torch.device("cuda")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a CUDA device")
+def test_a_missing_device_is_named():
+    backend.native_cuda.cache_clear()
+    with pytest.raises(MissingError, match="CUDA"):
+        kernels.implementation("cuda")
+    assert "CUDA" in kernels.describe()["reason"]
+
+
+@needs_device
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 8, 8), (2, 33, 70), (4, 128, 128)], ids=str)
+def test_dct2_and_its_inverse(device, shape):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(shape, generator=generator, dtype=torch.float64)
+    cuda = kernels.implementation("cuda")
+    spectrum = cuda.dct2(x.to(device))
+    expected = kernels.implementation("reference").dct2(x)
+    assert (spectrum.cpu() - expected).abs().max() <= 1e-12 * expected.abs().max()
+    assert (cuda.idct2(spectrum).cpu() - x).abs().max() <= 1e-12 * x.abs().max()
+
+
+@needs_device
+def test_work_is_queued_on_the_current_stream(device):
+    """A long queue on a side stream: the kernel must come after it, not beside it."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.zeros(8, 3, 64, 64)
+    weights = [torch.randn(s, generator=generator).to(device) for s in ((8, 3, 3, 3), (8,), (3, 8, 3, 3), (3,))]
+    late = torch.randn(x.shape, generator=generator).to(device)
+    expected = kernels.augment(late, *weights)
+    torch.cuda.synchronize()
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        images = x.to(device)
+        torch.cuda._sleep(50_000_000)
+        images.copy_(late)
+        result = kernels.augment(images, *weights)
+    side.synchronize()
+    assert torch.equal(result, expected)
+
+
+@needs_device
+def test_the_same_bits_at_every_run(device):
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((7, 3, 70, 50), (8, 3, 3, 3), (8,), (3, 8, 3, 3), (3,))
+    inputs = [torch.randn(shape, generator=generator).to(device).requires_grad_() for shape in shapes]
+    z = torch.randint(-2, 3, (90, 3), generator=generator).float().to(device).requires_grad_()
+    labels = (torch.arange(90) % 5).to(device)
+
+    def once() -> list[torch.Tensor]:
+        y = kernels.augment(*inputs)
+        loss = kernels.batch_hard_triplet(z, labels)
+        return [y, loss, *torch.autograd.grad(y.square().sum(), inputs), *torch.autograd.grad(loss, z)]
+
+    first = once()
+    for _ in range(5):
+        assert all(torch.equal(a, b) for a, b in zip(first, once(), strict=True))
