@@ -75,7 +75,7 @@ def test_equal_files_name_the_first_in_path_order(scan, copies, tmp_path, monkey
 def test_awkward_entries(scan, control, tmp_path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    names = [b"[bold]x.jpg", b"[/red].jpg", b"a\nb.jpg", b"\x1b[31m.jpg", b"-rf.jpg", b"\xff\xfe.jpg"]
+    names = [b"[bold]x.jpg", b"[link=x].jpg", b"a\nb.jpg", b"\x1b[31m.jpg", b"-rf.jpg", b"\xff\xfe.jpg"]
     names += ["é.jpg".encode(), "e\u0301.jpg".encode(), b"=1+1.jpg", b"n" * 251 + b".jpg"]
     for name in names:
         shutil.copyfile(control, os.fsencode(folder) + b"/" + name)

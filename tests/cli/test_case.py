@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def case(run_forensic, tiny_weights: Path, hostile: Path, tmp_path: Path) -> Path:
+    inputs = [hostile / name for name in ("jpeg-ok-control.jpg", "empty.jpg", "jpeg-1x1.jpg")]
+    path = tmp_path / "a.case"
+    ran = run_forensic("scan", *inputs, "--weights", tiny_weights, "--case", path, "--examiner", "A. Example")
+    assert ran.code == 3
+    return path
+
+
+def test_show_and_verify(run_forensic, case) -> None:
+    shown = run_forensic("case", "show", case, "--runs", "--unreadable")
+    assert shown.code == 0
+    for text in ("A. Example", "unreadable", "empty file", "closing digest", "done"):
+        assert text in shown.out
+    verified = run_forensic("case", "verify", case)
+    assert verified.code == 0
+    assert "agrees with itself; 3 findings, complete" in verified.out
+    digest = verified.lines[-1].rpartition(" ")[2]
+    assert digest in shown.out
+
+
+def test_altered_case_is_a_mismatch(run_forensic, case) -> None:
+    connection = sqlite3.connect(case)
+    connection.execute("UPDATE finding SET finding = replace(finding, 'empty file', 'no reason')")
+    connection.commit()
+    connection.close()
+    verified = run_forensic("case", "verify", case)
+    assert (verified.code, verified.out) == (4, "")
+    assert "row " in verified.err
+
+
+def test_what_is_no_case(run_forensic, tmp_path) -> None:
+    (tmp_path / "x.case").write_text("no database")
+    assert run_forensic("case", "show", tmp_path / "none.case").code == 2
+    assert run_forensic("case", "verify", tmp_path / "x.case").code == 4

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from forensic.case.rows import Counts, Finding
+from forensic.cli import console, findings
+from forensic.errors import MachineError
+from forensic.scan.events import Finished, Found, Started, Summary
+
+
+@pytest.mark.parametrize(("text", "width", "short"), [("abc", 3, "abc"), ("abcdefghij", 7, "abc…ghij"[:2] + "…ghij")])
+def test_shortened_keeps_the_end(text, width, short) -> None:
+    assert findings.shortened(text, width) == short
+    assert len(findings.shortened(text, width)) <= width
+
+
+def test_json_lines_unless_a_person_reads(monkeypatch) -> None:
+    assert findings.chosen_format(None) == "jsonl"
+    monkeypatch.setattr(console, "is_terminal", lambda *_: True)
+    assert findings.chosen_format(None) == "table"
+    assert findings.chosen_format("csv") == "csv"
+
+
+def told(capsys, summary: Summary, written: list[Path] | None = None) -> str:
+    findings.tell_summary(summary, written or [])
+    return capsys.readouterr().err
+
+
+def test_summary_lines(capsys) -> None:
+    counts = Counts(known=3, unknown=2, unreadable=1, skipped=4)
+    text = told(capsys, Summary("done", counts, 7, 2, "ab" * 32, Path("a.case")), [Path("r.html")])
+    assert "10 images: 3 known, 2 unknown, 1 unreadable, 4 skipped" in text
+    assert "7 other files are no images" in text
+    assert text.count("forensic-attribution[heic]") == 1
+    assert f"closing digest {'ab' * 32}" in text
+    assert "written: a.case, r.html" in text
+
+
+def test_only_skipped_inputs(capsys) -> None:
+    assert "2 images: 0 scored, 2 skipped" in told(capsys, Summary("done", Counts(skipped=2), 0, 0, "", None))
+
+
+def test_interrupted_says_how_to_go_on(capsys) -> None:
+    summary = Summary("interrupted", Counts(known=3), 0, 0, "", Path("a.case"))
+    assert "3 findings are kept in a.case; the same command goes on" in told(capsys, summary)
+
+
+def test_table_in_a_pipe_cuts_nothing(capsys) -> None:
+    long = "d/" * 150 + "[/red]\x1b[31m.png"
+    finding = Finding(path=long, status="unreadable", reason="truncated", preprocessing="p", weights="w")
+    summary = Summary("done", Counts(unreadable=1), 0, 0, "", None)
+    events = [Started(0, "w"), Found(finding), Finished(summary)]
+    assert findings.follow(events, "table") is summary
+    out = capsys.readouterr().out
+    assert "d/" * 150 + "[/red]\\x1b[31m.png" in out
+    assert "truncated" in out
+
+
+def test_stdout_that_fails_is_the_machines_fault(monkeypatch) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+        def fileno(self) -> int:
+            return -1
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    monkeypatch.setattr("os.dup2", lambda *_: None)
+    finding = Finding(path="x", status="skipped", reason="link", preprocessing="p", weights="w")
+    with pytest.raises(MachineError, match="No space left"):
+        findings.follow([Found(finding)], "jsonl")

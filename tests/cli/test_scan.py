@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from forensic.case.ledger import open_case
+
+FIXED = {"SOURCE_DATE_EPOCH": "1767323045"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, hostile: Path) -> Path:
+    made = tmp_path / "in"
+    made.mkdir()
+    for number in range(3):
+        shutil.copyfile(hostile / "jpeg-ok-control.jpg", made / f"{number:04d}.jpg")
+    return made
+
+
+@pytest.fixture
+def scan(run_forensic, tiny_weights: Path) -> Callable[..., object]:
+    def call(*arguments: str | bytes | Path, **options):
+        return run_forensic("scan", "--weights", tiny_weights, *arguments, **options)
+
+    return call
+
+
+def test_pipe_gets_json_lines_with_whole_paths(scan, folder, hostile, tmp_path) -> None:
+    deep = folder / ("d" * 120) / ("e" * 120)
+    deep.mkdir(parents=True)
+    names = [b"[bold]x.jpg", b"a\nb\x1b[31m.jpg", b"-rf.jpg", b"--report=x.jpg", b"\xff\xfe.jpg"]
+    for name in names:
+        shutil.copyfile(hostile / "jpeg-ok-control.jpg", os.fsencode(deep) + b"/" + name)
+    ran = scan(folder)
+    assert ran.code == 0
+    found = [json.loads(line) for line in ran.lines]
+    assert len(found) == 3 + len(names)
+    assert str(deep / "[bold]x.jpg") in {row["path"] for row in found}
+    assert sum("path_b64" in row for row in found) == 1
+    assert "\x1b" not in ran.out + ran.err
+    assert "8 images" in ran.err
+    assert "closing digest " in ran.err
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["in"]
+
+
+def test_report_keeps_a_case_and_the_same_command_only_renders_again(scan, folder, tmp_path) -> None:
+    (folder / "broken.jpg").touch()
+    arguments = (
+        folder,
+        "--report",
+        tmp_path / "r.html",
+        "--report",
+        tmp_path / "r.csv",
+        "--report",
+        tmp_path / "r.jsonl",
+    )
+    first = scan(*arguments, env=FIXED)
+    assert first.code == 3
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["in", "r.case", "r.csv", "r.html", "r.jsonl"]
+    assert (tmp_path / "r.jsonl").read_text() == first.out
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("r.*")}
+    again = scan(*arguments, env=FIXED)
+    assert again.code == 3
+    assert again.out == first.out
+    assert "complete already" in again.err
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("r.*")} == before
+
+
+def test_csv_guards_formulas_and_keeps_the_bytes(scan, tmp_path, hostile) -> None:
+    shutil.copyfile(hostile / "jpeg-ok-control.jpg", tmp_path / "=HYPERLINK(1).jpg")
+    ran = scan("=HYPERLINK(1).jpg", "--format", "csv", cwd=tmp_path)
+    (row,) = csv.DictReader(ran.lines)
+    assert row["path"] == "'=HYPERLINK(1).jpg"
+    assert row["path_b64"] == "PUhZUEVSTElOSygxKS5qcGc="
+
+
+def test_paths_from_a_list(scan, folder) -> None:
+    listed = b"\0".join(os.fsencode(path) for path in sorted(folder.iterdir())) + b"\0"
+    ran = scan("--files-from", "-", "-0", "--quiet", input=listed)
+    assert (ran.code, len(ran.lines), ran.err) == (0, 3, "")
+
+
+def test_dry_run_reads_nothing_and_needs_no_weights(run_forensic, folder) -> None:
+    ran = run_forensic("scan", "--dry-run", "--exclude", "0001*", folder)
+    assert ran.code == 0
+    assert ran.lines == [str(folder / "0000.jpg"), str(folder / "0002.jpg")]
+    assert "2 would be read" in ran.err
+
+
+def test_known_hashes(scan, folder, tmp_path) -> None:
+    digest = hashlib.sha256((folder / "0000.jpg").read_bytes()).hexdigest()
+    (tmp_path / "known.txt").write_text(f"# known\n{digest.upper()}  some name\n")
+    ran = scan(folder, "--skip-hashes", tmp_path / "known.txt")
+    assert ran.code == 0
+    assert {json.loads(line)["reason"] for line in ran.lines} == {"known hash"}
+    assert "0 scored" in ran.err
+    (tmp_path / "bad.txt").write_text("not a digest\n")
+    assert scan(folder, "--skip-hashes", tmp_path / "bad.txt").code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("in", "--report", "in/r.html"),
+        ("in", "--case", "in/a.case"),
+        ("in/0000.jpg", "--report", "in/r.html"),
+        ("in", "--report", "r.pdf"),
+        ("in", "--report", "no/r.html"),
+        ("in", "--report", "a.case", "--case", "a.case"),
+        ("in", "--threshold", "nan"),
+        ("in", "-0"),
+        (),
+    ],
+    ids=str,
+)
+def test_wrong_use_is_one_line_before_any_work(run_forensic, folder, arguments) -> None:
+    ran = run_forensic("scan", *arguments, cwd=folder.parent)
+    assert (ran.code, ran.out) == (2, "")
+    assert len(ran.err.splitlines()) == 1
+    assert sorted(entry.name for entry in folder.parent.rglob("*")) == ["0000.jpg", "0001.jpg", "0002.jpg", "in"]
+
+
+def started(tiny_weights: Path, *arguments: str | Path, **options) -> subprocess.Popen[bytes]:
+    from conftest import clean_environment, forensic_command
+
+    command = forensic_command(["scan", "--weights", tiny_weights, *arguments])
+    return subprocess.Popen(command, env=clean_environment({}), stderr=subprocess.PIPE, **options)
+
+
+@pytest.fixture
+def many(tmp_path: Path, hostile: Path) -> Path:
+    made = tmp_path / "many"
+    made.mkdir()
+    for number in range(400):
+        shutil.copyfile(hostile / "jpeg-ok-control.jpg", made / f"{number:04d}.jpg")
+    return made
+
+
+def wait_for_findings(case: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if case.is_file() and case.stat().st_size > 0:
+            with open_case(case) as stored:
+                if len(stored) >= count:
+                    return
+        time.sleep(0.02)
+    pytest.fail("the scan ended before it could be stopped")
+
+
+def test_interrupt_keeps_what_is_done_and_the_same_command_goes_on(scan, tiny_weights, many, tmp_path) -> None:
+    whole = scan(many, "--case", tmp_path / "whole.case")
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
+        case = tmp_path / f"{number.name}.case"
+        process = started(tiny_weights, many, "--case", case, stdout=subprocess.DEVNULL)
+        wait_for_findings(case, 1, process)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == code
+        assert b"Traceback" not in err
+        if number is not signal.SIGKILL:
+            assert b"the same command goes on" in err
+        again = scan(many, "--case", case)
+        assert again.code == whole.code == 0
+        assert again.out == whole.out
+        digests = {line for ran in (whole, again) for line in ran.err.splitlines() if line.startswith("closing digest")}
+        assert len(digests) == 1
+
+
+def test_closed_pipe_ends_quietly(tiny_weights, many, tmp_path) -> None:
+    process = started(tiny_weights, many, "--case", tmp_path / "a.case", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 141
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.stderr.close()
+    assert b"Traceback" not in err
+    assert b"BrokenPipe" not in err
+    with open_case(tmp_path / "a.case") as case:
+        assert 0 < len(case) < 400
+
+
+def test_full_disk_at_stdout(tiny_weights, folder) -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = started(tiny_weights, folder, stdout=full)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 6
+    assert b"No space left" in err
+    assert b"Traceback" not in err
