@@ -308,11 +308,6 @@ def test_five_thousand_rows_within_the_budget(make_case: Any) -> None:
     assert len(page) < 3_000_000
 
 
-def test_page_is_the_recorded_one(make_case: Any, request: pytest.FixtureRequest) -> None:
-    """Every byte; `make gold` records a page that was changed on purpose, and its diff is there to be read."""
-    recorded = Path(__file__).parents[1] / "gold" / "report" / "every-outcome.html"
-    page = page_of(make_case())
-    if request.config.getoption("--renew-gold"):
-        recorded.parent.mkdir(parents=True, exist_ok=True)
-        recorded.write_text(page, encoding="utf-8", newline="")
-    assert page == recorded.read_text(encoding="utf-8")
+def test_page_is_the_recorded_one(make_case: Any, gold: Any) -> None:
+    """Every byte; a page that was changed on purpose is recorded anew, and its diff is there to be read."""
+    gold("report/every-outcome.html", page_of(make_case()))
