@@ -17,7 +17,7 @@ BINARIES_LIVE_IN = ("tests/samples/", "tests/hostile/", "tests/gold/", "weights/
 
 # put together from pieces, so that this file does not contain what it looks for
 HOSTS = ["pypi." + "org", "pythonhosted." + "org", "deb.debian." + "org", "registry.npmjs." + "org"]
-MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|root|home/\w+)" + r"/\w")
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|root|home/(?!x/)\w+)" + r"/\w")
 TALK_OF_THE_WORKSHOP = re.compile(
     r"\bissue" + r"s? #?\d|\b(?:this|previous|last) sess" + r"ion\b|\bas an AI\b", re.IGNORECASE
 )
