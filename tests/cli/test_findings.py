@@ -62,7 +62,7 @@ def test_table_in_a_pipe_cuts_nothing(capsys) -> None:
 
 def test_stdout_that_fails_is_the_machines_fault(monkeypatch) -> None:
     class Full(io.StringIO):
-        def write(self, text: str) -> int:
+        def write(self, _text: str) -> int:
             raise OSError(28, "No space left on device")
 
         def fileno(self) -> int:

@@ -7,12 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import forensic
 from forensic.case.ledger import open_case
 
 FIXED = {"SOURCE_DATE_EPOCH": "1767323045"}
@@ -131,10 +133,10 @@ def test_wrong_use_is_one_line_before_any_work(run_forensic, folder, arguments) 
 
 
 def started(tiny_weights: Path, *arguments: str | Path, **options) -> subprocess.Popen[bytes]:
-    from conftest import clean_environment, forensic_command
-
-    command = forensic_command(["scan", "--weights", tiny_weights, *arguments])
-    return subprocess.Popen(command, env=clean_environment({}), stderr=subprocess.PIPE, **options)
+    command = [sys.executable, "-m", "forensic", "scan", "--weights", tiny_weights, *arguments]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FORENSIC_")}
+    env = kept | {"PYTHONPATH": str(Path(forensic.__file__).parents[1]), "XDG_CONFIG_HOME": os.devnull}
+    return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, **options)
 
 
 @pytest.fixture
