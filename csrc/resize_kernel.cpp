@@ -2,13 +2,15 @@
 
 #include "wide.h"
 
+#if defined(FORENSIC_LEVEL_avx512) || defined(FORENSIC_LEVEL_avx2)
+#include <immintrin.h>
+#endif
+
 namespace forensic {
 namespace FORENSIC_LEVEL {
 namespace {
 
 typedef std::uint8_t Bytes __attribute__((vector_size(kResizeRows)));
-typedef std::int32_t Sums __attribute__((vector_size(kResizeRows * sizeof(std::int32_t))));
-
 constexpr int kBits = 22;
 
 inline Bytes load_bytes(const std::uint8_t* from) {
@@ -19,16 +21,49 @@ inline Bytes load_bytes(const std::uint8_t* from) {
 
 inline void store_bytes(std::uint8_t* to, Bytes bytes) { __builtin_memcpy(to, &bytes, sizeof(bytes)); }
 
-inline Sums widen(const std::uint8_t* from) { return __builtin_convertvector(load_bytes(from), Sums); }
+// Sixteen 32-bit sums, in as many registers as that takes.
+struct Sums {
+  using Part = Wide<std::int32_t>;
+  static constexpr int parts = kResizeRows / kLanes<std::int32_t>;
+  Part part[parts];
 
-inline Sums half() { return Sums{} + (1 << (kBits - 1)); }
+  Sums() {
+    for (Part& one : part) one = Part{} + (1 << (kBits - 1));  // rounds half up at the end
+  }
 
-inline Bytes narrow(Sums sums) {
-  Sums value = sums >> kBits;
-  value = value < 0 ? Sums{} : value;
-  value = value > 255 ? Sums{} + 255 : value;
-  return __builtin_convertvector(value, Bytes);
-}
+  // += weight times 16 bytes
+  void add(const std::uint8_t* from, std::int32_t weight) {
+#if defined(FORENSIC_LEVEL_avx512)
+    part[0] += reinterpret_cast<Part>(_mm512_cvtepu8_epi32(reinterpret_cast<__m128i>(load_bytes(from)))) * weight;
+#elif defined(FORENSIC_LEVEL_avx2)
+    const auto bytes = reinterpret_cast<__m128i>(load_bytes(from));
+    part[0] += reinterpret_cast<Part>(_mm256_cvtepu8_epi32(bytes)) * weight;
+    part[1] += reinterpret_cast<Part>(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes))) * weight;
+#else
+    typedef std::uint16_t Shorts __attribute__((vector_size(sizeof(Bytes))));
+    using Order16 = OrderOf<kResizeRows>::type;
+    using Order8 = OrderOf<kResizeRows / 2>::type;
+    const Bytes bytes = load_bytes(from);
+    const Bytes zero{};
+    // a zero byte after (on a little-endian machine, above) each byte makes shorts, and again makes words
+    const auto low = reinterpret_cast<Shorts>(interleave_low(bytes, zero, Order16{}));
+    const auto high = reinterpret_cast<Shorts>(interleave_high(bytes, zero, Order16{}));
+    part[0] += reinterpret_cast<Part>(interleave_low(low, Shorts{}, Order8{})) * weight;
+    part[1] += reinterpret_cast<Part>(interleave_high(low, Shorts{}, Order8{})) * weight;
+    part[2] += reinterpret_cast<Part>(interleave_low(high, Shorts{}, Order8{})) * weight;
+    part[3] += reinterpret_cast<Part>(interleave_high(high, Shorts{}, Order8{})) * weight;
+#endif
+  }
+
+  void round_to(std::uint8_t* bytes) const {
+    std::int32_t values[kResizeRows];
+    __builtin_memcpy(values, part, sizeof(values));
+    for (std::int64_t i = 0; i < kResizeRows; ++i) {
+      const std::int32_t value = values[i] >> kBits;
+      bytes[i] = static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
+    }
+  }
+};
 
 // columns[3 x + c] = the 16 rows of channel c of column x; rows that the block lacks repeat the first.
 void gather(const ResizeRows& block, std::uint8_t* columns) {
@@ -60,12 +95,13 @@ void resize_rows(const ResizeRows& block) {
   for (std::int64_t i = 0; i < windows.size; ++i) {
     const std::uint8_t* from = block.scratch + windows.first[i] * 3 * kResizeRows;
     const std::int32_t* weights = windows.weights + i * windows.taps;
-    Sums sums[3] = {half(), half(), half()};
+    Sums sums[3];
     for (std::int64_t j = 0; j < windows.count[i]; ++j, from += 3 * kResizeRows) {
-      for (int c = 0; c < 3; ++c) sums[c] += widen(from + c * kResizeRows) * weights[j];
+      for (int c = 0; c < 3; ++c) sums[c].add(from + c * kResizeRows, weights[j]);
     }
     for (int c = 0; c < 3; ++c) {
-      const Bytes values = narrow(sums[c]);
+      std::uint8_t values[kResizeRows];
+      sums[c].round_to(values);
       std::uint8_t* to = block.lines + c * windows.size + i;
       for (std::int64_t r = 0; r < block.rows; ++r) to[r * block.line] = values[r];
     }
@@ -78,10 +114,10 @@ void resize_columns(const ResizeColumns& block) {
   const std::int32_t* weights = windows.weights + block.output * windows.taps;
   const std::int64_t count = windows.count[block.output];
   for (std::int64_t column = 0; column < block.line; column += kResizeRows) {
-    Sums sums = half();
+    Sums sums;
     const std::uint8_t* from = top + column;
-    for (std::int64_t j = 0; j < count; ++j, from += block.line) sums += widen(from) * weights[j];
-    store_bytes(block.row + column, narrow(sums));
+    for (std::int64_t j = 0; j < count; ++j, from += block.line) sums.add(from, weights[j]);
+    sums.round_to(block.row + column);
   }
 }
 

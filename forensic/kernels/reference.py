@@ -63,6 +63,8 @@ def radial_spectrum(images: Tensor) -> Tensor:
     """As `forensic.kernels.radial_spectrum`: a DFT, |F|^2, and the mean over each ring."""
     height, width = images.shape[-2:]
     rings = min(height, width) // 2
+    if images.numel() == 0:  # torch.fft refuses empty stacks
+        return images.sum() * images.new_zeros((*images.shape[:-2], rings))
     ring = ring_of(height, width).flatten().clamp(max=rings).to(images.device)
     counts = torch.bincount(ring, minlength=rings + 1)[:rings].to(images.dtype)
     transform = torch.fft.fft2(images)

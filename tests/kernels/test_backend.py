@@ -1,0 +1,156 @@
+"""Which implementation runs, why, and what happens when it can not; threads and forks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from forensic import kernels
+from forensic.kernels import backend
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def fresh(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `code` in an interpreter of its own."""
+    settings = {k: v for k, v in os.environ.items() if not k.startswith("FORENSIC_")} | environment
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=REPOSITORY,
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_importing_the_room_is_cheap() -> None:
+    code = "import sys, forensic.kernels\nprint(sorted({'torch', 'numpy', 'forensic._C'} & set(sys.modules)))"
+    assert fresh(code).stdout == "[]\n"
+
+
+def test_public_names_are_all_there() -> None:
+    assert all(callable(getattr(kernels, name)) for name in kernels.__all__)
+    assert set(kernels.__all__) <= set(dir(kernels))
+    with pytest.raises(AttributeError, match="no attribute 'fft'"):
+        _ = kernels.fft
+
+
+@pytest.mark.parametrize("name", backend.native().supported_isas())
+def test_an_instruction_set_can_be_forced(name) -> None:
+    done = fresh("from forensic import kernels; print(kernels.describe())", FORENSIC_ISA=name)
+    assert f"'dct2': 'cpp/{name}, 1 thread'" in done.stdout, done.stderr
+    assert f"FORENSIC_ISA={name}" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["sse9", *({"avx2", "avx512"} - set(backend.native().supported_isas()))])
+def test_an_instruction_set_that_is_not_here_is_an_error(name) -> None:
+    done = fresh("from forensic import kernels; kernels.describe()", FORENSIC_ISA=name)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "UsageError: FORENSIC_ISA: expected one of auto, baseline" in last
+    assert last.endswith(f"got {name}. Unset it to use the best")
+
+
+def test_kernels_can_be_forced() -> None:
+    code = "from forensic import kernels; import torch; print(kernels.describe()); print(kernels.dct2(torch.ones(2, 2)).sum())"
+    done = fresh(code, FORENSIC_KERNELS="reference")
+    assert "'dct2': 'reference'" in done.stdout, done.stderr
+    assert "tensor(2" in done.stdout
+    assert "FORENSIC_KERNELS=cpp" in fresh(code, FORENSIC_KERNELS="cpp").stdout
+
+
+def test_forcing_what_is_unknown_is_an_error() -> None:
+    done = fresh("from forensic import kernels; kernels.describe()", FORENSIC_KERNELS="fast")
+    assert "FORENSIC_KERNELS: is 'fast'. Use auto, reference, cpp, cuda, or unset it" in done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs Python without a CUDA device")
+def test_forcing_cuda_without_a_device_is_an_error() -> None:
+    done = fresh("from forensic import kernels; kernels.describe()", FORENSIC_KERNELS="cuda")
+    assert done.returncode == 1
+    assert "MissingError: forensic._C_cuda: " in done.stderr
+    assert "make inplace" in done.stderr
+
+
+def test_a_missing_build_names_the_command_that_makes_it() -> None:
+    code = (
+        "import sys; sys.modules['forensic._C'] = None\n"
+        "import torch; from forensic import kernels; kernels.dct2(torch.ones(2, 2))"
+    )
+    done = fresh(code)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "MissingError: forensic._C: the compiled kernels do not load" in last
+    assert last.endswith(f"Build them with `make inplace PYTHON={sys.executable}`")
+
+
+def test_describe_names_threads_and_reason(with_threads) -> None:
+    with_threads(2)
+    found = kernels.describe()
+    assert set(found) == {*backend.KERNELS, "reason"}
+    assert found["resize_square"].endswith("2 threads")
+    assert found["reason"]
+
+
+def test_implementation_by_name() -> None:
+    cpp = kernels.implementation("cpp")
+    assert repr(cpp) == "implementation('cpp')"
+    assert cpp.dct2.__doc__ == kernels.dct2.__doc__
+    with pytest.raises(ValueError, match="name: expected one of reference, cpp, cuda, got 'gpu'"):
+        kernels.implementation("gpu")
+    with pytest.raises(AttributeError, match="no kernel is called 'fft'"):
+        _ = cpp.fft
+    with pytest.raises(ValueError, match="implementation: expected one of reference, cpp, cuda, got 'gpu'"):
+        kernels.dct2(torch.ones(2, 2), implementation="gpu")
+    with pytest.raises(ValueError, match="implementation: expected one for tensors on cpu, got 'cuda'"):
+        kernels.dct2(torch.ones(2, 2), implementation="cuda")
+
+
+def test_compiled_graphs_see_through_the_operators() -> None:
+    code = (
+        "import torch\nfrom forensic import kernels\n"
+        "def f(x): return (kernels.dct2(x).abs().sum() + kernels.radial_spectrum(x).sum())\n"
+        "x = torch.rand(2, 8, 8, dtype=torch.float64)\n"
+        "g = torch.compile(f, backend='eager', fullgraph=True)\n"
+        "assert torch.allclose(f(x), g(x), rtol=1e-14)\n"
+    )
+    done = fresh(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    code = (
+        "import os, sys, torch\nfrom forensic import kernels\n"
+        "torch.set_num_threads(4)\n"
+        "x = torch.rand(16, 32, 32)\nexpected = kernels.dct2(x)\n"  # the pool has threads now
+        "for _ in range(6):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        same = all(torch.equal(kernels.dct2(x), expected) for _ in range(5))\n"
+        "        os._exit(0 if same else 1)\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+        "assert torch.equal(kernels.dct2(x), expected)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_calls_from_several_threads_at_once(with_threads) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with_threads(4)
+    images = [torch.from_numpy(np.random.default_rng(i).standard_normal((9, 40, 24))) for i in range(8)]
+    expected = [kernels.implementation("cpp").dct2(image) for image in images]
+    with ThreadPoolExecutor(8) as callers:
+        for _ in range(10):
+            found = list(callers.map(kernels.dct2, images))
+            assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

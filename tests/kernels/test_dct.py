@@ -1,0 +1,207 @@
+"""dct2 and idct2: scipy is the second opinion on twin and compiled kernels alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.fft
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forensic import kernels as public
+from forensic.kernels import _dct, backend
+
+# powers of two, odd, prime, one row, one column, one more and one less than a register or a block
+SHAPES = [
+    (1, 1, 1),
+    (1, 1, 9),
+    (2, 9, 1),
+    (1, 2, 2),
+    (1, 4, 3),
+    (2, 3, 5),
+    (3, 8, 8),
+    (2, 16, 24),
+    (1, 17, 130),
+    (2, 127, 3),
+    (1, 129, 128),
+    (3, 128, 128),
+    (1, 100, 96),
+    (1, 256, 31),
+    (2, 3, 4, 20, 12),
+]
+EPSILON = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
+
+
+def second_opinion(values: torch.Tensor, inverse: bool = False) -> np.ndarray:
+    function = scipy.fft.idctn if inverse else scipy.fft.dctn
+    return function(values.double().cpu().numpy(), type=2, axes=(-2, -1), norm="ortho")
+
+
+def error_bound(shape: tuple[int, ...], dtype: torch.dtype, norm: float) -> float:
+    """An orthogonal factorisation errs by a few roundings a stage, relative to the norm of a plane.
+
+    4 roundings (a rotation's) in log2 H + log2 W stages and the scale; the twin's and an odd length's plain sums err by
+    about the root of their length more.
+    """
+    stages = 4 * (np.log2(shape[-2]) + np.log2(shape[-1]) + 2)
+    sums = np.sqrt(shape[-2]) + np.sqrt(shape[-1])
+    return EPSILON[dtype] * (stages + sums) * norm
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", ["dct2", "idct2"])
+def test_equals_scipy(kernels, device, planes, shape, dtype, name) -> None:
+    values = planes(shape, dtype, device)
+    expected = second_opinion(values, inverse=name == "idct2")
+    found = getattr(kernels, name)(values)
+    assert found.shape == values.shape
+    assert found.dtype == dtype
+    error = np.abs(found.double().cpu().numpy() - expected).max()
+    norm = float(values.double().flatten(-2).norm(dim=-1).max())
+    assert error <= error_bound(shape, dtype, norm)
+    if dtype == torch.float64:
+        assert error <= 1e-12 * max(norm, 1.0)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7), (3, 8, 8), (2, 3, 33, 20)], ids=str)
+def test_strides_change_no_bit(kernels, device, planes, layout, shape) -> None:
+    values = planes(shape, torch.float32, device)
+    strided = layout(values)
+    before = strided.clone()
+    if kernels.name == "reference":
+        torch.testing.assert_close(kernels.dct2(strided), kernels.dct2(values), rtol=1e-5, atol=1e-5)
+    else:
+        assert torch.equal(kernels.dct2(strided), kernels.dct2(values))
+    assert torch.equal(strided, before)
+
+
+def test_expanded_planes(kernels, device, planes) -> None:
+    plane = planes((1, 6, 10), torch.float64, device)
+    torch.testing.assert_close(kernels.dct2(plane.expand(4, 6, 10)), kernels.dct2(plane).expand(4, 6, 10))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_every_level_inverts_itself(isa, planes, shape) -> None:
+    values = planes(shape)
+    cpp = public.implementation("cpp")
+    np.testing.assert_allclose(cpp.dct2(values).numpy(), second_opinion(values), rtol=0, atol=1e-12)
+    torch.testing.assert_close(cpp.idct2(cpp.dct2(values)), values, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_bits_do_not_depend_on_threads(isa, planes, with_threads, dtype) -> None:
+    values = planes((7, 33, 40), dtype)
+    results = []
+    for count in range(1, 9):
+        with_threads(count)
+        results.append(public.implementation("cpp").dct2(values))
+    assert all(torch.equal(results[0], one) for one in results)
+
+
+def test_a_plane_does_not_depend_on_its_neighbours(planes) -> None:
+    values = planes((6, 64, 48), torch.float32)
+    together = public.dct2(values)
+    assert all(torch.equal(public.dct2(values[i]), together[i]) for i in range(6))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 3), st.sampled_from([torch.float32, torch.float64]))
+def test_any_size(height, width, count, dtype) -> None:
+    values = torch.from_numpy(np.random.default_rng(height * width).uniform(-1, 1, (count, height, width))).to(dtype)
+    found = public.implementation("cpp").dct2(values).double().numpy()
+    norm = float(np.sqrt(height * width))
+    np.testing.assert_allclose(found, second_opinion(values), rtol=0, atol=error_bound((height, width), dtype, norm))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_not_finite_spreads_over_its_plane_only(kernels, device, planes, value) -> None:
+    values = planes((3, 12, 16), torch.float32, device)
+    values[1, 5, 3] = value
+    found = kernels.dct2(values)
+    assert not found[1].isfinite().any()
+    assert found[0].isfinite().all()
+    assert found[2].isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 8, 8), (2, 0, 8), (2, 8, 0), (0, 0)], ids=str)
+def test_empty(kernels, device, shape) -> None:
+    empty = torch.empty(shape, device=device, requires_grad=True)
+    found = kernels.dct2(empty)
+    assert found.shape == shape
+    found.sum().backward()
+    assert empty.grad is not None
+    assert empty.grad.shape == shape
+
+
+@pytest.mark.parametrize("name", ["dct2", "idct2"])
+@pytest.mark.parametrize("shape", [(2, 4, 8), (1, 3, 5), (1, 1, 1)], ids=str)
+def test_gradients_of_both_orders(kernels, device, planes, name, shape) -> None:
+    values = planes(shape, torch.float64, device).requires_grad_()
+    function = getattr(kernels, name)
+    assert torch.autograd.gradcheck(function, values)
+    assert torch.autograd.gradgradcheck(function, values)
+
+
+@pytest.mark.parametrize("name", ["dct2", "idct2"])
+def test_operator_is_well_formed(planes, name) -> None:
+    operator = getattr(_dct, f"_{name}")
+    torch.library.opcheck(operator, (planes((2, 6, 9), torch.float32),))
+    torch.library.opcheck(operator, (planes((2, 6, 9), torch.float32).transpose(0, 2).requires_grad_(),))
+
+
+def test_recorded_coefficients(kernels, device, golden: Path) -> None:
+    """The authors' layer is 4 times the plain double sum: s_k s_l of ours divided out."""
+    recorded = json.loads((golden / "pieces.json").read_text())["float64"]["dct_8x8"]
+    values = torch.tensor(recorded["input"], dtype=torch.float64, device=device).reshape(8, 8)
+    scale = torch.full((8,), 4.0, dtype=torch.float64, device=device)  # sqrt(2 N)
+    scale[0] = 2 * np.sqrt(8)
+    found = kernels.dct2(values) * scale[:, None] * scale[None, :]
+    expected = torch.tensor(recorded["output"], dtype=torch.float64, device=device).reshape(8, 8)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
+
+
+def test_ramp_by_hand(kernels, device) -> None:
+    """DC of an orthonormal transform is the sum divided by the root of the number of pixels."""
+    ramp = torch.arange(64, dtype=torch.float64, device=device).reshape(8, 8)
+    assert float(kernels.dct2(ramp)[0, 0]) == pytest.approx(64 * 31.5 / 8, abs=1e-12)
+
+
+def test_misaligned_storage_is_refused() -> None:
+    values = torch.from_numpy(np.frombuffer(bytearray(65), np.uint8)[1:].view(np.float32).reshape(4, 4))
+    with pytest.raises(ValueError, match="x: expected data aligned to 4 bytes"):
+        public.dct2(values)
+
+
+@pytest.mark.parametrize(
+    ("argument", "error", "message"),
+    [
+        ([[1.0]], TypeError, "images: expected a torch.Tensor, got list"),
+        (np.zeros((2, 2)), TypeError, "images: expected a torch.Tensor, got ndarray"),
+        (torch.zeros(2, 2, dtype=torch.float16), TypeError, "images: expected float32 or float64, got float16"),
+        (torch.zeros(2, 2, dtype=torch.int64), TypeError, "images: expected float32 or float64, got int64"),
+        (torch.zeros(2, 2, device="meta"), ValueError, "images: expected a tensor on cpu or cuda, got one on meta"),
+        (torch.zeros(2), ValueError, r"images: expected shape \(..., H, W\), got \(2,\)"),
+        (torch.eye(3).to_sparse(), ValueError, "images: expected a dense tensor"),
+    ],
+    ids=["list", "numpy", "half", "integer", "meta", "vector", "sparse"],
+)
+def test_wrong_arguments_are_named(kernels, argument, error, message) -> None:
+    with pytest.raises(error, match=message):
+        kernels.dct2(argument)
+
+
+def test_output_of_another_shape_is_refused_at_the_door() -> None:
+    module = backend.native()
+    with pytest.raises(ValueError, match="y: expected the shape of x, got 3 instead of 2 along axis 1"):
+        module.dct2(torch.zeros(1, 2, 4), torch.zeros(1, 3, 4), False, 1)
+    with pytest.raises(ValueError, match="y: expected a contiguous tensor"):
+        module.dct2(torch.zeros(1, 2, 4), torch.zeros(1, 4, 2).transpose(1, 2), False, 1)
+    with pytest.raises(TypeError, match="y: expected float32, got float64"):
+        module.dct2(torch.zeros(1, 2, 4), torch.zeros(1, 2, 4).double(), False, 1)
+    with pytest.raises(TypeError, match="x: expected an array with __dlpack__, got list"):
+        module.dct2([1], torch.zeros(1, 2, 4), False, 1)

@@ -1,0 +1,190 @@
+"""radial_spectrum: recorded double sums and NumPy's FFT are the second opinions on twin and compiled kernels."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forensic import kernels as public
+from forensic.kernels import _radial, reference
+
+# powers of two, odd, primes, products of other primes, tall, wide, one row
+SHAPES = [
+    (2, 2, 2),
+    (1, 3, 3),
+    (3, 4, 4),
+    (1, 5, 4),
+    (2, 8, 2),
+    (2, 16, 16),
+    (1, 31, 33),
+    (2, 17, 130),
+    (1, 97, 64),
+    (1, 100, 96),
+    (2, 128, 128),
+    (1, 105, 22),
+    (2, 3, 12, 40),
+]
+EPSILON = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
+
+
+def second_opinion(images: torch.Tensor) -> np.ndarray:
+    """Rings by rational comparison: frequency f is on ring r if r^2 <= f^2 < (r + 1)^2."""
+    values = images.double().cpu().numpy()
+    height, width = values.shape[-2:]
+    short, long = min(height, width), max(height, width)
+    power = np.abs(np.fft.fft2(values)) ** 2
+    k = np.rint(np.fft.fftfreq(height) * height).astype(np.int64)[:, None]
+    n = np.rint(np.fft.fftfreq(width) * width).astype(np.int64)[None, :]
+    squared = (k * k * (width * short) ** 2 + n * n * (height * short) ** 2).astype(object)  # times (H W)^2
+    whole = (height * width) ** 2
+    rings = []
+    for r in range(short // 2):
+        on = np.array((squared >= r * r * whole) & (squared < (r + 1) ** 2 * whole), dtype=bool)
+        rings.append(power[..., on].mean(axis=-1))
+    return np.stack(rings, axis=-1) if rings else np.empty((*values.shape[:-2], 0))
+
+
+def error_bound(shape: tuple[int, ...], dtype: torch.dtype) -> float:
+    """Share of the total power of a plane: an FFT errs by about 3 roundings a stage relative to the norm."""
+    return EPSILON[dtype] * 2 * (3 * (math.log2(shape[-2]) + math.log2(shape[-1])) + math.sqrt(max(shape[-2:])) + 4)
+
+
+def total_power(images: torch.Tensor) -> float:
+    height, width = images.shape[-2:]
+    return float((images.double() ** 2).sum(dim=(-2, -1)).max()) * height * width
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_equals_numpy(kernels, device, planes, shape, dtype) -> None:
+    images = planes(shape, dtype, device)
+    found = kernels.radial_spectrum(images)
+    expected = second_opinion(images)
+    assert found.shape == expected.shape == (*shape[:-2], min(shape[-2:]) // 2)
+    assert found.dtype == dtype
+    error = np.abs(found.double().cpu().numpy() - expected).max()
+    assert error <= error_bound(shape, dtype) * total_power(images)
+    if dtype == torch.float64:
+        assert error <= 1e-12 * total_power(images)
+
+
+@pytest.mark.parametrize("name", ["A16", "A32", "B16", "B32"])
+def test_recorded_sums(kernels, device, image_u8, golden: Path, name) -> None:
+    recorded = json.loads((golden / "spectrum.json").read_text())["profiles"][name]
+    size = int(name[1:])
+    if name[0] == "A":
+        image = image_u8(2, 1, size, size)[:, :, 0] / 255
+    else:
+        y, x = np.ogrid[:size, :size]
+        image = 0.5 + 0.25 * np.cos(2 * np.pi * (3 * x + 2 * y) / size) + 0.125 * np.sin(2 * np.pi * 5 * y / size)
+    found = kernels.radial_spectrum(torch.from_numpy(image).to(device)).cpu().numpy()
+    atol = 1e-12 * recorded["total_power"]
+    np.testing.assert_allclose(found, recorded["floor"]["power_mean"], rtol=0, atol=atol)
+    counts = np.bincount(reference.ring_of(size, size).flatten().numpy())[: size // 2]
+    assert counts.tolist() == recorded["floor"]["count"]
+
+
+def test_rings_of_a_plane_that_is_not_square(kernels, device) -> None:
+    """Eight cycles along 32 columns are, on a plane 16 high, as fine as four along 16 rows: ring 4."""
+    y, x = np.ogrid[:16, :32]
+    for wave in (np.cos(2 * np.pi * 8 * x / 32) + 0 * y, np.cos(2 * np.pi * 4 * y / 16) + 0 * x):
+        found = kernels.radial_spectrum(torch.from_numpy(wave).to(device)).cpu().numpy()
+        assert int(found.argmax()) == 4
+        assert found[[0, 1, 2, 3, 5, 6, 7]].max() < 1e-20 * found[4]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_every_level(isa, planes, shape) -> None:
+    images = planes(shape)
+    found = public.implementation("cpp").radial_spectrum(images).numpy()
+    np.testing.assert_allclose(found, second_opinion(images), rtol=0, atol=1e-12 * total_power(images))
+    weights = planes(found.shape)
+    gradient = _radial._radial_spectrum_gradient(images, weights)
+    twin = reference.radial_spectrum_gradient(images, weights)
+    torch.testing.assert_close(gradient, twin, rtol=0, atol=1e-12 * max(float(twin.abs().max()), 1.0) * shape[-1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_bits_do_not_depend_on_threads(isa, planes, with_threads, dtype) -> None:
+    images = planes((7, 33, 40), dtype)
+    spectra, gradients = [], []
+    for count in range(1, 9):
+        with_threads(count)
+        leaf = images.clone().requires_grad_()
+        spectrum = public.implementation("cpp").radial_spectrum(leaf)
+        spectrum.sum().backward()
+        spectra.append(spectrum.detach())
+        gradients.append(leaf.grad)
+    assert all(torch.equal(spectra[0], one) for one in spectra)
+    assert all(torch.equal(gradients[0], one) for one in gradients)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 9), (2, 16, 8)], ids=str)
+def test_strides_change_no_bit(planes, layout, shape) -> None:
+    images = planes(shape, torch.float32)
+    strided = layout(images)
+    before = strided.clone()
+    assert torch.equal(public.radial_spectrum(strided), public.radial_spectrum(images))
+    assert torch.equal(strided, before)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 3))
+def test_any_size(height, width, count) -> None:
+    images = torch.from_numpy(np.random.default_rng(height * width).uniform(0, 1, (count, height, width)))
+    found = public.implementation("cpp").radial_spectrum(images).numpy()
+    expected = second_opinion(images)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * (height * width) ** 2)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 8), (1, 5, 5), (1, 3, 2)], ids=str)
+def test_gradients_of_both_orders(kernels, device, planes, shape) -> None:
+    images = planes(shape, torch.float64, device).requires_grad_()
+    assert torch.autograd.gradcheck(kernels.radial_spectrum, images)
+    assert torch.autograd.gradgradcheck(kernels.radial_spectrum, images)
+
+
+def test_operators_are_well_formed(planes) -> None:
+    images = planes((2, 8, 6)).requires_grad_()
+    torch.library.opcheck(_radial._radial_spectrum, (images,))
+    torch.library.opcheck(_radial._radial_spectrum_gradient, (images, planes((2, 3)).requires_grad_()))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_spreads_over_its_plane_only(kernels, device, planes, value) -> None:
+    images = planes((3, 12, 16), torch.float32, device)
+    images[1, 5, 3] = value
+    found = kernels.radial_spectrum(images)
+    assert not found[1].isfinite().any()
+    assert found[[0, 2]].isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 8), (2, 0, 8), (2, 8, 0), (3, 1, 1), (3, 1, 9)], ids=str)
+def test_no_rings(kernels, device, shape) -> None:
+    images = torch.ones(shape, device=device, requires_grad=True)
+    found = kernels.radial_spectrum(images)
+    assert found.shape == (shape[0], min(shape[1:]) // 2)
+    found.sum().backward()
+    assert images.grad is not None
+    assert not images.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("argument", "error", "message"),
+    [
+        ("x", TypeError, "images: expected a torch.Tensor, got str"),
+        (torch.zeros(2, 2, dtype=torch.complex64), TypeError, "images: expected float32 or float64, got complex64"),
+        (torch.zeros(2), ValueError, r"images: expected shape \(..., H, W\), got \(2,\)"),
+    ],
+)
+def test_wrong_arguments_are_named(kernels, argument, error, message) -> None:
+    with pytest.raises(error, match=message):
+        kernels.radial_spectrum(argument)
