@@ -234,5 +234,10 @@ def describe() -> dict[str, str]:
         f"best instruction set of {', '.join(module.supported_isas())}" if named == "auto" else f"FORENSIC_ISA={named}"
     )
     parts = [] if name == "auto" else [f"FORENSIC_KERNELS={name}"]
-    parts += [why, f"no CUDA kernels: {no_cuda}" if no_cuda else "CUDA kernels load and a device is there"]
+    parts += [
+        why,
+        f"no CUDA kernels: {no_cuda}; CUDA tensors go to the twins"
+        if no_cuda
+        else "CUDA kernels load and a device is there",
+    ]
     return both | {"reason": "; ".join(parts)}
