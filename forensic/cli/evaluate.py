@@ -71,13 +71,16 @@ def evaluate(
     if device.partition(":")[0] not in ("cpu", "cuda"):
         raise UsageError(f"--device {device}", "is neither cpu nor cuda")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+    from forensic.models.weights import find_weights, load_weights
+
+    # what is missing is told before torch is loaded
+    path = find_weights(weights)
+    layout = _layout(data, classes, split)
     from forensic.evaluate.images import select
     from forensic.evaluate.run import EvaluationPlan
     from forensic.evaluate.run import evaluate as run
-    from forensic.models.weights import load_weights
 
-    loaded = load_weights(weights, device=device)
-    layout = _layout(data, classes, split)
+    loaded = load_weights(path, device=device)
     selection = select(layout, loaded.card.classes, on=on, unseen=unseen, real=real)
     plan = EvaluationPlan(loaded, selection, qualities, seed, device=device)
     with console.progress(None, "evaluate", unit="images") as progress:
