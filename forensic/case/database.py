@@ -106,6 +106,8 @@ def check_format(connection: sqlite3.Connection, path: Path) -> None:
     """
     (identity,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if identity == 0 and not connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema)").fetchone()[0]:
+        raise UsageError(os.fspath(path), "holds nothing yet", "Wait for the scan that begins it, or begin it anew")
     if identity != _APPLICATION_ID:
         raise UsageError(os.fspath(path), "is a SQLite file but not a case of forensic", "Choose another file")
     if version != FORMAT:

@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 import forensic
 from forensic.case.ledger import open_case
+from forensic.errors import UsageError
 
 FIXED = {"SOURCE_DATE_EPOCH": "1767323045"}
 
@@ -132,11 +134,16 @@ def test_wrong_use_is_one_line_before_any_work(run_forensic, folder, arguments) 
     assert sorted(entry.name for entry in folder.parent.rglob("*")) == ["0000.jpg", "0001.jpg", "0002.jpg", "in"]
 
 
-def started(tiny_weights: Path, *arguments: str | Path, **options) -> subprocess.Popen[bytes]:
+@contextmanager
+def started(tiny_weights: Path, *arguments: str | Path, **options) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "forensic", "scan", "--weights", tiny_weights, *arguments]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FORENSIC_")}
     env = kept | {"PYTHONPATH": str(Path(forensic.__file__).parents[1]), "XDG_CONFIG_HOME": os.devnull}
-    return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, **options)
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -151,10 +158,9 @@ def many(tmp_path: Path, hostile: Path) -> Path:
 def wait_for_findings(case: Path, count: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        if case.is_file() and case.stat().st_size > 0:
-            with open_case(case) as stored:
-                if len(stored) >= count:
-                    return
+        with suppress(UsageError), open_case(case) as stored:  # not there, or not begun yet
+            if len(stored) >= count:
+                return
         time.sleep(0.02)
     pytest.fail("the scan ended before it could be stopped")
 
@@ -163,10 +169,10 @@ def test_interrupt_keeps_what_is_done_and_the_same_command_goes_on(scan, tiny_we
     whole = scan(many, "--case", tmp_path / "whole.case")
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
         case = tmp_path / f"{number.name}.case"
-        process = started(tiny_weights, many, "--case", case, stdout=subprocess.DEVNULL)
-        wait_for_findings(case, 1, process)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        with started(tiny_weights, many, "--case", case, stdout=subprocess.DEVNULL) as process:
+            wait_for_findings(case, 1, process)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
         assert process.returncode == code
         assert b"Traceback" not in err
         if number is not signal.SIGKILL:
@@ -179,14 +185,13 @@ def test_interrupt_keeps_what_is_done_and_the_same_command_goes_on(scan, tiny_we
 
 
 def test_closed_pipe_ends_quietly(tiny_weights, many, tmp_path) -> None:
-    process = started(tiny_weights, many, "--case", tmp_path / "a.case", stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(timeout=120) == 141
-    assert process.stderr is not None
-    err = process.stderr.read()
-    process.stderr.close()
+    with started(tiny_weights, many, "--case", tmp_path / "a.case", stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read()
+        assert process.wait(timeout=60) == 141
     assert b"Traceback" not in err
     assert b"BrokenPipe" not in err
     with open_case(tmp_path / "a.case") as case:
@@ -194,8 +199,7 @@ def test_closed_pipe_ends_quietly(tiny_weights, many, tmp_path) -> None:
 
 
 def test_full_disk_at_stdout(tiny_weights, folder) -> None:
-    with Path("/dev/full").open("wb") as full:
-        process = started(tiny_weights, folder, stdout=full)
+    with Path("/dev/full").open("wb") as full, started(tiny_weights, folder, stdout=full) as process:
         _, err = process.communicate(timeout=120)
     assert process.returncode == 6
     assert b"No space left" in err
