@@ -1,5 +1,5 @@
-// Checks of arguments: FORENSIC_CHECK(condition, "x: expected 3 channels, got ", n) throws with the values in the message.
-// The bindings turn ValueProblem into ValueError and TypeProblem into TypeError.
+// Checks of arguments: FORENSIC_CHECK(condition, "x: expected 3 channels, got ", n) throws with the values in the
+// message. The bindings turn ValueProblem into ValueError and TypeProblem into TypeError.
 #pragma once
 
 #include <sstream>
@@ -27,12 +27,12 @@ std::string message_of(const Parts&... parts) {
 
 }  // namespace forensic
 
-#define FORENSIC_CHECK(condition, ...)                                                   \
-  do {                                                                                   \
+#define FORENSIC_CHECK(condition, ...)                                                     \
+  do {                                                                                     \
     if (!(condition)) throw ::forensic::ValueProblem(::forensic::message_of(__VA_ARGS__)); \
   } while (false)
 
-#define FORENSIC_CHECK_TYPE(condition, ...)                                             \
-  do {                                                                                  \
+#define FORENSIC_CHECK_TYPE(condition, ...)                                               \
+  do {                                                                                    \
     if (!(condition)) throw ::forensic::TypeProblem(::forensic::message_of(__VA_ARGS__)); \
   } while (false)

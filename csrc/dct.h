@@ -1,7 +1,7 @@
 // dct2, idct2: orthonormal DCT-II over the last two axes of a stack of planes, and its inverse.
 //   in   x (P, H, W) f32|f64, any strides        out  y (P, H, W), contiguous
-//   y[k, l] = s_k s_l sum_i sum_j x[i, j] cos(pi (2i+1) k / 2H) cos(pi (2j+1) l / 2W),  s_0 = sqrt(1/N), s_k = sqrt(2/N)
-//   A NaN or an infinity makes its whole plane non-finite and leaves the other planes alone.
+//   y[k, l] = s_k s_l sum_i sum_j x[i, j] cos(pi (2i+1) k / 2H) cos(pi (2j+1) l / 2W),  s_0 = sqrt(1/N), s_k =
+//   sqrt(2/N) A NaN or an infinity makes its whole plane non-finite and leaves the other planes alone.
 // Why it is fast: a transform of length n is one of length n/2 and a DCT-IV of length n/2, which is a rotation of pairs
 //   and two more DCT-IIs of length n/4: adds and rotations only, hence as stable as the orthogonal matrix itself, and
 //   about n log2 n operations. The odd part of the length is summed directly, so every length works and lengths that

@@ -1,6 +1,8 @@
-// Written out without scale factors: U2(x)[k] = sum_i x[i] cos(pi (2i+1) k / 2n), U4(x)[k] = sum_i x[i] cos(pi (2i+1)(2k+1) / 4n).
+// Written out without scale factors: U2(x)[k] = sum_i x[i] cos(pi (2i+1) k / 2n), U4(x)[k] = sum_i x[i] cos(pi
+// (2i+1)(2k+1) / 4n).
 //   U2 of n      even k: U2 of n/2 on x[i] + x[n-1-i];  odd k: U4 of n/2 on x[i] - x[n-1-i]
-//   U4 of n      with phi_i = pi (2i+1) / 4n, a[i] = x[i] cos phi_i + x[n-1-i] sin phi_i, b[i] = x[n-1-i] cos phi_i - x[i] sin phi_i,
+//   U4 of n      with phi_i = pi (2i+1) / 4n, a[i] = x[i] cos phi_i + x[n-1-i] sin phi_i, b[i] = x[n-1-i] cos phi_i -
+//   x[i] sin phi_i,
 //                A = U2(a), D = U2((-1)^i b), both of n/2:  y[2k] = A[k] + D[n/2-k],  y[2k-1] = A[k] - D[n/2-k]
 //                (A[n/2] = 0 and D[n/2] = 0, so y[0] = A[0] and y[n-1] = -D[0])
 //   the inverse  is the transpose: U4 is symmetric, and the transpose of U2 undoes its two steps in reverse order.

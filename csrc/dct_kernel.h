@@ -12,9 +12,9 @@ template <typename T>
 struct DctAxis {
   std::int64_t n;
   std::int64_t odd;
-  const T* scale;               // (n): s_k
-  const T* const* rotations;    // [d]: cos and sin of pi (2i+1) / 4m in turn, i < m/2, of the DCT-IV of length m = n >> d
-  const T* cosines;             // (8 odd): cos(pi j / 4 odd)
+  const T* scale;             // (n): s_k
+  const T* const* rotations;  // [d]: cos and sin of pi (2i+1) / 4m in turn, i < m/2, of the DCT-IV of length m = n >> d
+  const T* cosines;           // (8 odd): cos(pi j / 4 odd)
 };
 
 template <typename T>

@@ -1,5 +1,5 @@
-// Which instruction set the kernels use. A level is chosen once, by what processor and operating system support, or named
-// by the caller; naming one that the processor lacks is an error.
+// Which instruction set the kernels use. A level is chosen once, by what processor and operating system support, or
+// named by the caller; naming one that the processor lacks is an error.
 #pragma once
 
 #include <string>

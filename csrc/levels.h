@@ -1,5 +1,5 @@
-// Namespaces of the instruction sets. A file NAME_kernel.cpp is compiled once a level with FORENSIC_LEVEL naming it, and
-// defines everything inside namespace forensic::FORENSIC_LEVEL; this header includes nothing, so that it can.
+// Namespaces of the instruction sets. A file NAME_kernel.cpp is compiled once a level with FORENSIC_LEVEL naming it,
+// and defines everything inside namespace forensic::FORENSIC_LEVEL; this header includes nothing, so that it can.
 #pragma once
 
 // FORENSIC_EACH_LEVEL(declarations) repeats declarations in the namespace of each level that is compiled.

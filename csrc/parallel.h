@@ -1,7 +1,8 @@
 // for_each_block: a few threads that live as long as the process share numbered blocks of work.
 //   A block must not depend on which thread runs it, nor on the others: then results do not depend on `threads`.
-//   The calling thread works too. While one call runs, another (from a second Python thread, or from inside a block) does
-//   its blocks alone. After fork() the child starts with a new pool. The first exception of a block is thrown to the caller.
+//   The calling thread works too. While one call runs, another (from a second Python thread, or from inside a block)
+//   does its blocks alone. After fork() the child starts with a new pool. The first exception of a block is thrown to
+//   the caller.
 #pragma once
 
 #include <cstdint>

@@ -26,7 +26,8 @@ std::int64_t ring_of(std::int64_t k, std::int64_t l, std::int64_t height, std::i
   };
   const Wide y = scaled(k, height);
   const Wide x = scaled(l, width);
-  const auto area = static_cast<std::int64_t>((y * y + x * x) / (static_cast<Wide>(longer) * static_cast<Wide>(longer)));
+  const auto area =
+      static_cast<std::int64_t>((y * y + x * x) / (static_cast<Wide>(longer) * static_cast<Wide>(longer)));
   auto root = static_cast<std::int64_t>(std::sqrt(static_cast<double>(area)));
   while (root * root > area) --root;
   while ((root + 1) * (root + 1) <= area) ++root;

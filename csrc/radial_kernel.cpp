@@ -231,8 +231,8 @@ void restore_rows(const RadialPlane<T>& plane, const Workspace<T>& work) {
   const std::int64_t height = plane.vertical.n;
   const std::int64_t width = plane.horizontal.n;
   const Dft<T> dft(plane.horizontal);
-  const RadialPlane<T> re_plane = {work.re, work.columns, 1, plane.vertical, {work.columns, nullptr, nullptr}, nullptr, nullptr,
-                                   nullptr, nullptr,      nullptr};
+  const RadialPlane<T> re_plane = {work.re, work.columns, 1,       plane.vertical, {work.columns, nullptr, nullptr},
+                                   nullptr, nullptr,      nullptr, nullptr,        nullptr};
   RadialPlane<T> im_plane = re_plane;
   im_plane.x = work.im;
   for (std::int64_t row = 0; row < height; row += 2 * lanes) {
@@ -282,7 +282,8 @@ void radial_sums(const RadialPlane<T>& plane) {
     for (std::int64_t i = 0; i < height; ++i) {
       const Wide<T> power = work.line.re[i] * work.line.re[i] + work.line.im[i] * work.line.im[i];
       const std::int32_t* rings = plane.rings + i * work.columns + column;
-      for (int lane = 0; lane < lanes; ++lane) plane.sums[rings[lane]] += times[lane] * static_cast<double>(power[lane]);
+      for (int lane = 0; lane < lanes; ++lane)
+        plane.sums[rings[lane]] += times[lane] * static_cast<double>(power[lane]);
     }
   }
 }

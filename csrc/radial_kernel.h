@@ -11,8 +11,8 @@ namespace forensic {
 template <typename T>
 struct DftAxis {
   std::int64_t n;
-  const T* roots;                // (n, 2): cos and sin of -2 pi j / n
-  const std::int64_t* factors;   // of n, ended by 1
+  const T* roots;               // (n, 2): cos and sin of -2 pi j / n
+  const std::int64_t* factors;  // of n, ended by 1
 };
 
 inline constexpr std::int64_t kMostLanes = 16;

@@ -34,7 +34,8 @@ struct Sums {
   // += weight times 16 bytes
   void add(const std::uint8_t* from, std::int32_t weight) {
 #if defined(FORENSIC_LEVEL_avx512)
-    part[0] += reinterpret_cast<Part>(_mm512_cvtepu8_epi32(reinterpret_cast<__m128i>(load_bytes(from)))) * weight;
+    part[0] += reinterpret_cast<Part>(_mm512_maskz_cvtepu8_epi32(0xFFFF, reinterpret_cast<__m128i>(load_bytes(from)))) *
+               weight;
 #elif defined(FORENSIC_LEVEL_avx2)
     const auto bytes = reinterpret_cast<__m128i>(load_bytes(from));
     part[0] += reinterpret_cast<Part>(_mm256_cvtepu8_epi32(bytes)) * weight;

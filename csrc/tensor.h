@@ -70,7 +70,9 @@ inline std::string name_of(dlpack::DataType type) {
 }
 
 inline std::string name_of(dlpack::Device device) {
-  return device.type == dlpack::kCpu ? "cpu" : device.type == dlpack::kCuda ? "cuda" : message_of("device ", device.type);
+  return device.type == dlpack::kCpu    ? "cpu"
+         : device.type == dlpack::kCuda ? "cuda"
+                                        : message_of("device ", device.type);
 }
 
 inline std::string shape_of(const dlpack::Tensor& tensor) {
@@ -107,9 +109,11 @@ struct TensorView {
 template <typename T, std::size_t Rank>
 TensorView<T, Rank> view_of(const dlpack::Tensor& tensor, const char* name, std::int32_t device = dlpack::kCpu) {
   constexpr dlpack::DataType expected = type_of<T>();
-  FORENSIC_CHECK_TYPE(tensor.dtype.code == expected.code && tensor.dtype.bits == expected.bits && tensor.dtype.lanes == 1,
-                      name, ": expected ", name_of(expected), ", got ", name_of(tensor.dtype));
-  const bool on_device = tensor.device.type == device || (device == dlpack::kCpu && tensor.device.type == dlpack::kCudaHost);
+  FORENSIC_CHECK_TYPE(
+      tensor.dtype.code == expected.code && tensor.dtype.bits == expected.bits && tensor.dtype.lanes == 1, name,
+      ": expected ", name_of(expected), ", got ", name_of(tensor.dtype));
+  const bool on_device =
+      tensor.device.type == device || (device == dlpack::kCpu && tensor.device.type == dlpack::kCudaHost);
   FORENSIC_CHECK(on_device, name, ": expected a tensor on ", name_of(dlpack::Device{device, 0}), ", got one on ",
                  name_of(tensor.device));
   FORENSIC_CHECK(tensor.ndim == static_cast<std::int32_t>(Rank), name, ": expected ", Rank, " axes, got shape ",
@@ -129,7 +133,8 @@ TensorView<T, Rank> view_of(const dlpack::Tensor& tensor, const char* name, std:
 }
 
 template <typename A, typename B, std::size_t Rank>
-void check_same_shape(const TensorView<A, Rank>& a, const char* name_a, const TensorView<B, Rank>& b, const char* name_b) {
+void check_same_shape(const TensorView<A, Rank>& a, const char* name_a, const TensorView<B, Rank>& b,
+                      const char* name_b) {
   for (std::size_t axis = 0; axis < Rank; ++axis) {
     FORENSIC_CHECK(a.shape[axis] == b.shape[axis], name_b, ": expected the shape of ", name_a, ", got ", b.shape[axis],
                    " instead of ", a.shape[axis], " along axis ", axis);

@@ -1,5 +1,5 @@
-// Compiler vectors as wide as the level's registers, for kernels whose lanes are neighbouring columns or rows: loads that
-// stop at an edge, transposition of square blocks. For NAME_kernel.cpp only; all of it has internal linkage.
+// Compiler vectors as wide as the level's registers, for kernels whose lanes are neighbouring columns or rows: loads
+// that stop at an edge, transposition of square blocks. For NAME_kernel.cpp only; all of it has internal linkage.
 #pragma once
 
 #include <cstdint>

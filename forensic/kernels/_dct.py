@@ -26,8 +26,8 @@ def dct2(images: Tensor, *, implementation: str | None = None) -> Tensor:
         implementation: `reference`, `cpp` or `cuda` instead of the one that fits the device; for tests and benches.
 
     Returns:
-        Same shape and dtype, contiguous; coefficient (k, l) at [..., k, l], unit of `images`. A value that is not finite
-        makes its plane not finite and leaves other planes alone. Differentiable to any order.
+        Same shape and dtype, contiguous; coefficient (k, l) at [..., k, l], unit of `images`. A value that is not
+        finite makes its plane not finite and leaves other planes alone. Differentiable to any order.
 
     Raises:
         TypeError: no tensor, or another dtype.
@@ -38,7 +38,8 @@ def dct2(images: Tensor, *, implementation: str | None = None) -> Tensor:
     require_planes(images, "images")
     if backend.choose(images, implementation) == "reference":
         return reference.dct2(images)
-    return _dct2(images)
+    spectrum: Tensor = _dct2(images)
+    return spectrum
 
 
 def idct2(coefficients: Tensor, *, implementation: str | None = None) -> Tensor:
@@ -59,7 +60,8 @@ def idct2(coefficients: Tensor, *, implementation: str | None = None) -> Tensor:
     require_planes(coefficients, "coefficients")
     if backend.choose(coefficients, implementation) == "reference":
         return reference.idct2(coefficients)
-    return _idct2(coefficients)
+    images: Tensor = _idct2(coefficients)
+    return images
 
 
 def _transform(planes: Tensor, *, inverse: bool) -> Tensor:

@@ -27,8 +27,8 @@ def radial_spectrum(images: Tensor, *, implementation: str | None = None) -> Ten
         implementation: `reference`, `cpp` or `cuda` instead of the one that fits the device; for tests and benches.
 
     Returns:
-        (..., R), dtype of `images`, unit of `images` squared. A value that is not finite makes all rings of its plane not
-        finite and leaves other planes alone. Twice differentiable.
+        (..., R), dtype of `images`, unit of `images` squared. A value that is not finite makes all rings of its plane
+        not finite and leaves other planes alone. Twice differentiable.
 
     Raises:
         TypeError: no tensor, or another dtype.
@@ -40,7 +40,8 @@ def radial_spectrum(images: Tensor, *, implementation: str | None = None) -> Ten
     require_planes(images, "images")
     if backend.choose(images, implementation) == "reference":
         return reference.radial_spectrum(images)
-    return _radial_spectrum(images)
+    spectrum: Tensor = _radial_spectrum(images)
+    return spectrum
 
 
 def _planes(images: Tensor) -> Tensor:
@@ -88,7 +89,8 @@ def _keep_images(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # no
 
 def _backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401 - torch has no public type for it
     (images,) = ctx.saved_tensors
-    return _radial_spectrum_gradient(images, gradient)
+    result: Tensor = _radial_spectrum_gradient(images, gradient)
+    return result
 
 
 def _keep_both(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:  # noqa: ANN401, ARG001 - torch calls it so

@@ -44,15 +44,15 @@ def resize_square(
 ) -> NDArray[Any] | Tensor:
     """Centre square crop, then Pillow's bicubic of the square, bit for bit.
 
-    The square has side s = min(H, W) and begins at row round((H - s) / 2) and column round((W - s) / 2), halves to even.
+    The square has side s = min(H, W) and begins at row round((H - s) / 2), column round((W - s) / 2), halves to even.
     Rows are resampled first, then columns, each with antialiasing, weights in units of 2^-22, and rounding to 8 bits.
-    A square of side `size` is copied. Pillow itself takes columns first on tall pictures: it gives the same bits when the
-    square is cropped before.
+    A square of side `size` is copied. Pillow itself takes columns first on tall pictures: it gives the same bits when
+    the square is cropped before.
 
     Args:
         image: uint8 (H, W, 3), at least one pixel; NumPy array or CPU tensor, any strides, may be read-only.
         size: side of the result in pixels; where `out` is given, its side.
-        dtype: `uint8`, or `float32` for values scaled to [-1, 1] as (v / 255 - 0.5) / 0.5; where `out` is given, its dtype.
+        dtype: `uint8`, or `float32` for values scaled to [-1, 1] as (v / 255 - 0.5) / 0.5; where `out` is given, its.
         out: uint8 or float32 (3, size, size), any strides, written in place; must not overlap `image`.
         implementation: `reference` or `cpp`; for tests and benches.
 
@@ -63,7 +63,7 @@ def resize_square(
         TypeError: no array, another dtype, a size that is no integer.
         ValueError: another shape, no pixel, a size under 1, an array that is read-only (`out`) or not on the CPU.
 
-    Source: the preprocessing of POSE's program; Pillow, `Image.crop` and `Image.resize(BICUBIC)`, is the second opinion.
+    Source: the preprocessing of POSE's program; Pillow, `crop` and `resize(BICUBIC)`, is the second opinion.
     """
     _require_image(image)
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)):

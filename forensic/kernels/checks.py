@@ -1,4 +1,4 @@
-"""Checks of tensor arguments that the kernels share; each message names the argument, what was expected and what came."""
+"""Checks of tensor arguments that the kernels share; messages name the argument, what was expected and what came."""
 
 from __future__ import annotations
 

@@ -41,9 +41,10 @@ def idct2(coefficients: Tensor) -> Tensor:
 
 
 def ring_of(height: int, width: int) -> Tensor:
-    """Ring of each frequency of an unshifted DFT: (H, W) int64, floor(sqrt(fx^2 + fy^2)) with signed frequencies scaled to
-    the shorter side, in integers: with short side m, long side M, floor(sqrt(k^2 + l^2 m^2 / M^2)) is the integer root of
-    floor((k^2 M^2 + l^2 m^2) / M^2).
+    """Ring of each frequency of an unshifted DFT: (H, W) int64, floor(sqrt(fx^2 + fy^2)).
+
+    Frequencies are signed and scaled to the shorter side. In integers: with short side m and long side M,
+    floor(sqrt(k^2 + l^2 m^2 / M^2)) is the integer root of floor((k^2 M^2 + l^2 m^2) / M^2).
     """
     short, long = min(height, width), max(height, width)
 
@@ -70,7 +71,8 @@ def radial_spectrum(images: Tensor) -> Tensor:
     transform = torch.fft.fft2(images)
     power = (transform.real**2 + transform.imag**2).flatten(-2)
     sums = power.new_zeros((*images.shape[:-2], rings + 1)).index_add(-1, ring, power)
-    return sums[..., :rings] / counts
+    means: Tensor = sums[..., :rings] / counts
+    return means
 
 
 def radial_spectrum_gradient(images: Tensor, gradient: Tensor) -> Tensor:
@@ -87,8 +89,9 @@ def radial_spectrum_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     ring = ring_of(height, width).flatten().clamp(max=rings).to(images.device)
     counts = torch.bincount(ring, minlength=rings + 1)[:rings].to(images.dtype)
     weight = torch.cat([gradient / counts, gradient.new_zeros((*gradient.shape[:-1], 1))], dim=-1)
-    weight = weight.index_select(-1, ring).unflatten(-1, (height, width))
-    return 2 * height * width * torch.fft.ifft2(torch.fft.fft2(images) * weight).real
+    weight = weight.index_select(-1, ring).reshape(*gradient.shape[:-1], height, width)
+    back: Tensor = torch.fft.ifft2(torch.fft.fft2(images) * weight).real
+    return 2 * height * width * back
 
 
 # ---- resize_square ---------------------------------------------------------------------------------------------------

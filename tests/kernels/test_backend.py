@@ -59,7 +59,10 @@ def test_an_instruction_set_that_is_not_here_is_an_error(name) -> None:
 
 
 def test_kernels_can_be_forced() -> None:
-    code = "from forensic import kernels; import torch; print(kernels.describe()); print(kernels.dct2(torch.ones(2, 2)).sum())"
+    code = (
+        "from forensic import kernels; import torch; print(kernels.describe())\n"
+        "print(kernels.dct2(torch.ones(2, 2)).sum())"
+    )
     done = fresh(code, FORENSIC_KERNELS="reference")
     assert "'dct2': 'reference'" in done.stdout, done.stderr
     assert "tensor(2" in done.stdout

@@ -28,7 +28,7 @@ def test_rank(shape, axes) -> None:
 
 
 def test_like() -> None:
-    with pytest.raises(TypeError, match="w: expected torch.float32 as x, got torch.float64"):
+    with pytest.raises(TypeError, match=r"w: expected torch\.float32 as x, got torch\.float64"):
         require_like(torch.zeros(1).double(), "w", torch.zeros(1), "x")
     with pytest.raises(ValueError, match="w: expected device cpu as x, got meta"):
         require_like(torch.zeros(1, device="meta"), "w", torch.zeros(1), "x")

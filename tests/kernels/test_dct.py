@@ -86,7 +86,8 @@ def test_expanded_planes(kernels, device, planes) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_every_level_inverts_itself(isa, planes, shape) -> None:
+@pytest.mark.usefixtures("isa")
+def test_every_level_inverts_itself(planes, shape) -> None:
     values = planes(shape)
     cpp = public.implementation("cpp")
     np.testing.assert_allclose(cpp.dct2(values).numpy(), second_opinion(values), rtol=0, atol=1e-12)
@@ -94,7 +95,8 @@ def test_every_level_inverts_itself(isa, planes, shape) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-def test_bits_do_not_depend_on_threads(isa, planes, with_threads, dtype) -> None:
+@pytest.mark.usefixtures("isa")
+def test_bits_do_not_depend_on_threads(planes, with_threads, dtype) -> None:
     values = planes((7, 33, 40), dtype)
     results = []
     for count in range(1, 9):

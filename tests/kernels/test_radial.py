@@ -38,7 +38,7 @@ def second_opinion(images: torch.Tensor) -> np.ndarray:
     """Rings by rational comparison: frequency f is on ring r if r^2 <= f^2 < (r + 1)^2."""
     values = images.double().cpu().numpy()
     height, width = values.shape[-2:]
-    short, long = min(height, width), max(height, width)
+    short = min(height, width)
     power = np.abs(np.fft.fft2(values)) ** 2
     k = np.rint(np.fft.fftfreq(height) * height).astype(np.int64)[:, None]
     n = np.rint(np.fft.fftfreq(width) * width).astype(np.int64)[None, :]
@@ -101,7 +101,8 @@ def test_rings_of_a_plane_that_is_not_square(kernels, device) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_every_level(isa, planes, shape) -> None:
+@pytest.mark.usefixtures("isa")
+def test_every_level(planes, shape) -> None:
     images = planes(shape)
     found = public.implementation("cpp").radial_spectrum(images).numpy()
     np.testing.assert_allclose(found, second_opinion(images), rtol=0, atol=1e-12 * total_power(images))
@@ -112,7 +113,8 @@ def test_every_level(isa, planes, shape) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-def test_bits_do_not_depend_on_threads(isa, planes, with_threads, dtype) -> None:
+@pytest.mark.usefixtures("isa")
+def test_bits_do_not_depend_on_threads(planes, with_threads, dtype) -> None:
     images = planes((7, 33, 40), dtype)
     spectra, gradients = [], []
     for count in range(1, 9):

@@ -75,7 +75,8 @@ def test_the_twin_equals_pillow(height, width, size, seed) -> None:
 
 
 @pytest.mark.parametrize("shape", SIZES, ids=str)
-def test_every_level_and_number_of_threads(isa, with_threads, shape) -> None:
+@pytest.mark.usefixtures("isa")
+def test_every_level_and_number_of_threads(with_threads, shape) -> None:
     image = pixels(*shape)
     for count in range(1, 9):
         with_threads(count)

@@ -1,0 +1,68 @@
+// dct2 against the double sum, at every level, on awkward sizes and under strides of either sign; and its inverse.
+#include <cmath>
+#include <numbers>
+
+#include "dct.h"
+#include "dispatch.h"
+#include "expect.h"
+
+namespace {
+
+double coefficient(const std::vector<double>& x, std::int64_t h, std::int64_t w, std::int64_t k, std::int64_t l) {
+  const double pi = std::numbers::pi;
+  double total = 0.0;
+  for (std::int64_t i = 0; i < h; ++i) {
+    for (std::int64_t j = 0; j < w; ++j) {
+      total += x[static_cast<std::size_t>(i * w + j)] *
+               std::cos(pi * static_cast<double>((2 * i + 1) * k) / static_cast<double>(2 * h)) *
+               std::cos(pi * static_cast<double>((2 * j + 1) * l) / static_cast<double>(2 * w));
+    }
+  }
+  const double down = std::sqrt((k == 0 ? 1.0 : 2.0) / static_cast<double>(h));
+  return total * down * std::sqrt((l == 0 ? 1.0 : 2.0) / static_cast<double>(w));
+}
+
+void check(std::int64_t h, std::int64_t w) {
+  const std::vector<double> x = values<double>(h * w);
+  std::vector<double> y(x.size());
+  std::vector<double> back(x.size());
+  const std::array<std::int64_t, 3> shape = {1, h, w};
+  forensic::dct2<double>(row_major<const double, 3>(x.data(), shape), row_major<double, 3>(y.data(), shape), false, 2);
+  for (std::int64_t k = 0; k < h; ++k) {
+    for (std::int64_t l = 0; l < w; ++l) {
+      EXPECT(std::fabs(y[static_cast<std::size_t>(k * w + l)] - coefficient(x, h, w, k, l)) < 1e-12);
+    }
+  }
+  forensic::dct2<double>(row_major<const double, 3>(y.data(), shape), row_major<double, 3>(back.data(), shape), true,
+                         2);
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT(std::fabs(back[i] - x[i]) < 1e-12);
+
+  // the same picture backwards: negative strides
+  std::vector<double> reversed(x.rbegin(), x.rend());
+  std::vector<double> again(x.size());
+  auto view = row_major<const double, 3>(reversed.data() + reversed.size() - 1, shape);
+  view.stride = {0, -w, -1};
+  forensic::dct2<double>(view, row_major<double, 3>(again.data(), shape), false, 1);
+  EXPECT(again == y);
+}
+
+}  // namespace
+
+int main() {
+  for (const std::string& level : forensic::supported_levels()) {
+    forensic::set_level(level);
+    for (const auto& [h, w] : {std::pair<int, int>{1, 1}, {2, 3}, {8, 8}, {5, 17}, {16, 33}, {31, 12}, {1, 40}})
+      check(h, w);
+    const std::vector<float> x = values<float>(37 * 24 * 20);
+    std::vector<float> one(x.size());
+    std::vector<float> many(x.size());
+    const std::array<std::int64_t, 3> shape = {37, 24, 20};
+    forensic::dct2<float>(row_major<const float, 3>(x.data(), shape), row_major<float, 3>(one.data(), shape), false, 1);
+    for (const int threads : {2, 3, 8}) {
+      forensic::dct2<float>(row_major<const float, 3>(x.data(), shape), row_major<float, 3>(many.data(), shape), false,
+                            threads);
+      EXPECT(many == one);
+    }
+  }
+  return failures == 0 ? 0 : 1;
+}

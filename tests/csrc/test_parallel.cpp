@@ -1,0 +1,65 @@
+// for_each_block: every block once, errors reach the caller, nested and simultaneous calls end, a child can use it.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+
+#include "dispatch.h"
+#include "expect.h"
+#include "parallel.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define FORENSIC_UNDER_TSAN 1
+#elif defined(__has_feature)
+#define FORENSIC_UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define FORENSIC_UNDER_TSAN 0
+#endif
+
+namespace {
+
+void every_block_once(int threads, std::int64_t blocks) {
+  std::vector<std::atomic<int>> seen(static_cast<std::size_t>(blocks));
+  forensic::for_each_block(threads, blocks, [&](std::int64_t block) { ++seen[static_cast<std::size_t>(block)]; });
+  for (const auto& count : seen) EXPECT(count == 1);
+}
+
+}  // namespace
+
+int main() {
+  for (const int threads : {1, 2, 8, 3}) {
+    for (const std::int64_t blocks : {0, 1, 2, 7, 500}) every_block_once(threads, blocks);
+  }
+  try {
+    forensic::for_each_block(4, 100, [](std::int64_t block) {
+      if (block == 41) throw std::runtime_error("block 41");
+    });
+    EXPECT(false && "must throw");
+  } catch (const std::runtime_error& error) {
+    EXPECT(std::string(error.what()) == "block 41");
+  }
+  forensic::for_each_block(4, 6, [](std::int64_t) { every_block_once(4, 5); });
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 6; ++i)
+    callers.emplace_back([] {
+      for (int n = 0; n < 50; ++n) every_block_once(3, 20);
+    });
+  for (std::thread& caller : callers) caller.join();
+#if !FORENSIC_UNDER_TSAN  // which does not follow threads that a child starts
+  const pid_t child = fork();
+  if (child == 0) {
+    every_block_once(4, 50);
+    _exit(failures == 0 ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+#endif
+  try {
+    forensic::set_level("sse9");
+    EXPECT(false && "must throw");
+  } catch (const std::invalid_argument&) {
+  }
+  return failures == 0 ? 0 : 1;
+}
