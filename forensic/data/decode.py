@@ -7,6 +7,7 @@ orientation are brought down here, in one place, whatever decoder it was.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ INSPECTIONS: dict[str, Callable[[bytes, DecodeLimits], Inspection]] = {
     "HEIC": inspect_heic,
     "ICO": inspect_ico,
 }
+
+_SURPLUS_AT_THE_END = re.compile(r"\d+ extraneous bytes before marker 0xd9")
+"""The one warning after which every pixel has been read: the last scan holds more bytes than it needs."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +146,13 @@ def _judge(said: str, inspection: Inspection) -> tuple[str, ...]:
     """What a decoder's own words mean for the picture it gave all the same."""
     if "premature end" in said.lower() or ("Corrupt JPEG" in said and "missing-end-marker" in inspection.flags):
         raise Unreadable("truncated: the decoder reports a premature end of data")
+    corrupt = re.search(r"Corrupt JPEG data: (.{0,80})", said)
+    if corrupt and not _SURPLUS_AT_THE_END.match(corrupt[1]):
+        # libjpeg tells its first warning only: behind one inside a scan there may be lost intervals and grey fill
+        raise Unreadable(f"damaged JPEG: {corrupt[1].strip()}")
     if "TIFF_Error" in said:
         raise Unreadable(f"damaged TIFF: {said.split('TIFF_Error', 1)[1].strip()[:120]}")
-    return ("decoder-warning",) if "Corrupt JPEG" in said else ()
+    return ("decoder-warning",) if corrupt else ()
 
 
 def _hidden(samples: NDArray[Any], inspection: Inspection) -> tuple[str, ...]:

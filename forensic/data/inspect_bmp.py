@@ -13,6 +13,9 @@ from forensic.errors import Unreadable
 
 _PLAIN, _RLE8, _RLE4, _MASKS, _JPEG, _PNG, _ALPHA_MASKS = 0, 1, 2, 3, 4, 5, 6
 
+_MASKS_READ = ((0xFF0000, 0xFF00, 0xFF), (0xFF, 0xFF00, 0xFF0000))
+"""Of red, green and blue in 32 bits; the second is followed in longer headers only."""
+
 
 class BitmapHeader(NamedTuple):
     """A device-independent bitmap's header; `height` is positive whatever the order of rows."""
@@ -66,6 +69,7 @@ def inspect_bmp(data: bytes, limits: DecodeLimits) -> Inspection:
     begin = struct.unpack_from("<I", data, 10)[0]
     if begin < 14 + header.size:
         raise Unreadable("damaged BMP header: pixels before the header's end")
+    _check_colours(data, begin, header)
     if header.compression in (_RLE8, _RLE4):
         end = _run_length_end(data, begin, header)
     else:
@@ -81,9 +85,23 @@ def inspect_bmp(data: bytes, limits: DecodeLimits) -> Inspection:
         width=header.width,
         height=header.height,
         payload=data[: max(end, 0)],
+        codec="pillow" if header.bits == 16 else "opencv",  # OpenCV's white of 5 bits is 248
         flags=flags,
         alpha=header.alpha,
     )
+
+
+def _check_colours(data: bytes, begin: int, header: BitmapHeader) -> None:
+    """Refuses palettes and masks that the decoder would read past, or pass over, in silence."""
+    if header.bits <= 8:
+        entry, used = (3, 0) if header.size == 12 else (4, struct.unpack_from("<I", data, 46)[0])
+        if begin < 14 + header.size + entry * (used or 1 << header.bits):
+            raise Unreadable("damaged BMP: its palette reaches into its pixels")
+    elif header.bits == 32 and header.compression in (_MASKS, _ALPHA_MASKS):
+        masks = struct.unpack_from("<III", data, 54)
+        known = _MASKS_READ if header.size >= 56 else _MASKS_READ[:1]
+        if masks not in known:
+            raise Unreadable(f"BMP with colour masks {', '.join(f'{mask:08x}' for mask in masks)} is not read")
 
 
 def _run_length_end(data: bytes, at: int, header: BitmapHeader) -> int:

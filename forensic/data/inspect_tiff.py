@@ -115,6 +115,8 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
     colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
     if not colours <= samples <= 4 + (photometric == _CMYK):
         raise Unreadable(f"TIFF with {samples} samples a pixel is not read")
+    if bits == 16 and samples > 1 and file.value(page, _PLANES, 1) != 1:
+        raise Unreadable("16-bit TIFF with separate planes is not read")  # OpenCV takes one plane for the whole picture
     alpha = samples > colours and any(kind in (1, 2) for kind in file.values(page, _EXTRA, (0,)))
     orientation = file.values(page, ORIENTATION, (1,))
     valid = len(orientation) == 1 and 1 <= orientation[0] <= 8
@@ -123,6 +125,9 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
         width=width,
         height=height,
         payload=_first_page(file, page),
+        codec="pillow"
+        if colours == 1 and samples > 1 and _TILE_OFFSETS in page.entries
+        else "opencv",  # misread by OpenCV
         flags=_flags(file, page, bits, photometric, alpha=alpha and samples == 2, valid=valid),
         orientation=orientation[0] if valid else 1,
         depth=bits if bits == 16 else 8,

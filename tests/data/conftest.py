@@ -37,7 +37,10 @@ def _saved(image: np.ndarray | Image.Image, kind: str, **options: object) -> byt
 
 
 def _tiff(samples: np.ndarray, tags: dict[int, tuple[int, ...]], *, order: str = "<", big: bool = False) -> bytes:
-    """One strip, fields of type SHORT (LONG for offsets and where a value needs it), as TIFF 6.0 or BigTIFF."""
+    """One strip, fields of type SHORT (LONG for offsets and where a value needs it), as TIFF 6.0 or BigTIFF.
+
+    A tag without values is left out, also one of those that are there by default.
+    """
     height, width = samples.shape[:2]
     count = 1 if samples.ndim == 2 else samples.shape[2]
     data = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
@@ -56,13 +59,14 @@ def _tiff(samples: np.ndarray, tags: dict[int, tuple[int, ...]], *, order: str =
         284: (1,),
         **tags,
     }
+    fields = {tag: values for tag, values in fields.items() if values}
     inline, entry_size = (8, 20) if big else (4, 12)
     directory = start + len(data)
     head = 8 if big else 2
     beyond = directory + head + entry_size * len(fields) + inline
     entries, blob = b"", b""
     for tag, values in sorted(fields.items()):
-        wide = tag in (273, 279) or max(values) > 65535
+        wide = tag in (273, 279, 324, 325) or max(values) > 65535
         raw = struct.pack(order + ("I" if wide else "H") * len(values), *values)
         entries += struct.pack(order + ("HHQ" if big else "HHI"), tag, 4 if wide else 3, len(values))
         if len(raw) > inline:

@@ -96,3 +96,34 @@ def test_other_compressions_are_named(compression: int, noise) -> None:
     struct.pack_into("<I", data, 30, compression)
     with pytest.raises(Unreadable, match=f"BMP with compression {compression} is not read"):
         inspect_bmp(bytes(data), LIMITS)
+
+
+def bitmap(bits: int, body: bytes, width: int, height: int, *, compression: int = 0, behind: bytes = b"") -> bytes:
+    """A BMP with the shortest usual header; palette or masks stand behind it."""
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + len(behind)) + head + behind + body
+
+
+@pytest.mark.parametrize(
+    "masks", [(0xFF, 0xFF00, 0xFF0000), (0xFF000000, 0xFF0000, 0xFF00), (0x3FF00000, 0xFFC00, 0x3FF)]
+)
+def test_masks_that_the_decoder_passes_over_are_not_read(masks: tuple[int, int, int], noise) -> None:
+    body = noise(16, 16, 4).tobytes()
+    with pytest.raises(Unreadable, match=f"colour masks {masks[0]:08x}, .* not read"):
+        decode(bitmap(32, body, 16, 16, compression=3, behind=struct.pack("<III", *masks)), name="x")
+    usual = bitmap(32, body, 16, 16, compression=3, behind=struct.pack("<III", 0xFF0000, 0xFF00, 0xFF))
+    stored = np.frombuffer(body, np.uint8).reshape(16, 16, 4)[::-1]
+    np.testing.assert_array_equal(decode(usual, name="x").pixels, stored[..., 2::-1])
+
+
+def test_white_of_five_bits_is_white() -> None:
+    pixels = decode(bitmap(16, b"\xff\x7f" * 256, 16, 16), name="x").pixels
+    assert pixels.min() == 255
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_pixels_are_not_taken_for_a_palette(bits: int) -> None:
+    body, palette = bytes(range(128)) * 16, bytes(4 << bits)
+    assert decode(bitmap(bits, body, 16, 16, behind=palette), name="x").pixels.max() == 0
+    with pytest.raises(Unreadable, match="palette reaches into its pixels"):
+        decode(bitmap(bits, body, 16, 16), name="x")

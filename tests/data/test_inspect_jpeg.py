@@ -98,6 +98,20 @@ def test_garbage_before_the_end_marker_is_a_flag() -> None:
     assert decoded.flags == ("decoder-warning",)
 
 
+def test_intervals_lost_between_restart_markers_are_not_scored_as_grey(saved, smooth) -> None:
+    whole = saved(smooth(96, 96), "JPEG", restart_marker_blocks=2)
+    first = whole.index(b"\xff\xd1")
+    lost = whole[:first] + whole[whole.index(b"\xff\xd1", first + 2) :]  # eight intervals
+    surplus_then_cut = whole[:first] + b"\x11\x22\x33" + whole[first : (first + len(whole)) // 2] + b"\xff\xd9"
+    swapped = whole[: first + 1] + b"\xd5" + whole[first + 2 :]
+    frame = whole.index(b"\xff\xc0") + 5
+    taller = whole[:frame] + struct.pack(">H", 300) + whole[frame + 2 :]
+    assert decode(whole, name="x.jpg").flags == ()
+    for data in (lost, surplus_then_cut, swapped, taller):
+        with pytest.raises(Unreadable, match=r"damaged JPEG|truncated"):
+            decode(data, name="x.jpg")
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}, {"subsampling": 0}])
 def test_fill_bytes_and_restarts_do_not_end_a_scan(options: dict[str, object], saved, smooth) -> None:
     data = saved(smooth(40, 56), "JPEG", **options)

@@ -33,6 +33,33 @@ def test_colours_are_never_multiplied_by_alpha(order: str, extra: int, tiff, noi
     assert any(flag.startswith("alpha-dropped=") for flag in decoded.flags) == (extra != 0)
 
 
+@ORDERS
+def test_tiles_of_grey_with_alpha_are_grey(order: str, tiff, noise) -> None:
+    samples = noise(16, 32, 2)
+    stored = np.concatenate([samples[:, :16], samples[:, 16:]])  # one tile behind the other
+    tags = {256: (32,), 257: (16,), 273: (), 278: (), 279: (), 338: (2,)}
+    tags |= {322: (16,), 323: (16,), 324: (8, 8 + 512), 325: (512, 512)}
+    decoded = decode(tiff(stored, tags, order=order), name="x")
+    np.testing.assert_array_equal(decoded.pixels[..., 0], samples[..., 0])
+    assert decoded.flags == ("grey", "alpha-dropped")
+
+
+@ORDERS
+def test_separate_planes_are_read_in_8_bits_and_refused_in_16(order: str, tiff, noise) -> None:
+    for dtype in (np.uint8, np.uint16):
+        planes = noise(3, 16, 20, dtype=dtype)
+        size = planes[0].nbytes
+        tags = {258: (8 * planes.itemsize,) * 3, 273: (8, 8 + size, 8 + 2 * size), 279: (size,) * 3}
+        data = tiff(
+            planes.reshape(48, 20), tags | {257: (16,), 262: (2,), 277: (3,), 278: (16,), 284: (2,)}, order=order
+        )
+        if dtype is np.uint8:
+            np.testing.assert_array_equal(decode(data, name="x").pixels, planes.transpose(1, 2, 0))
+        else:
+            with pytest.raises(Unreadable, match="16-bit TIFF with separate planes is not read"):
+                decode(data, name="x")
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("photometric", [0, 1])
 def test_white_may_be_zero(photometric: int, dtype: type, tiff, noise) -> None:
