@@ -38,8 +38,8 @@ def radial_spectrum(images: Tensor, *, implementation: str | None = None) -> Ten
     `tests/golden/spectrum.json`, and `numpy.fft.fft2` is the second opinion.
     """
     require_planes(images, "images")
-    if backend.choose(images, implementation) == "reference":
-        return reference.radial_spectrum(images)
+    if backend.choose(images, implementation) == "reference" or images.is_cuda:
+        return reference.radial_spectrum(images)  # there is no CUDA kernel of it: the twin runs on the device
     spectrum: Tensor = _radial_spectrum(images)
     return spectrum
 
@@ -54,11 +54,7 @@ def _radial_spectrum(images: Tensor) -> Tensor:
     if result.numel() == 0:
         return result
     flat = result.view(-1, result.shape[-1])
-    if images.is_cuda:
-        stream = torch.cuda.current_stream(images.device).cuda_stream
-        backend.native_cuda().radial_spectrum(_planes(images), flat, stream)
-    else:
-        backend.native().radial_spectrum(_planes(images), flat, backend.threads())
+    backend.native().radial_spectrum(_planes(images), flat, backend.threads())
     return result
 
 
@@ -69,11 +65,7 @@ def _radial_spectrum_gradient(images: Tensor, gradient: Tensor) -> Tensor:
         return result
     weights = gradient.detach().resolve_neg().reshape(-1, gradient.shape[-1])
     flat = result.view(-1, *images.shape[-2:])
-    if images.is_cuda:
-        stream = torch.cuda.current_stream(images.device).cuda_stream
-        backend.native_cuda().radial_spectrum_gradient(_planes(images), weights, flat, stream)
-    else:
-        backend.native().radial_spectrum_gradient(_planes(images), weights, flat, backend.threads())
+    backend.native().radial_spectrum_gradient(_planes(images), weights, flat, backend.threads())
     return result
 
 

@@ -36,6 +36,8 @@ KERNELS: Final = {
 """Kernel -> the file of this package with its contract."""
 
 _CPU_ONLY: Final = ("resize_square",)
+_TWIN_ON_CUDA: Final = ("radial_spectrum",)
+"""Kernels without a CUDA form of their own: their twins serve tensors on a device."""
 
 
 def asked() -> str:
@@ -205,6 +207,10 @@ def implementation(name: str) -> Implementation:
     return Implementation(name)
 
 
+def _on_cuda(kernel: str) -> str:
+    return "reference" if kernel in _TWIN_ON_CUDA else "cuda"
+
+
 def describe() -> dict[str, str]:
     """Which implementation of each kernel runs here, and why.
 
@@ -224,11 +230,13 @@ def describe() -> dict[str, str]:
     cpu = f"cpp/{isa}, {count} thread{'s' if count != 1 else ''}"
     no_cuda = _why_no_cuda() if "torch" in sys.modules else "not asked: torch is not imported"
     if name == "cuda":
-        both = {kernel: cpu if kernel in _CPU_ONLY else "cuda" for kernel in KERNELS}
+        both = {kernel: cpu if kernel in _CPU_ONLY else _on_cuda(kernel) for kernel in KERNELS}
     elif no_cuda:
         both = dict.fromkeys(KERNELS, cpu)
     else:
-        both = {kernel: cpu if kernel in _CPU_ONLY else f"{cpu}; cuda for CUDA tensors" for kernel in KERNELS}
+        both = {
+            kernel: cpu if kernel in _CPU_ONLY else f"{cpu}; {_on_cuda(kernel)} for CUDA tensors" for kernel in KERNELS
+        }
     named = os.environ.get("FORENSIC_ISA") or "auto"
     why = (
         f"best instruction set of {', '.join(module.supported_isas())}" if named == "auto" else f"FORENSIC_ISA={named}"
