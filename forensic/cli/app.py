@@ -25,7 +25,7 @@ import typer.main
 from forensic import __version__
 from forensic.cli import configuration, console
 from forensic.cli.commands import OnDemandGroup, load_command
-from forensic.errors import ExitCode, ForensicError
+from forensic.errors import ExitCode, ForensicError, UsageError
 
 
 class Terminated(KeyboardInterrupt):
@@ -133,8 +133,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
+    _open_missing_streams()
     _prepare_process()
     try:
+        _check_working_directory()
         outcome = typer.main.get_command(app).main(arguments, prog_name="forensic", standalone_mode=False)
     except _Stopped as stopped:
         return stopped.code
@@ -148,6 +150,34 @@ def _run(arguments: list[str]) -> int:
     except Exception as bug:  # noqa: BLE001 - the only catch-all of the program
         return _tell_bug(bug, arguments)
     return outcome if isinstance(outcome, int) else ExitCode.DONE
+
+
+def _open_missing_streams() -> None:
+    """Puts something where the caller closed 0, 1 or 2: else the next file opened there is what gets printed into.
+
+    Behind stdout stands a pipe without a reader, so that data which can not be written end as in any closed pipe.
+    """
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is not None:
+            continue
+        if number == 1:
+            reader, end = os.pipe()
+            os.close(reader)
+        else:
+            end = os.open(os.devnull, os.O_RDWR)
+        if end != number:
+            os.dup2(end, number)
+            os.close(end)
+        opened = open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor, for the process's whole life
+        setattr(sys, ("stdin", "stdout", "stderr")[number], opened)
+
+
+def _check_working_directory() -> None:
+    """A library that torch loads ends the process in a folder that has been removed."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError("working directory", "does not exist any more", "Change to another one") from error
 
 
 def _prepare_process() -> None:

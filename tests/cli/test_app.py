@@ -160,7 +160,22 @@ def test_no_stdout_at_all_is_no_crash() -> None:
         capture_output=True,
         check=False,
     )
-    assert b"Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (ExitCode.CLOSED_PIPE, b"")
+
+
+def test_no_stderr_leaves_data_and_exit_code() -> None:
+    command = f'"{sys.executable}" -m forensic --version 2>&- <&-'
+    done = subprocess.run(["bash", "-c", command], cwd=REPOSITORY, stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (0, f"forensic {forensic.__version__}\n".encode())
+
+
+def test_working_directory_that_is_gone_is_one_line(tmp_path) -> None:
+    command = (
+        f'cd "{tmp_path}" && rmdir "{tmp_path}" && PYTHONPATH="{REPOSITORY}" "{sys.executable}" -m forensic doctor'
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr == b"forensic: working directory: does not exist any more. Change to another one\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
