@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _MEASURES = {
     "closed_accuracy": "Known images whose nearest class is their own",
+    "rightly_named": "Known images accepted and rightly named",
     "known_accepted": "Known images accepted as known",
     "accepted": "Known images accepted as known",
     "unknown_rejected": "Unknown images rejected by all classes",
@@ -31,7 +32,7 @@ _CONDITIONS = {
     "whole_stored": "Whole pictures, as stored",
     "whole_jpeg": "Whole pictures, re-encoded as JPEG",
 }
-_COUNTED = (("known", "named", "closed_accuracy"), ("unknown", "rejected", "unknown_rejected"))
+_COUNTED = (("known", "named", "rightly_named"), ("unknown", "rejected", "unknown_rejected"))
 """Where a card holds counts alone: how many there were, how many came out so, and the measure that this is."""
 
 
