@@ -5,9 +5,11 @@ Sources: `text` is the paper (POSE, CVPR 2023); `program` the authors' program; 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
+from forensic.data.prepare import TILE
 from forensic.errors import UsageError
 from forensic.models.feature_extractor import Architecture
 
@@ -24,6 +26,10 @@ _POSITIVE = (
     "epochs", "passes", "batch_items", "augmented_items", "lr", "lr_step", "lr_gamma", "augmenter_lr",
     "augmenter_channels", "statistics_images", "architecture.size", "architecture.width",
     "architecture.neck_channels", "architecture.embedding_dim",
+)  # fmt: skip
+_NOT_NEGATIVE = (
+    "warmup_steps", "weight_decay", "gradient_clip", "metric_weight", "margin", "augmenter_warmup_steps",
+    "diversity_weight", "closeness_weight", "architecture.log_epsilon",
 )  # fmt: skip
 _SHARES = ("jpeg_share", "label_smoothing", "average_decay", "architecture.dropout")
 
@@ -107,9 +113,7 @@ class Recipe:
     """Shapes of the task model; see `forensic.models.feature_extractor.Architecture`."""
 
     def __post_init__(self) -> None:
-        for name in _POSITIVE:
-            if not _get(self, name) > 0:
-                raise UsageError(f"recipe field {name}", f"is {_get(self, name)}, must be above 0")
+        _check_numbers(self)
         for name in _SHARES:
             if not 0 <= _get(self, name) < 1 and not (name == "jpeg_share" and _get(self, name) == 1):
                 raise UsageError(f"recipe field {name}", f"is {_get(self, name)}, must be a share from 0 to 1")
@@ -120,8 +124,10 @@ class Recipe:
                 )
         if self.augmenter_kernel % 2 == 0:
             raise UsageError("recipe field augmenter_kernel", f"is {self.augmenter_kernel}, must be odd")
-        if self.architecture.size % 16:
-            raise UsageError("recipe field architecture.size", f"is {self.architecture.size}, must be a multiple of 16")
+        if self.architecture.size != TILE:
+            raise UsageError(
+                "recipe field architecture.size", f"is {self.architecture.size}, must be {TILE} as every preprocessing"
+            )
         if not 1 <= self.jpeg_quality_min <= self.jpeg_quality_max <= 100:
             raise UsageError("recipe field jpeg_quality_min", "qualities must be 1 <= min <= max <= 100")
 
@@ -185,6 +191,18 @@ def changed_fields(recipe: Recipe, base: Recipe) -> list[tuple[str, object]]:
     names = [f.name for f in fields(recipe) if f.name != "architecture"]
     names += [f"architecture.{f.name}" for f in fields(recipe.architecture)]
     return [(name, _get(recipe, name)) for name in names if _get(recipe, name) != _get(base, name)]
+
+
+def _check_numbers(recipe: Recipe) -> None:
+    for name in _POSITIVE:
+        if not _get(recipe, name) > 0:
+            raise UsageError(f"recipe field {name}", f"is {_get(recipe, name)}, must be above 0")
+    for name in _NOT_NEGATIVE:
+        if not _get(recipe, name) >= 0:
+            raise UsageError(f"recipe field {name}", f"is {_get(recipe, name)}, must not be below 0")
+    for name in (*_POSITIVE, *_NOT_NEGATIVE, "lr_gamma", "closeness_limit"):
+        if not math.isfinite(_get(recipe, name)):
+            raise UsageError(f"recipe field {name}", f"is {_get(recipe, name)}, must be finite")
 
 
 def _with(recipe: Recipe, name: str, value: object) -> Recipe:

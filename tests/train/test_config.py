@@ -80,3 +80,13 @@ def test_every_field_gives_its_reason() -> None:
         if field.name != "name":
             at = next(n for n, line in enumerate(lines) if line.startswith(f"    {field.name}: "))
             assert lines[at + 1].startswith('    """'), field.name
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["lr=inf", "weight_decay=-1", "weight_decay=inf", "metric_weight=nan", "closeness_limit=inf", "gradient_clip=-1",
+     "warmup_steps=-3", "augmenter_warmup_steps=-1", "architecture.size=64"],
+)  # fmt: skip
+def test_values_that_would_end_a_run_later_are_refused_at_once(assignment: str) -> None:
+    with pytest.raises(UsageError, match=assignment.partition("=")[0]):
+        set_field(Recipe(), assignment)
