@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import torch
 
-from forensic.errors import UsageError
+from forensic.errors import MachineError, UsageError
 from forensic.models.predict import scaled
 from forensic.train.checkpoint import Position, list_checkpoints, read_checkpoint, write_checkpoint
 from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummary, StepDone
@@ -59,6 +59,7 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
     Raises:
         MissingError: data are missing, or are not those the run began with.
         UsageError: a new run in the place of another, two processes on one run, or a loss that is no finite number.
+        MachineError: the disk is full or refuses; the last checkpoint is kept.
     """
     layout = None if plan.config is None else read_run_layout(plan.config)  # no folder for a run without data
     folder = RunFolder(plan.out, plan.config, plan.versions)
@@ -67,6 +68,9 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
             return RunSummary(folder.path, folder.path / WEIGHTS, 0, (), was_finished=True)
         with _deterministic(folder.config.threads):
             return _complete(folder, layout or read_run_layout(folder.config), on_event)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MachineError(str(plan.out), reason, f"Then go on with `forensic train --resume {plan.out}`") from error
     finally:
         folder.close()
 

@@ -88,8 +88,9 @@ class RunFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # dropped by the kernel when the process dies
             self.config = self._begin(config, versions or {}) if config is not None else self._read_config()
-            for left in path.glob(".*.partial"):
-                left.unlink()
+            for pattern in (".*.partial", f".{WEIGHTS}-*", f".{CARD}-*"):  # of a process killed while it wrote
+                for left in path.glob(pattern):
+                    left.unlink()
         except BlockingIOError:
             self.close()
             raise UsageError(str(path), "another process is training this run", "Wait for it, or stop it") from None

@@ -66,7 +66,8 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 def test_leftovers_of_a_killed_write_are_removed(tmp_path: Path) -> None:
     RunFolder(tmp_path, CONFIG).close()
-    (tmp_path / ".weights.partial").write_bytes(b"half")
+    for name in (".weights.partial", ".weights.safetensors-2f84v679", ".weights.toml-hlv46uni"):
+        (tmp_path / name).write_bytes(b"half")
     RunFolder(tmp_path).close()
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
 
