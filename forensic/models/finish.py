@@ -21,7 +21,7 @@ from forensic.data import decode
 from forensic.data.layouts import UNKNOWN, Layout, Sample
 from forensic.data.loader import Reencoding, random_crop, reencode
 from forensic.data.prepare import TILE, prepare
-from forensic.errors import FileOutcome, MissingError, Unreadable
+from forensic.errors import FileOutcome, MissingError, Unreadable, WeightsError
 from forensic.metrics.measure import NO_KNOWN, NO_UNKNOWN
 from forensic.metrics.measured import Side, measure_openset, measure_share
 from forensic.models.card import Card, Threshold, Training, Validated, files_hash
@@ -138,7 +138,11 @@ def finish_weights(
         WeightsError: the model has values that are not finite.
         MissingError: a class has no training image.
     """
-    finisher = _Finisher(Predictor(rounded(model), plan.device), layout, plan, on_image)
+    shipped = rounded(model)
+    for name, value in shipped.state_dict().items():
+        if not value.isfinite().all():  # before any image meets it
+            raise WeightsError(str(out), f"network.{name} is not finite: training diverged", "Train with a smaller lr")
+    finisher = _Finisher(Predictor(shipped, plan.device), layout, plan, on_image)
     train = _evenly(images.samples, plan.per_class)
     finisher.expect(len(train), layout.val, layout.val_unseen, layout.val_full)
     embeddings, labels, profiles = finisher.train_embeddings(images, train, profile)
@@ -385,7 +389,6 @@ def _spread(profiles: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], N
 
 
 def _below(path: Path, root: Path) -> str:
-    try:
-        return str(path.relative_to(root))
-    except ValueError:
-        return path.name
+    """For the card, which is UTF-8: a byte of a name that is none comes out escaped."""
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -11,7 +11,7 @@ from forensic.data.cache import read_training_images
 from forensic.data.layouts import Layout, load_image, read_layout
 from forensic.data.loader import Reencoding
 from forensic.data.prepare import prepare
-from forensic.errors import MissingError
+from forensic.errors import MissingError, WeightsError
 from forensic.models.card import files_hash
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.models.finish import FinishPlan, finish_weights
@@ -136,3 +136,15 @@ def test_a_class_without_images_is_refused(layout: Layout, tmp_path: Path) -> No
     train = tuple(sample for sample in layout.train if sample.source != "ae_ct4_d1_s0")
     with pytest.raises(MissingError, match="class ae_ct4_d1_s0: has no training image"):
         finish(replace(layout, train=train), tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("value", [1e6, float("nan")])  # float16 ends at 65,504
+def test_diverged_training_is_told_and_nothing_is_written(layout: Layout, tmp_path: Path, value: float) -> None:
+    diverged = model(layout)
+    with torch.no_grad():
+        diverged.fc.weight[0, 0] = value
+    images = read_training_images(layout.train, layout.preprocessing)
+    plan = FinishPlan(recipe={}, reencoding=Reencoding(0.0, 70, 95), seed=3)
+    with pytest.raises(WeightsError, match=r"fc\.weight is not finite"):
+        finish_weights(diverged, layout, images, tmp_path / "a.safetensors", plan, profile=log_radial)
+    assert not list(tmp_path.iterdir())
