@@ -35,6 +35,9 @@ def read_class_folders(root: Path) -> Layout:
             f"holds {len(names)} folders with images; training needs two classes at least",
             "Put the images of each class into a folder of its own: DIR/CLASS/*.png",
         )
+    for name in names:
+        if not name.isprintable():  # it goes into the card, and a byte that is no UTF-8 can not
+            raise MissingError(f"{top}/{name}", "can not be the name of a class", "Rename the folder")
     classes = sorted(names, key=lambda name: (name != REAL, name))
     listed = [read_flat(top / name, label, name) for label, name in enumerate(classes)]
     if not given:

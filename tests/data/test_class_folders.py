@@ -125,3 +125,12 @@ def test_unseen_group_folders(tmp_path: Path) -> None:
 def test_no_unseen_images(tmp_path: Path, name: str) -> None:
     with pytest.raises(MissingError):
         read_unseen(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["gan\udcff", "gan\nb"])
+def test_a_name_that_no_card_can_hold(tmp_path: Path, name: str) -> None:
+    fill(tmp_path / "real", 3)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "a.png").write_bytes(b"x")
+    with pytest.raises(MissingError, match="name of a class"):
+        read_class_folders(tmp_path)
