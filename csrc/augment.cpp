@@ -1,5 +1,5 @@
-// Orchestration of the augmenter: scratch copies with a zero border, classes, and the order of sums. The inner loops are
-// in augment_kernel.cpp, the algebra of the fold in fold.cpp.
+// Orchestration of the augmenter: scratch copies with a zero border, classes, and the order of sums. The inner loops
+// are in augment_kernel.cpp, the algebra of the fold in fold.cpp.
 #include "augment.h"
 
 #include <algorithm>
@@ -50,7 +50,9 @@ struct Block {
 class Blocks {
  public:
   Blocks(const AugmentShape& shape)
-      : height_(shape.height), per_image_((shape.height + kBlockRows - 1) / kBlockRows), count_(shape.images * per_image_) {}
+      : height_(shape.height),
+        per_image_((shape.height + kBlockRows - 1) / kBlockRows),
+        count_(shape.images * per_image_) {}
   std::int64_t count() const { return count_; }
   Block operator[](std::int64_t n) const {
     const std::int64_t first = n % per_image_ * kBlockRows;
@@ -144,7 +146,8 @@ void forward_block(const AugmentShape& shape, const Fold& fold, const std::vecto
   const AxisClasses &rows = fold.rows(), &columns = fold.columns();
   const std::int64_t left = columns.interior_first(), middle = columns.interior_last() - left;
   T* image = y + block.image * kImageChannels * plane;
-  const auto line = [&](std::int64_t set, const T* source, const std::ptrdiff_t* offsets, T* const* out, std::int64_t n) {
+  const auto line = [&](std::int64_t set, const T* source, const std::ptrdiff_t* offsets, T* const* out,
+                        std::int64_t n) {
     const T* weights = table.data() + set * fold.set_size();
     code.forward(source, offsets, weights, terms, weights + terms * kImageChannels, out, n);
   };
@@ -178,7 +181,8 @@ void forward_block(const AugmentShape& shape, const Fold& fold, const std::vecto
 // The same number of chunks whatever the threads; each does its blocks in order. call(chunk, first block, last block).
 template <typename Call>
 void for_each_chunk(int threads, std::int64_t blocks, std::int64_t chunks, Call&& call) {
-  for_each_block(threads, chunks, [&](std::int64_t chunk) { call(chunk, chunk * blocks / chunks, (chunk + 1) * blocks / chunks); });
+  for_each_block(threads, chunks,
+                 [&](std::int64_t chunk) { call(chunk, chunk * blocks / chunks, (chunk + 1) * blocks / chunks); });
 }
 
 // Sums of the weight gradients over one block.
@@ -222,7 +226,8 @@ class Correlation {
       const std::int64_t column_class = columns.class_of(c);
       for (std::int64_t row = block.first; row < block.last; ++row) {
         if (row >= first && row < last) continue;
-        pixel_into(sums + fold_.set_of(rows.class_of(row), column_class) * fold_.set_size(), image, strides, row, c, scratch);
+        pixel_into(sums + fold_.set_of(rows.class_of(row), column_class) * fold_.set_size(), image, strides, row, c,
+                   scratch);
       }
       if (first < last) {
         double* set = sums + fold_.set_of(rows.class_of(first), column_class) * fold_.set_size();
@@ -239,12 +244,13 @@ class Correlation {
       const std::int64_t here = std::min(kCacheRows, count - n);
       const T* const g[] = {line_of(0, row + n - block_first), line_of(1, row + n - block_first),
                             line_of(2, row + n - block_first)};
-      lines<T>().correlate(scratch.at(row + n, left), scratch.pitch(), scratch.row_offsets(), fold_.terms(), g, g_pitch_,
-                           here, middle, lanes_.data());
+      lines<T>().correlate(scratch.at(row + n, left), scratch.pitch(), scratch.row_offsets(), fold_.terms(), g,
+                           g_pitch_, here, middle, lanes_.data());
     }
     lines<T>().drain(lanes_.data(), fold_.terms() * kImageChannels, set);
     for (std::int64_t n = 0; n < count; ++n) {
-      for (std::int64_t o = 0; o < kImageChannels; ++o) bias_of(set, o) += total(line_of(o, row + n - block_first), middle);
+      for (std::int64_t o = 0; o < kImageChannels; ++o)
+        bias_of(set, o) += total(line_of(o, row + n - block_first), middle);
     }
   }
 
@@ -255,12 +261,13 @@ class Correlation {
     std::fill(column_.begin(), column_.end(), T(0));
     for (std::int64_t o = 0; o < kImageChannels; ++o) {
       const T* source = image + o * strides.channel + row * strides.row + c * strides.column;
-      for (std::int64_t n = 0; n < count; ++n) column_[static_cast<std::size_t>(o * pitch + n)] = source[n * strides.row];
+      for (std::int64_t n = 0; n < count; ++n)
+        column_[static_cast<std::size_t>(o * pitch + n)] = source[n * strides.row];
       bias_of(set, o) += total(column_.data() + o * pitch, count);
     }
     const T* const g[] = {column_.data(), column_.data() + pitch, column_.data() + 2 * pitch};
-    lines<T>().correlate(scratch.gather_column(c, row, count), 0, scratch.column_offsets(), fold_.terms(), g, 0, 1, count,
-                         lanes_.data());
+    lines<T>().correlate(scratch.gather_column(c, row, count), 0, scratch.column_offsets(), fold_.terms(), g, 0, 1,
+                         count, lanes_.data());
     lines<T>().drain(lanes_.data(), fold_.terms() * kImageChannels, set);
   }
 
@@ -304,14 +311,15 @@ void augment_forward(const AugmentShape& shape, const T* x, const ImageStrides& 
   if (blocks.count() == 0 || shape.width == 0) return;
   const Fold fold(shape);
   const std::vector<T> table = rounded<T>(fold.table(weights));
-  for_each_chunk(threads, blocks.count(), std::min(blocks.count(), 2 * kMaxChunks), [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    PaddedRows<T> scratch(shape, fold);
-    for (std::int64_t n = first; n < last; ++n) {
-      const Block block = blocks[n];
-      scratch.fill(x, x_strides, block);
-      forward_block(shape, fold, table, block, scratch, y);
-    }
-  });
+  for_each_chunk(threads, blocks.count(), std::min(blocks.count(), 2 * kMaxChunks),
+                 [&](std::int64_t, std::int64_t first, std::int64_t last) {
+                   PaddedRows<T> scratch(shape, fold);
+                   for (std::int64_t n = first; n < last; ++n) {
+                     const Block block = blocks[n];
+                     scratch.fill(x, x_strides, block);
+                     forward_block(shape, fold, table, block, scratch, y);
+                   }
+                 });
 }
 
 template <typename T>
@@ -336,8 +344,8 @@ void augment_input_gradient(const AugmentShape& shape, const T* g, const ImageSt
 
 template <typename T>
 void augment_weight_gradients(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const T* g,
-                              const ImageStrides& g_strides, const AugmentWeights<T>& weights, T* d_w1, T* d_b1, T* d_w2,
-                              T* d_b2, int threads) {
+                              const ImageStrides& g_strides, const AugmentWeights<T>& weights, T* d_w1, T* d_b1,
+                              T* d_w2, T* d_b2, int threads) {
   const Fold fold(shape);
   const Blocks blocks(shape);
   const std::int64_t size = fold.sets() * fold.set_size();
@@ -362,11 +370,16 @@ void augment_weight_gradients(const AugmentShape& shape, const T* x, const Image
   fold.unfold(partial.data(), weights, d_w1, d_b1, d_w2, d_b2);
 }
 
-#define FORENSIC_INSTANTIATE(T)                                                                                          \
-  template void augment_forward(const AugmentShape&, const T*, const ImageStrides&, const AugmentWeights<T>&, T*, int);       \
-  template void augment_input_gradient(const AugmentShape&, const T*, const ImageStrides&, const AugmentWeights<T>&, T*, int); \
-  template void augment_weight_gradients(const AugmentShape&, const T*, const ImageStrides&, const T*,                   \
+// a type name in a template argument list takes no parentheses
+// NOLINTBEGIN(bugprone-macro-parentheses)
+#define FORENSIC_INSTANTIATE(T)                                                                                      \
+  template void augment_forward(const AugmentShape&, const T*, const ImageStrides&, const AugmentWeights<T>&, T*,    \
+                                int);                                                                                \
+  template void augment_input_gradient(const AugmentShape&, const T*, const ImageStrides&, const AugmentWeights<T>&, \
+                                       T*, int);                                                                     \
+  template void augment_weight_gradients(const AugmentShape&, const T*, const ImageStrides&, const T*,               \
                                          const ImageStrides&, const AugmentWeights<T>&, T*, T*, T*, T*, int);
+// NOLINTEND(bugprone-macro-parentheses)
 FORENSIC_INSTANTIATE(float)
 FORENSIC_INSTANTIATE(double)
 #undef FORENSIC_INSTANTIATE

@@ -43,8 +43,17 @@ struct Sizes {
   Axis rows, columns;
 
   explicit __host__ __device__ Sizes(const AugmentShape& s)
-      : images(s.images), height(s.height), width(s.width), hidden(s.hidden), kernel(s.kernel), span(2 * s.kernel - 1),
-        terms(3 * span * span), entries(3 * (terms + 1)), sets(0), rows(s.height, s.kernel), columns(s.width, s.kernel) {
+      : images(s.images),
+        height(s.height),
+        width(s.width),
+        hidden(s.hidden),
+        kernel(s.kernel),
+        span(2 * s.kernel - 1),
+        terms(3 * span * span),
+        entries(3 * (terms + 1)),
+        sets(0),
+        rows(s.height, s.kernel),
+        columns(s.width, s.kernel) {
     sets = rows.count * columns.count;
   }
 };
@@ -104,7 +113,8 @@ __global__ void forward(Sizes s, const T* x, ImageStrides strides, const T* tabl
       const int i = at / (lines * pitch);
       const std::int64_t row = top + at / pitch % lines - border, column = left + at % pitch - border;
       const bool inside = row >= 0 && row < s.height && column >= 0 && column < s.width;
-      pixels[at] = inside ? x[image * strides.image + i * strides.channel + row * strides.row + column * strides.column] : T(0);
+      pixels[at] =
+          inside ? x[image * strides.image + i * strides.channel + row * strides.row + column * strides.column] : T(0);
     }
     __syncthreads();
     const std::int64_t row = top + threadIdx.y, column = left + threadIdx.x;
@@ -233,8 +243,8 @@ std::size_t swapped_elements(const Sizes& s) {
 }  // namespace
 
 template <typename T>
-void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const AugmentWeights<T>& weights, T* y,
-             bool adjoint, Stream stream) {
+void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const AugmentWeights<T>& weights,
+             T* y, bool adjoint, Stream stream) {
   const Sizes s(shape);
   if (s.images * s.height * s.width == 0) return;
   const auto on = reinterpret_cast<cudaStream_t>(stream);
@@ -260,8 +270,8 @@ void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_stride
 
 template <typename T>
 void augment_weight_gradients(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const T* g,
-                              const ImageStrides& g_strides, const AugmentWeights<T>& weights, T* d_w1, T* d_b1, T* d_w2,
-                              T* d_b2, Stream stream) {
+                              const ImageStrides& g_strides, const AugmentWeights<T>& weights, T* d_w1, T* d_b1,
+                              T* d_w2, T* d_b2, Stream stream) {
   const Sizes s(shape);
   const auto on = reinterpret_cast<cudaStream_t>(stream);
   const std::int64_t shares = shares_of(s), size = s.sets * s.entries;
@@ -279,9 +289,10 @@ void augment_weight_gradients(const AugmentShape& shape, const T* x, const Image
   check_launch("augment");
 }
 
-#define FORENSIC_INSTANTIATE(T)                                                                                           \
-  template void augment(const AugmentShape&, const T*, const ImageStrides&, const AugmentWeights<T>&, T*, bool, Stream);                                                                                         \
-  template void augment_weight_gradients(const AugmentShape&, const T*, const ImageStrides&, const T*,                    \
+#define FORENSIC_INSTANTIATE(T)                                                                                 \
+  template void augment(const AugmentShape&, const T*, const ImageStrides&, const AugmentWeights<T>&, T*, bool, \
+                        Stream);                                                                                \
+  template void augment_weight_gradients(const AugmentShape&, const T*, const ImageStrides&, const T*,          \
                                          const ImageStrides&, const AugmentWeights<T>&, T*, T*, T*, T*, Stream);
 FORENSIC_INSTANTIATE(float)
 FORENSIC_INSTANTIATE(double)

@@ -23,8 +23,9 @@ class AugmentArguments {
     const std::int64_t hidden = w1.shape[0], kernel = w1.shape[3];
     FORENSIC_CHECK(hidden > 0 && kernel % 2 == 1 && w1.shape[1] == kImageChannels && w1.shape[2] == kernel,
                    "w1: expected (C, 3, k, k) with C > 0 and odd k, got ", shape_of(w1_.tensor()));
-    FORENSIC_CHECK(w2.shape[0] == kImageChannels && w2.shape[1] == hidden && w2.shape[2] == kernel && w2.shape[3] == kernel,
-                   "w2: expected (3, C, k, k) with C and k of w1, got ", shape_of(w2_.tensor()));
+    FORENSIC_CHECK(
+        w2.shape[0] == kImageChannels && w2.shape[1] == hidden && w2.shape[2] == kernel && w2.shape[3] == kernel,
+        "w2: expected (3, C, k, k) with C and k of w1, got ", shape_of(w2_.tensor()));
     FORENSIC_CHECK(b1.shape[0] == hidden, "b1: expected (C,), got ", shape_of(b1_.tensor()));
     FORENSIC_CHECK(b2.shape[0] == kImageChannels, "b2: expected (3,), got ", shape_of(b2_.tensor()));
     FORENSIC_CHECK(w1.contiguous() && b1.contiguous() && w2.contiguous() && b2.contiguous(),
@@ -54,8 +55,8 @@ template <typename T, std::size_t Rank>
 T* output(const Array& array, const char* name, const std::array<std::int64_t, Rank>& shape,
           std::int32_t device = dlpack::kCpu) {
   const auto view = array.view<T, Rank>(device);
-  FORENSIC_CHECK((view.contiguous() || view.size() == 0) && view.shape == shape, name, ": expected a contiguous output of the right shape, got ",
-                 shape_of(array.tensor()));
+  FORENSIC_CHECK((view.contiguous() || view.size() == 0) && view.shape == shape, name,
+                 ": expected a contiguous output of the right shape, got ", shape_of(array.tensor()));
   return view.data;
 }
 

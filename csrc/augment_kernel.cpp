@@ -1,6 +1,6 @@
-// Inner loops of the augmenter. Compiled once for each instruction set level; see augment_kernel.h for what they compute.
-// Both are bound by multiply-adds: three outputs share every load of the image, and the accumulators of a tile stay in
-// registers (three outputs x four vectors forward; three outputs x kTileTerms neighbours backward).
+// Inner loops of the augmenter. Compiled once for each instruction set level; see augment_kernel.h for what they
+// compute. Both are bound by multiply-adds: three outputs share every load of the image, and the accumulators of a tile
+// stay in registers (three outputs x four vectors forward; three outputs x kTileTerms neighbours backward).
 #include "augment_kernel.h"
 
 #include "lanes.h"
@@ -103,7 +103,8 @@ void correlate(const T* source, std::ptrdiff_t pitch, const std::ptrdiff_t* offs
                const T* const* g, std::ptrdiff_t g_pitch, std::ptrdiff_t rows, std::ptrdiff_t length, T* lanes) {
   std::ptrdiff_t j = 0;
   for (; j + kTileTerms <= terms; j += kTileTerms) {
-    correlate_tile<T, kTileTerms>(source, pitch, offsets + j, g, g_pitch, rows, length, lanes + 3 * j * Lanes<T>::count);
+    correlate_tile<T, kTileTerms>(source, pitch, offsets + j, g, g_pitch, rows, length,
+                                  lanes + 3 * j * Lanes<T>::count);
   }
   for (; j + 3 <= terms; j += 3) {  // terms is a multiple of 3, so what is left after tiles of 4 or 8 is mostly threes
     correlate_tile<T, 3>(source, pitch, offsets + j, g, g_pitch, rows, length, lanes + 3 * j * Lanes<T>::count);
@@ -134,7 +135,8 @@ void drain(T* lanes, std::ptrdiff_t accumulators, double* sums) {
 extern const AugmentLines<float> augment_lines_f32;
 extern const AugmentLines<double> augment_lines_f64;
 const AugmentLines<float> augment_lines_f32 = {forward<float>, correlate<float>, drain<float>, Lanes<float>::count};
-const AugmentLines<double> augment_lines_f64 = {forward<double>, correlate<double>, drain<double>, Lanes<double>::count};
+const AugmentLines<double> augment_lines_f64 = {forward<double>, correlate<double>, drain<double>,
+                                                Lanes<double>::count};
 
 }  // namespace FORENSIC_LEVEL
 }  // namespace forensic

@@ -1,6 +1,6 @@
 // The two inner loops of the augmenter, as pointers to the code of one instruction set level.
-// Both see the image as flat memory: output x of a line is a sum over `terms` neighbours at source[offsets[j] + x], so a
-// row of the image and a gathered column are the same thing, and give the same bits.
+// Both see the image as flat memory: output x of a line is a sum over `terms` neighbours at source[offsets[j] + x], so
+// a row of the image and a gathered column are the same thing, and give the same bits.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// forensic._C_cuda: one page that lists the CUDA kernels. Arrays come in as objects with __dlpack__ on a CUDA device; the
-// stream is the integer behind a cudaStream_t. Calls return when the work is queued.
+// forensic._C_cuda: one page that lists the CUDA kernels. Arrays come in as objects with __dlpack__ on a CUDA device;
+// the stream is the integer behind a cudaStream_t. Calls return when the work is queued.
 #include <pybind11/pybind11.h>
 
 #include "augment_arguments.h"
@@ -28,7 +28,8 @@ void bind_dct(py::module_& module) {
       py::arg("x"), py::arg("y"), py::arg("inverse"), py::arg("stream"));
 }
 
-void apply_augment(Object x, Object w1, Object b1, Object w2, Object b2, Object y, bool adjoint, std::uintptr_t stream) {
+void apply_augment(Object x, Object w1, Object b1, Object w2, Object b2, Object y, bool adjoint,
+                   std::uintptr_t stream) {
   const Array in(x, "x"), out(y, "y");
   const AugmentArguments arguments(w1, b1, w2, b2, kDevice);
   with_float_type(in, "x", [&]<typename T>(T) {
@@ -77,8 +78,8 @@ void bind_triplet(py::module_& module) {
     with_float_type(embeddings, "z", [&]<typename T>(T) {
       const auto from = embeddings.view<const T, 2>(kDevice);
       const auto ids = classes.view<const std::int64_t, 1>(kDevice);
-      FORENSIC_CHECK(ids.shape[0] == from.shape[0], "labels: expected one for each of ", from.shape[0], " rows of z, got ",
-                     ids.shape[0]);
+      FORENSIC_CHECK(ids.shape[0] == from.shape[0], "labels: expected one for each of ", from.shape[0],
+                     " rows of z, got ", ids.shape[0]);
       T* to = output<T, 1>(value, "loss", {1}, kDevice);
       T* gradient_to = slope.tensor().shape[0] == 0 ? nullptr : output<T, 2>(slope, "gradient", from.shape, kDevice);
       const py::gil_scoped_release released;

@@ -1,6 +1,6 @@
-// Launches of the CUDA kernels: device pointers, sizes, and a stream. None waits for the device, and none adds floating-point
-// numbers in an order that may vary. Scratch memory is allocated and freed in the order of the stream. Each throws
-// ValueProblem when a launch fails.
+// Launches of the CUDA kernels: device pointers, sizes, and a stream. None waits for the device, and none adds
+// floating-point numbers in an order that may vary. Scratch memory is allocated and freed in the order of the stream.
+// Each throws ValueProblem when a launch fails.
 #pragma once
 
 #include <cstdint>
@@ -13,21 +13,20 @@ using Stream = std::uintptr_t;  // a cudaStream_t as an integer
 
 // x and y (planes, height, width) contiguous.
 template <typename T>
-void dct2(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x, T* y, bool inverse,
-          Stream stream);
+void dct2(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x, T* y, bool inverse, Stream stream);
 
 template <typename T>
-void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const AugmentWeights<T>& weights, T* y,
-             bool adjoint, Stream stream);
+void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const AugmentWeights<T>& weights,
+             T* y, bool adjoint, Stream stream);
 template <typename T>
 void augment_weight_gradients(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const T* g,
-                              const ImageStrides& g_strides, const AugmentWeights<T>& weights, T* d_w1, T* d_b1, T* d_w2,
-                              T* d_b2, Stream stream);
+                              const ImageStrides& g_strides, const AugmentWeights<T>& weights, T* d_w1, T* d_b1,
+                              T* d_w2, T* d_b2, Stream stream);
 
 // z (rows, width) with strides; `gradient` (rows, width) contiguous or null.
 template <typename T>
 void batch_hard_triplet(std::int64_t rows, std::int64_t width, const T* z, std::int64_t row_stride,
-                        std::int64_t column_stride, const std::int64_t* labels, std::int64_t label_stride, double margin,
-                        bool squared, bool mean, T* loss, T* gradient, Stream stream);
+                        std::int64_t column_stride, const std::int64_t* labels, std::int64_t label_stride,
+                        double margin, bool squared, bool mean, T* loss, T* gradient, Stream stream);
 
 }  // namespace forensic::cuda

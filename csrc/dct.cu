@@ -1,7 +1,7 @@
 // dct2, idct2 on a device: two matrix products with the orthonormal DCT matrix, 32 x 32 tiles in shared memory.
 //   formula and twin as in dct.h. The matrix is made on the device in float64 and rounded once.
-// First version: right and deterministic. A factorised transform that keeps a plane in shared memory is bound by copying
-// and not by these products; csrc/README.md keeps the comparison.
+// First version: right and deterministic. A factorised transform that keeps a plane in shared memory is bound by
+// copying and not by these products; csrc/README.md keeps the comparison.
 #include "cuda_check.cuh"
 #include "cuda_launch.h"
 
@@ -31,8 +31,8 @@ struct Operand {
 
 // c[p] (m, n) = a[p] (m, depth) b[p] (depth, n); c contiguous.
 template <typename T>
-__global__ void multiply(std::int64_t planes, std::int64_t m, std::int64_t n, std::int64_t depth, Operand<T> a, Operand<T> b,
-                         T* c) {
+__global__ void multiply(std::int64_t planes, std::int64_t m, std::int64_t n, std::int64_t depth, Operand<T> a,
+                         Operand<T> b, T* c) {
   __shared__ T left[kTile][kTile + 1];
   __shared__ T right[kTile][kTile + 1];
   const std::int64_t across = (n + kTile - 1) / kTile, down = (m + kTile - 1) / kTile;
@@ -69,8 +69,7 @@ __global__ void multiply(std::int64_t planes, std::int64_t m, std::int64_t n, st
 }  // namespace
 
 template <typename T>
-void dct2(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x, T* y, bool inverse,
-          Stream stream) {
+void dct2(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x, T* y, bool inverse, Stream stream) {
   if (planes * height * width == 0) return;
   const auto on = reinterpret_cast<cudaStream_t>(stream);
   const auto bytes = [](std::int64_t count) { return aligned(static_cast<std::size_t>(count) * sizeof(T)); };
@@ -90,10 +89,12 @@ void dct2(std::int64_t planes, std::int64_t height, std::int64_t width, const T*
   const std::int64_t plane = height * width;
   // y = D x E^T, or D^T x E for the inverse: rows first, then columns.
   const Operand<T> rows{across, 0, inverse ? width : 1, inverse ? 1 : width};
-  multiply<T><<<blocks_for(tiles, 1), threads, 0, on>>>(planes, height, width, width, {x, plane, width, 1}, rows, middle);
+  multiply<T>
+      <<<blocks_for(tiles, 1), threads, 0, on>>>(planes, height, width, width, {x, plane, width, 1}, rows, middle);
   check_launch("dct2");
   const Operand<T> columns{down, 0, inverse ? 1 : height, inverse ? height : 1};
-  multiply<T><<<blocks_for(tiles, 1), threads, 0, on>>>(planes, height, width, height, columns, {middle, plane, width, 1}, y);
+  multiply<T>
+      <<<blocks_for(tiles, 1), threads, 0, on>>>(planes, height, width, height, columns, {middle, plane, width, 1}, y);
   check_launch("dct2");
 }
 

@@ -23,9 +23,7 @@ std::int64_t AxisClasses::representative(std::int64_t cls) const {
 
 std::int64_t AxisClasses::low(std::int64_t cls) const { return -std::min(radius_, representative(cls)); }
 
-std::int64_t AxisClasses::high(std::int64_t cls) const {
-  return std::min(radius_, length_ - 1 - representative(cls));
-}
+std::int64_t AxisClasses::high(std::int64_t cls) const { return std::min(radius_, length_ - 1 - representative(cls)); }
 
 Fold::Fold(const AugmentShape& shape)
     : shape_(shape),
@@ -72,7 +70,7 @@ void for_each_offset(const Fold& fold, std::int64_t kernel, Visit&& visit) {
   }
 }
 
-constexpr std::int64_t kPairs = kImageChannels * kImageChannels;  // (o, i)
+constexpr std::int64_t kPairs = std::int64_t{kImageChannels} * kImageChannels;  // (o, i)
 
 }  // namespace
 
@@ -81,7 +79,8 @@ std::vector<double> Fold::table(const AugmentWeights<T>& weights) const {
   const std::int64_t hidden = shape_.hidden, area = shape_.kernel * shape_.kernel;
   // paths[(e, f), o, i] = sum_c w2[o, c, e] w1[c, i, f]
   std::vector<double> paths(static_cast<std::size_t>(area * area * kPairs), 0.0);
-  std::vector<double> through(static_cast<std::size_t>(area * kImageChannels), 0.0);  // [e, o] = sum_c w2[o, c, e] b1[c]
+  std::vector<double> through(static_cast<std::size_t>(area * kImageChannels),
+                              0.0);  // [e, o] = sum_c w2[o, c, e] b1[c]
   for (std::int64_t o = 0; o < kImageChannels; ++o) {
     for (std::int64_t c = 0; c < hidden; ++c) {
       for (std::int64_t e = 0; e < area; ++e) {
@@ -105,7 +104,8 @@ std::vector<double> Fold::table(const AugmentWeights<T>& weights) const {
   }
   for_each_offset(*this, shape_.kernel, [&](std::int64_t set, std::int64_t e) {
     double* bias = table.data() + set * set_size() + terms() * kImageChannels;
-    for (std::int64_t o = 0; o < kImageChannels; ++o) bias[o] += through[static_cast<std::size_t>(e * kImageChannels + o)];
+    for (std::int64_t o = 0; o < kImageChannels; ++o)
+      bias[o] += through[static_cast<std::size_t>(e * kImageChannels + o)];
   });
   for_each_path(*this, shape_.kernel, [&](std::int64_t set, std::int64_t pair, std::int64_t place) {
     const double* path = paths.data() + pair * kPairs;
@@ -132,7 +132,8 @@ void Fold::unfold(const double* sums, const AugmentWeights<T>& weights, T* d_w1,
   });
   for_each_offset(*this, shape_.kernel, [&](std::int64_t set, std::int64_t e) {
     const double* sum = sums + set * set_size() + terms() * kImageChannels;
-    for (std::int64_t o = 0; o < kImageChannels; ++o) through[static_cast<std::size_t>(e * kImageChannels + o)] += sum[o];
+    for (std::int64_t o = 0; o < kImageChannels; ++o)
+      through[static_cast<std::size_t>(e * kImageChannels + o)] += sum[o];
   });
 
   for (std::int64_t o = 0; o < kImageChannels; ++o) {
@@ -141,7 +142,8 @@ void Fold::unfold(const double* sums, const AugmentWeights<T>& weights, T* d_w1,
     d_b2[o] = static_cast<T>(total);
     for (std::int64_t c = 0; c < hidden; ++c) {
       for (std::int64_t e = 0; e < area; ++e) {
-        double gradient = through[static_cast<std::size_t>(e * kImageChannels + o)] * static_cast<double>(weights.b1[c]);
+        double gradient =
+            through[static_cast<std::size_t>(e * kImageChannels + o)] * static_cast<double>(weights.b1[c]);
         for (std::int64_t i = 0; i < kImageChannels; ++i) {
           const T* inner = weights.w1 + (c * kImageChannels + i) * area;
           const double* path = paths.data() + e * area * kPairs + o * kImageChannels + i;

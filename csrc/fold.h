@@ -36,7 +36,7 @@ class Fold {
 
   const AxisClasses& rows() const { return rows_; }
   const AxisClasses& columns() const { return columns_; }
-  std::int64_t span() const { return span_; }                      // 2k - 1, side of K_S
+  std::int64_t span() const { return span_; }                            // 2k - 1, side of K_S
   std::int64_t terms() const { return kImageChannels * span_ * span_; }  // (i, dy, dx) of one output
   std::int64_t sets() const { return rows_.count() * columns_.count(); }
   std::int64_t set_of(std::int64_t row_class, std::int64_t column_class) const {

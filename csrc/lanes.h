@@ -1,6 +1,6 @@
 // One SIMD register of float or double at the level that this file is compiled for, and the few operations on it that
-// the augmenter's and the triplet's inner loops need. Included by files that are compiled once a level, and by no other.
-// Everything has internal linkage: a copy compiled for a wide level must never be linked into a narrow one.
+// the augmenter's and the triplet's inner loops need. Included by files that are compiled once a level, and by no
+// other. Everything has internal linkage: a copy compiled for a wide level must never be linked into a narrow one.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,6 @@
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
 #endif
-
 
 namespace forensic {
 namespace FORENSIC_LEVEL {

@@ -18,7 +18,7 @@ FORENSIC_EACH_LEVEL(extern const TripletLoops<float> triplet_loops_f32;
 
 namespace {
 
-constexpr double kClamp = 1e-12;             // least squared distance
+constexpr double kClamp = 1e-12;              // least squared distance
 constexpr std::int64_t kListedPerAnchor = 8;  // chosen pairs kept on average; beyond, strips are computed again
 
 template <typename T>
@@ -36,7 +36,7 @@ const TripletLoops<double>& loops<double>() {
 template <typename T>
 struct Batch {
   std::int64_t rows, width, padded;
-  std::vector<std::int64_t> order;  // place in the caller's batch
+  std::vector<std::int64_t> order;        // place in the caller's batch
   std::vector<std::int64_t> first, last;  // each row's class is [first, last)
   std::vector<T> z, norms;
 };
@@ -44,7 +44,7 @@ struct Batch {
 // What one anchor chose.
 template <typename T>
 struct Hardest {
-  T positive, negative;  // distances, ap and an
+  T positive, negative;                       // distances, ap and an
   std::int64_t positives = 0, negatives = 0;  // how many entries reach them
   T pull = 0, push = 0;  // derivative of the loss with respect to each tied positive and negative distance
 };
@@ -96,7 +96,8 @@ class Strip {
         distances_(static_cast<std::size_t>(batch.rows)) {}
 
   void compute(std::int64_t first, std::int64_t anchors) {
-    loops<T>().gaps(batch_.z.data(), batch_.padded, batch_.rows, batch_.norms.data(), first, anchors, gaps_.data(), pitch_);
+    loops<T>().gaps(batch_.z.data(), batch_.padded, batch_.rows, batch_.norms.data(), first, anchors, gaps_.data(),
+                    pitch_);
     for (std::int64_t a = 0; a < anchors; ++a) gaps_[static_cast<std::size_t>(a * pitch_ + first + a)] = T(0);
   }
   // Distances of anchor `a` of the strip; valid until the next call.
@@ -227,15 +228,16 @@ void sum_listed(const Batch<T>& batch, const std::vector<StripPairs<T>>& strips,
       for (std::int64_t n = start[static_cast<std::size_t>(i)]; n < start[static_cast<std::size_t>(i + 1)]; ++n) {
         const Entry& entry = entries[static_cast<std::size_t>(n)];
         if (entry.weight == T(0)) continue;  // of an anchor whose hinge is shut
-        loops<T>().add_difference(row, batch.z.data() + entry.other * batch.padded, entry.weight, batch.padded, sum.data());
+        loops<T>().add_difference(row, batch.z.data() + entry.other * batch.padded, entry.weight, batch.padded,
+                                  sum.data());
       }
       std::copy_n(sum.begin(), batch.width, gradient + batch.order[static_cast<std::size_t>(i)] * batch.width);
     }
   });
 }
 
-// The same sums where ties chose too many pairs to list: d(i, j) = d(j, i) bit for bit, so that the strip of row i shows
-// which anchors chose i as well as what i chose.
+// The same sums where ties chose too many pairs to list: d(i, j) = d(j, i) bit for bit, so that the strip of row i
+// shows which anchors chose i as well as what i chose.
 template <typename T>
 void sum_again(const Batch<T>& batch, const std::vector<Hardest<T>>& hardest, bool squared, T* gradient, int threads) {
   const std::int64_t blocks = (batch.rows + kAnchors - 1) / kAnchors;

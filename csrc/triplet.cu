@@ -23,7 +23,9 @@ struct Embeddings {
   std::int64_t label_stride;
 
   __device__ T at(std::int64_t i, std::int64_t d) const { return z[i * row_stride + d * column_stride]; }
-  __device__ bool same(std::int64_t i, std::int64_t j) const { return labels[i * label_stride] == labels[j * label_stride]; }
+  __device__ bool same(std::int64_t i, std::int64_t j) const {
+    return labels[i * label_stride] == labels[j * label_stride];
+  }
 };
 
 template <typename T>
@@ -43,7 +45,8 @@ __device__ T product(const Embeddings<T>& e, std::int64_t i, std::int64_t j) {
 
 template <typename T>
 __global__ void make_norms(Embeddings<T> e, T* norms) {
-  for (std::int64_t i = blockIdx.x * kWarps + threadIdx.x / 32; i < e.rows; i += static_cast<std::int64_t>(gridDim.x) * kWarps) {
+  for (std::int64_t i = blockIdx.x * kWarps + threadIdx.x / 32; i < e.rows;
+       i += static_cast<std::int64_t>(gridDim.x) * kWarps) {
     const T norm = product(e, i, i);
     if (threadIdx.x % 32 == 0) norms[i] = norm;
   }
@@ -139,8 +142,10 @@ __global__ void gradient_of(Embeddings<T> e, const T* norms, const Choice<T>* ch
           const T square = gap(e, norms, i, j), d = distance_of(square, squared);
           const bool positive = e.same(i, j);
           if (square >= static_cast<T>(kClamp)) {
-            if (d == (positive ? choices[i].positive : choices[i].negative)) weight += positive ? choices[i].pull : choices[i].push;
-            if (d == (positive ? choices[j].positive : choices[j].negative)) weight += positive ? choices[j].pull : choices[j].push;
+            if (d == (positive ? choices[i].positive : choices[i].negative))
+              weight += positive ? choices[i].pull : choices[i].push;
+            if (d == (positive ? choices[j].positive : choices[j].negative))
+              weight += positive ? choices[j].pull : choices[j].push;
           }
           if (weight != T(0)) weight *= squared ? T(2) : T(1) / d;
         }
@@ -163,8 +168,8 @@ __global__ void gradient_of(Embeddings<T> e, const T* norms, const Choice<T>* ch
 
 template <typename T>
 void batch_hard_triplet(std::int64_t rows, std::int64_t width, const T* z, std::int64_t row_stride,
-                        std::int64_t column_stride, const std::int64_t* labels, std::int64_t label_stride, double margin,
-                        bool squared, bool mean, T* loss, T* gradient, Stream stream) {
+                        std::int64_t column_stride, const std::int64_t* labels, std::int64_t label_stride,
+                        double margin, bool squared, bool mean, T* loss, T* gradient, Stream stream) {
   const auto on = reinterpret_cast<cudaStream_t>(stream);
   const Embeddings<T> e{rows, width, z, row_stride, column_stride, labels, label_stride};
   const std::size_t choice_bytes = aligned(static_cast<std::size_t>(rows) * sizeof(Choice<T>));
@@ -184,8 +189,8 @@ void batch_hard_triplet(std::int64_t rows, std::int64_t width, const T* z, std::
   check_launch("batch_hard_triplet");
 }
 
-#define FORENSIC_INSTANTIATE(T)                                                                                      \
-  template void batch_hard_triplet(std::int64_t, std::int64_t, const T*, std::int64_t, std::int64_t,                 \
+#define FORENSIC_INSTANTIATE(T)                                                                      \
+  template void batch_hard_triplet(std::int64_t, std::int64_t, const T*, std::int64_t, std::int64_t, \
                                    const std::int64_t*, std::int64_t, double, bool, bool, T*, T*, Stream);
 FORENSIC_INSTANTIATE(float)
 FORENSIC_INSTANTIATE(double)

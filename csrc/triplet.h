@@ -4,8 +4,8 @@
 //   d(i, j) = sqrt(max(|z_i|^2 + |z_j|^2 - 2 z_i.z_j, 1e-12)), d(i, i) = 1e-6; `squared` leaves the root out
 //   ap_i = max of d over i's class, i included; an_i = min of d over the others, +inf without any
 //   loss = mean or sum over i of max(0, ap_i - an_i + margin); 0 for an empty batch
-//   gradient: what the clamp at 1e-12 holds and d(i, i) pass none; a hinge of exactly 0 passes; a maximum or minimum that
-//   t entries reach gives each 1/t. A NaN among the compared distances makes the loss and the whole gradient NaN.
+//   gradient: what the clamp at 1e-12 holds and d(i, i) pass none; a hinge of exactly 0 passes; a maximum or minimum
+//   that t entries reach gives each 1/t. A NaN among the compared distances makes the loss and the whole gradient NaN.
 // Equal rows are at distance exactly 1e-6 of each other: norms and products are summed in the same order.
 // Why: rows are sorted by class, so positives are one range and negatives two, without masks; a strip of kAnchors x N
 // distances is reduced while it is in cache, and no (N, N) matrix is written. The gradient is a sum over the few chosen

@@ -1,6 +1,7 @@
 // Inner loops of the triplet loss. Compiled once for each instruction set level.
-// Products run along the embedding: four anchors x three others keep twelve sums in registers and use each load three or
-// four times. The sum of one pair never depends on its neighbours in the tile, so d(i, j) and d(j, i) have the same bits.
+// Products run along the embedding: four anchors x three others keep twelve sums in registers and use each load three
+// or four times. The sum of one pair never depends on its neighbours in the tile, so d(i, j) and d(j, i) have the same
+// bits.
 #include "triplet_kernel.h"
 
 #include "lanes.h"

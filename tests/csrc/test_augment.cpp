@@ -37,9 +37,10 @@ Values random_values(std::int64_t count, std::uint32_t seed) {
   return out;
 }
 
-// out (N, outputs, H, W) = weight (outputs, inputs, k, k) * source + bias; or, adjoint, the transposed map without a bias.
-Values convolve(const AugmentShape& s, std::int64_t inputs, std::int64_t outputs, const Values& source, const Values& weight,
-                const Values& bias, bool adjoint) {
+// out (N, outputs, H, W) = weight (outputs, inputs, k, k) * source + bias; or, adjoint, the transposed map without a
+// bias.
+Values convolve(const AugmentShape& s, std::int64_t inputs, std::int64_t outputs, const Values& source,
+                const Values& weight, const Values& bias, bool adjoint) {
   const std::int64_t k = s.kernel, r = k / 2;
   Values out(static_cast<std::size_t>(s.images * (adjoint ? inputs : outputs) * s.height * s.width), 0.0);
   for (std::int64_t n = 0; n < s.images; ++n)
@@ -107,12 +108,14 @@ void check(const AugmentShape& s, const std::string& what) {
 }  // namespace
 
 int main() {
-  const AugmentShape shapes[] = {{1, 1, 1, 1, 1}, {1, 1, 1, 2, 3}, {2, 1, 7, 2, 3},  {2, 7, 1, 2, 3},  {1, 2, 2, 3, 3},
-                                 {1, 3, 3, 3, 3}, {1, 4, 3, 2, 5}, {1, 2, 40, 2, 5}, {1, 35, 6, 2, 7}, {2, 33, 66, 4, 3}};
+  const AugmentShape shapes[] = {{1, 1, 1, 1, 1},  {1, 1, 1, 2, 3},  {2, 1, 7, 2, 3}, {2, 7, 1, 2, 3},
+                                 {1, 2, 2, 3, 3},  {1, 3, 3, 3, 3},  {1, 4, 3, 2, 5}, {1, 2, 40, 2, 5},
+                                 {1, 35, 6, 2, 7}, {2, 33, 66, 4, 3}};
   for (const std::string& level : forensic::supported_levels()) {
     forensic::set_level(level);
     for (const AugmentShape& s : shapes) {
-      check(s, level + " " + std::to_string(s.height) + "x" + std::to_string(s.width) + " k" + std::to_string(s.kernel));
+      check(s,
+            level + " " + std::to_string(s.height) + "x" + std::to_string(s.width) + " k" + std::to_string(s.kernel));
     }
   }
   std::printf("augment: %d failures\n", failures);

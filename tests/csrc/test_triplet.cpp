@@ -27,8 +27,9 @@ struct Result {
 
 Result run(const Values& z, std::int64_t width, const std::vector<std::int64_t>& labels, int threads) {
   Result result{NAN, Values(z.size(), NAN)};
-  forensic::batch_hard_triplet<double>(static_cast<std::int64_t>(labels.size()), width, z.data(), width, 1, labels.data(), 1,
-                                       {0.3, false, true}, &result.loss, result.gradient.data(), threads);
+  forensic::batch_hard_triplet<double>(static_cast<std::int64_t>(labels.size()), width, z.data(), width, 1,
+                                       labels.data(), 1, {0.3, false, true}, &result.loss, result.gradient.data(),
+                                       threads);
   return result;
 }
 
@@ -47,7 +48,8 @@ int main() {
     const Result empty = run({}, 3, {}, 2);
     expect(empty.loss == 0, level + ": empty batch");
 
-    // Few points of a grid, many of each: too many tied pairs to list. The gradient of a sum of distances adds up to zero.
+    // Few points of a grid, many of each: too many tied pairs to list. The gradient of a sum of distances adds up to
+    // zero.
     Values z;
     std::vector<std::int64_t> labels;
     for (std::int64_t n = 0; n < 90; ++n) {
