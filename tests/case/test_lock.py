@@ -59,7 +59,12 @@ def test_children_do_not_keep_the_lock(tmp_path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"], close_fds=False)
     try:
         os.close(lock._descriptor)  # as the kernel does when the process dies
+        # a spawned child runs on before the kernel has closed what is not inherited
+        deadline = time.monotonic() + 5
+        while writer_lives(tmp_path / "a.case") and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert not writer_lives(tmp_path / "a.case")
+        assert child.poll() is None
     finally:
         lock._descriptor = -1
         child.kill()

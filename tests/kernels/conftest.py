@@ -25,6 +25,12 @@ def kernels(request: pytest.FixtureRequest) -> backend.Implementation:
     return _implementation(request.param)
 
 
+@pytest.fixture(params=["cpp", pytest.param("cuda", marks=pytest.mark.cuda)])
+def compiled(request: pytest.FixtureRequest) -> backend.Implementation:
+    """C++ and CUDA, to be held against the twin."""
+    return _implementation(request.param)
+
+
 @pytest.fixture(params=backend.native().supported_isas())
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each instruction set that this processor has, in force during the test."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from forensic import kernels
-from forensic.kernels import _augment, backend, reference
+from forensic.kernels import _augment, reference
 
 # (N, H, W, C, k): one row, one column, smaller than the kernel, as large, one larger; more than one block of 32 rows
 SHAPES = [
@@ -35,20 +35,6 @@ SHAPES = [
 ]
 EPSILON = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 NAMES = ("images", "w1", "b1", "w2", "b2")
-
-
-@pytest.fixture(params=["cpp", pytest.param("cuda", marks=pytest.mark.cuda)])
-def compiled(request: pytest.FixtureRequest) -> kernels.backend.Implementation:
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return kernels.implementation(request.param)
-
-
-@pytest.fixture(params=backend.native().supported_isas())
-def isa(request: pytest.FixtureRequest):
-    backend.native().set_isa(request.param)
-    yield request.param
-    backend.native().set_isa("auto")
 
 
 def device_of(implementation) -> str:

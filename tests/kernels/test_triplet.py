@@ -18,25 +18,9 @@ from forensic.kernels import _triplet, backend, reference
 OPTIONS = [(False, "mean"), (False, "sum"), (True, "mean"), (True, "sum")]
 
 
-@pytest.fixture(params=["cpp", pytest.param("cuda", marks=pytest.mark.cuda)])
-def compiled(request: pytest.FixtureRequest) -> backend.Implementation:
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return kernels.implementation(request.param)
-
-
-@pytest.fixture(params=["reference", "cpp", pytest.param("cuda", marks=pytest.mark.cuda)])
-def each(request: pytest.FixtureRequest) -> backend.Implementation:
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return kernels.implementation(request.param)
-
-
-@pytest.fixture(params=backend.native().supported_isas())
-def isa(request: pytest.FixtureRequest):
-    backend.native().set_isa(request.param)
-    yield request.param
-    backend.native().set_isa("auto")
+@pytest.fixture
+def each(kernels: backend.Implementation) -> backend.Implementation:
+    return kernels
 
 
 def run(implementation, z, labels, **options) -> tuple[Tensor, Tensor]:
