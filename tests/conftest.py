@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -220,6 +221,12 @@ _skipped_for_no_good_reason: list[str] = []
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--renew-gold` is what `make gold` adds."""
     parser.addoption("--renew-gold", action="store_true", help="write the recorded outputs instead of comparing them")
+
+
+def pytest_configure() -> None:
+    # a shell that starts the tests in the background has them, and all they start, ignore Ctrl-C
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:
