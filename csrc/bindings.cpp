@@ -49,21 +49,23 @@ void bind_augment(py::module_& module) {
       augment_forward(shape, from.data, strides_of(from), weights, to, threads);
     });
   });
-  module.def("augment_input_gradient", [](Object g, Object w1, Object b1, Object w2, Object b2, Object d_x, int threads) {
-    const Array in(g, "g"), out(d_x, "d_x");
-    const AugmentArguments arguments(w1, b1, w2, b2);
-    with_float_type(in, "g", [&]<typename T>(T) {
-      const auto from = in.view<const T, 4>();
-      const auto weights = arguments.weights<T>();
-      const AugmentShape shape = arguments.shape(from, "g");
-      T* to = output<T, 4>(out, "d_x", from.shape);
-      const py::gil_scoped_release released;
-      augment_input_gradient(shape, from.data, strides_of(from), weights, to, threads);
-    });
-  });
+  module.def("augment_input_gradient",
+             [](Object g, Object w1, Object b1, Object w2, Object b2, Object d_x, int threads) {
+               const Array in(g, "g"), out(d_x, "d_x");
+               const AugmentArguments arguments(w1, b1, w2, b2);
+               with_float_type(in, "g", [&]<typename T>(T) {
+                 const auto from = in.view<const T, 4>();
+                 const auto weights = arguments.weights<T>();
+                 const AugmentShape shape = arguments.shape(from, "g");
+                 T* to = output<T, 4>(out, "d_x", from.shape);
+                 const py::gil_scoped_release released;
+                 augment_input_gradient(shape, from.data, strides_of(from), weights, to, threads);
+               });
+             });
   module.def("augment_weight_gradients", [](Object x, Object g, Object w1, Object b1, Object w2, Object b2, Object d_w1,
                                             Object d_b1, Object d_w2, Object d_b2, int threads) {
-    const Array in(x, "x"), gradient(g, "g"), first(d_w1, "d_w1"), second(d_b1, "d_b1"), third(d_w2, "d_w2"), fourth(d_b2, "d_b2");
+    const Array in(x, "x"), gradient(g, "g"), first(d_w1, "d_w1"), second(d_b1, "d_b1"), third(d_w2, "d_w2"),
+        fourth(d_b2, "d_b2");
     const AugmentArguments arguments(w1, b1, w2, b2);
     with_float_type(in, "x", [&]<typename T>(T) {
       const auto from = in.view<const T, 4>(), above = gradient.view<const T, 4>();
@@ -90,8 +92,8 @@ void bind_triplet(py::module_& module) {
     with_float_type(embeddings, "z", [&]<typename T>(T) {
       const auto from = embeddings.view<const T, 2>();
       const auto ids = classes.view<const std::int64_t, 1>();
-      FORENSIC_CHECK(ids.shape[0] == from.shape[0], "labels: expected one for each of ", from.shape[0], " rows of z, got ",
-                     ids.shape[0]);
+      FORENSIC_CHECK(ids.shape[0] == from.shape[0], "labels: expected one for each of ", from.shape[0],
+                     " rows of z, got ", ids.shape[0]);
       T* to = output<T, 1>(value, "loss", {1});
       T* gradient_to = slope.tensor().shape[0] == 0 ? nullptr : output<T, 2>(slope, "gradient", from.shape);
       const py::gil_scoped_release released;
@@ -153,7 +155,8 @@ void bind_radial(py::module_& module) {
 
 PYBIND11_MODULE(_C, module) {
   using namespace forensic;
-  py::register_exception_translator([](std::exception_ptr error) {
+  // pybind11 asks for a function that takes it by value
+  py::register_exception_translator([](std::exception_ptr error) {  // NOLINT(performance-unnecessary-value-param)
     try {
       if (error) std::rethrow_exception(error);
     } catch (const TypeProblem& problem) {

@@ -160,7 +160,7 @@ class Line {
       u2_fixed<half>(even, depth + 1);
       u4_fixed<half>(odd, depth + 1);
 #pragma GCC unroll 8
-      for (int k = 0; k < half; ++k) {
+      for (std::int64_t k = 0; k < half; ++k) {
         x[2 * k] = even[k];
         x[2 * k + 1] = odd[k];
       }
@@ -183,7 +183,7 @@ class Line {
       x[0] = a[0];
       x[N - 1] = -d[0];
 #pragma GCC unroll 8
-      for (int k = 1; k < half; ++k) {
+      for (std::int64_t k = 1; k < half; ++k) {
         x[2 * k] = a[k] + d[half - k];
         x[2 * k - 1] = a[k] - d[half - k];
       }
@@ -198,7 +198,7 @@ class Line {
 template <typename T>
 void dct_plane(const DctPlane<T>& plane) {
   using V = Wide<T>;
-  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t lanes = kLanes<T>;
   const std::int64_t height = plane.vertical.n;
   const std::int64_t width = plane.horizontal.n;
   const std::int64_t padded = (width + lanes - 1) / lanes * lanes;
@@ -229,10 +229,10 @@ void dct_plane(const DctPlane<T>& plane) {
     const std::int64_t rows = height - row < lanes ? height - row : lanes;
     for (std::int64_t column = 0; column < padded; column += lanes) {
       V block[lanes];
-      for (int i = 0; i < lanes; ++i) block[i] = i < rows ? load(middle + (row + i) * padded + column) : V{};
-      transpose<lanes>(block);
+      for (std::int64_t i = 0; i < lanes; ++i) block[i] = i < rows ? load(middle + (row + i) * padded + column) : V{};
+      transpose<kLanes<T>>(block);
       const std::int64_t columns = width - column < lanes ? width - column : lanes;
-      for (int i = 0; i < lanes; ++i) {
+      for (std::int64_t i = 0; i < lanes; ++i) {
         line[column + i] = plane.inverse && i < columns ? block[i] * scale[column + i] : block[i];
       }
     }
@@ -240,10 +240,10 @@ void dct_plane(const DctPlane<T>& plane) {
     for (std::int64_t column = 0; column < width; column += lanes) {
       const std::int64_t columns = width - column < lanes ? width - column : lanes;
       V block[lanes];
-      for (int i = 0; i < lanes; ++i) {
+      for (std::int64_t i = 0; i < lanes; ++i) {
         block[i] = plane.inverse || i >= columns ? line[column + i] : line[column + i] * scale[column + i];
       }
-      transpose<lanes>(block);
+      transpose<kLanes<T>>(block);
       for (std::int64_t i = 0; i < rows; ++i) {
         T* to = plane.y + (row + i) * width + column;
         columns == lanes ? store(to, block[i]) : store_some(to, block[i], columns);

@@ -153,13 +153,13 @@ struct Workspace {
 // Lanes are rows: element i of `line` holds column i of rows row, row + 1, ...
 template <typename T>
 void load_rows(const RadialPlane<T>& plane, std::int64_t row, Wide<T>* line) {
-  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t lanes = kLanes<T>;
   const std::int64_t height = plane.vertical.n;
   const std::int64_t width = plane.horizontal.n;
   for (std::int64_t column = 0; column < width; column += lanes) {
     const bool whole = plane.column_stride == 1 && column + lanes <= width;
     Wide<T> block[lanes];
-    for (int i = 0; i < lanes; ++i) {
+    for (std::int64_t i = 0; i < lanes; ++i) {
       if (row + i >= height) {
         block[i] = Wide<T>{};
         continue;
@@ -167,21 +167,21 @@ void load_rows(const RadialPlane<T>& plane, std::int64_t row, Wide<T>* line) {
       const T* from = plane.x + (row + i) * plane.row_stride + column * plane.column_stride;
       block[i] = whole ? load(from) : load_some(from, plane.column_stride, width - column);
     }
-    transpose<lanes>(block);
-    for (int i = 0; i < lanes && column + i < width; ++i) line[column + i] = block[i];
+    transpose<kLanes<T>>(block);
+    for (std::int64_t i = 0; i < lanes && column + i < width; ++i) line[column + i] = block[i];
   }
 }
 
 // `count` columns of `line` back into rows of a matrix with rows of `length`.
 template <typename T>
 void store_rows(Wide<T>* line, std::int64_t count, T* to, std::int64_t row, std::int64_t rows, std::int64_t length) {
-  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t lanes = kLanes<T>;
   for (std::int64_t column = 0; column < count; column += lanes) {
     const std::int64_t columns = count - column < lanes ? count - column : lanes;
     Wide<T> block[lanes];
-    for (int i = 0; i < lanes; ++i) block[i] = i < columns ? line[column + i] : Wide<T>{};
-    transpose<lanes>(block);
-    for (int i = 0; i < lanes && row + i < rows; ++i) {
+    for (std::int64_t i = 0; i < lanes; ++i) block[i] = i < columns ? line[column + i] : Wide<T>{};
+    transpose<kLanes<T>>(block);
+    for (std::int64_t i = 0; i < lanes && row + i < rows; ++i) {
       T* at = to + (row + i) * length + column;
       columns == lanes ? store(at, block[i]) : store_some(at, block[i], columns);
     }
@@ -191,7 +191,7 @@ void store_rows(Wide<T>* line, std::int64_t count, T* to, std::int64_t row, std:
 // Rows to half spectrum: two sets of rows are the real and the imaginary part of one transform.
 template <typename T>
 void transform_rows(const RadialPlane<T>& plane, const Workspace<T>& work) {
-  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t lanes = kLanes<T>;
   const std::int64_t height = plane.vertical.n;
   const std::int64_t width = plane.horizontal.n;
   const std::int64_t half = width / 2 + 1;
@@ -203,7 +203,7 @@ void transform_rows(const RadialPlane<T>& plane, const Workspace<T>& work) {
     dft.forward(work.line, work.spare);
     const Wide<T>* re = work.line.re;
     const Wide<T>* im = work.line.im;
-    for (int set = 0; set < 2; ++set) {
+    for (std::int64_t set = 0; set < 2; ++set) {
       for (std::int64_t k = 0; k < half; ++k) {
         const std::int64_t mirror = k == 0 ? 0 : width - k;
         work.unpacked.re[k] = set == 0 ? (re[k] + re[mirror]) * one_half : (im[k] + im[mirror]) * one_half;
@@ -227,7 +227,7 @@ void load_columns(const Workspace<T>& work, std::int64_t column, std::int64_t he
 // Half spectrum to rows, the way back.
 template <typename T>
 void restore_rows(const RadialPlane<T>& plane, const Workspace<T>& work) {
-  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t lanes = kLanes<T>;
   const std::int64_t height = plane.vertical.n;
   const std::int64_t width = plane.horizontal.n;
   const Dft<T> dft(plane.horizontal);
@@ -265,7 +265,7 @@ void restore_rows(const RadialPlane<T>& plane, const Workspace<T>& work) {
 
 template <typename T>
 void radial_sums(const RadialPlane<T>& plane) {
-  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t lanes = kLanes<T>;
   const Workspace<T> work(plane);
   const std::int64_t height = plane.vertical.n;
   const std::int64_t width = plane.horizontal.n;
@@ -276,13 +276,13 @@ void radial_sums(const RadialPlane<T>& plane) {
     dft.forward(work.line, work.spare);
     // a frequency stands for its mirror image too, unless it is its own
     double times[lanes];
-    for (int lane = 0; lane < lanes; ++lane) {
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
       times[lane] = column + lane == 0 || 2 * (column + lane) == width ? 1.0 : 2.0;
     }
     for (std::int64_t i = 0; i < height; ++i) {
       const Wide<T> power = work.line.re[i] * work.line.re[i] + work.line.im[i] * work.line.im[i];
       const std::int32_t* rings = plane.rings + i * work.columns + column;
-      for (int lane = 0; lane < lanes; ++lane)
+      for (std::int64_t lane = 0; lane < lanes; ++lane)
         plane.sums[rings[lane]] += times[lane] * static_cast<double>(power[lane]);
     }
   }
@@ -290,7 +290,7 @@ void radial_sums(const RadialPlane<T>& plane) {
 
 template <typename T>
 void radial_gradient(const RadialPlane<T>& plane) {
-  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t lanes = kLanes<T>;
   const Workspace<T> work(plane);
   const std::int64_t height = plane.vertical.n;
   transform_rows(plane, work);
@@ -301,7 +301,7 @@ void radial_gradient(const RadialPlane<T>& plane) {
     for (std::int64_t i = 0; i < height; ++i) {
       const std::int32_t* rings = plane.rings + i * work.columns + column;
       Wide<T> weight{};
-      for (int lane = 0; lane < lanes; ++lane) weight[lane] = plane.weights[rings[lane]];
+      for (std::int64_t lane = 0; lane < lanes; ++lane) weight[lane] = plane.weights[rings[lane]];
       work.line.re[i] *= weight;
       work.line.im[i] *= weight;
     }

@@ -36,8 +36,11 @@ class Windows {
     std::vector<double> exact(static_cast<std::size_t>(taps_));
     for (std::int64_t i = 0; i < size; ++i) {
       const double centre = (static_cast<double>(i) + 0.5) * scale;
+      // truncation, as in Pillow: another rounding is another window
+      // NOLINTBEGIN(bugprone-incorrect-roundings)
       const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre - support + 0.5));
       const auto count = std::min(length, static_cast<std::int64_t>(centre + support + 0.5)) - first;
+      // NOLINTEND(bugprone-incorrect-roundings)
       double total = 0.0;
       for (std::int64_t j = 0; j < count; ++j) {
         const double weight = bicubic((static_cast<double>(j + first) - centre + 0.5) * (1.0 / stretch));

@@ -125,10 +125,11 @@ TensorView<T, Rank> view_of(const dlpack::Tensor& tensor, const char* name, std:
     view.stride[axis] = tensor.strides != nullptr ? tensor.strides[axis] : row_major;
     row_major *= tensor.shape[axis];
   }
-  const auto address = reinterpret_cast<std::uintptr_t>(tensor.data) + tensor.byte_offset;
+  auto* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
   FORENSIC_CHECK(address % alignof(T) == 0 || row_major == 0, name, ": expected data aligned to ", alignof(T),
                  " bytes, got an address that is not; pass a copy");
-  view.data = reinterpret_cast<T*>(address);
+  view.data = reinterpret_cast<T*>(data);
   return view;
 }
 
