@@ -76,17 +76,23 @@ def _watched(events: Iterable[Event], last: list[Summary], bar: Progress | None)
             last.append(event.summary)
 
 
+def no_images(count: int) -> str:
+    """How files that are no images are counted."""
+    return f"{count} other {'file is no image' if count == 1 else 'files are no images'}"
+
+
 def tell_summary(summary: Summary, written: Iterable[Path]) -> None:
     """The last lines on stderr: counts, what to install, the closing digest, what was written."""
     counts = summary.counts
     parts = [f"{counts.known} known", f"{counts.unknown} unknown"]
     parts += [f"{counts.unreadable} unreadable"] if counts.unreadable else []
     parts += [f"{counts.skipped} skipped"] if counts.skipped else []
-    console.talk(f"{counts.total} images: {', '.join(parts) if counts.scored else ', '.join(['0 scored', *parts[2:]])}")
+    told = ", ".join(parts if counts.scored else ["0 scored", *parts[2:]])
+    console.talk(f"{counts.total} image{'' if counts.total == 1 else 's'}: {told}")
     if summary.other_files:
-        console.talk(f"{summary.other_files} other files are no images")
+        console.talk(no_images(summary.other_files))
     if summary.unread_heic:
-        console.talk(f"{summary.unread_heic} HEIC pictures were not read: pip install 'forensic-attribution[heic]'")
+        console.talk(f"HEIC pictures not read: {summary.unread_heic}; pip install 'forensic-attribution[heic]'")
     if summary.outcome == "interrupted":
         kept = f"{counts.total} findings are kept in {summary.case}; the same command goes on from there"
         console.warn(f"interrupted: {kept if summary.case else 'without --case or --report nothing is kept'}")

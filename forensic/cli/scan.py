@@ -240,6 +240,7 @@ def _check_outputs(plan: ScanPlan, reports: list[Path]) -> None:
 
 def _list_only(arguments: tuple[bytes, ...], *, follow_links: bool, exclude: list[str]) -> None:
     from forensic.case.rows import display_path
+    from forensic.cli.findings import no_images
     from forensic.scan.walk import Walk, roots_of_arguments
 
     walk = Walk(roots_of_arguments(arguments), follow_links=follow_links, exclude=exclude)
@@ -248,7 +249,7 @@ def _list_only(arguments: tuple[bytes, ...], *, follow_links: bool, exclude: lis
         console.data(console.safe(display_path(candidate.path)[0]))
         count += 1
     console.flush()
-    console.talk(f"{count} would be read; {walk.other_files} other files are no images")
+    console.talk(f"{count} would be read; {no_images(walk.other_files)}")
 
 
 def _clock() -> Callable[[], str]:

@@ -40,6 +40,12 @@ def test_summary_lines(capsys) -> None:
     assert "written: a.case, r.html" in text
 
 
+def test_one_is_counted_as_one(capsys) -> None:
+    text = told(capsys, Summary("done", Counts(known=1), 1, 0, "", None))
+    assert "1 image: 1 known" in text
+    assert "1 other file is no image" in text
+
+
 def test_only_skipped_inputs(capsys) -> None:
     assert "2 images: 0 scored, 2 skipped" in told(capsys, Summary("done", Counts(skipped=2), 0, 0, "", None))
 
