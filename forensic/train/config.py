@@ -124,10 +124,8 @@ class Recipe:
                 )
         if self.augmenter_kernel % 2 == 0:
             raise UsageError("recipe field augmenter_kernel", f"is {self.augmenter_kernel}, must be odd")
-        if self.architecture.size != TILE:
-            raise UsageError(
-                "recipe field architecture.size", f"is {self.architecture.size}, must be {TILE} as every preprocessing"
-            )
+        if self.architecture.size % 16:
+            raise UsageError("recipe field architecture.size", f"is {self.architecture.size}, must be a multiple of 16")
         if not 1 <= self.jpeg_quality_min <= self.jpeg_quality_max <= 100:
             raise UsageError("recipe field jpeg_quality_min", "qualities must be 1 <= min <= max <= 100")
 
@@ -211,6 +209,8 @@ def _with(recipe: Recipe, name: str, value: object) -> Recipe:
         value = float(value)
     if type(value) is not expected or expected is Architecture:
         raise UsageError(f"recipe field {name}", f"is {value!r}, must be {expected.__name__}")
+    if name == "architecture.size" and value != TILE:  # what a run reads; single steps may be smaller
+        raise UsageError(f"recipe field {name}", f"is {value}, must be {TILE} as every preprocessing gives")
     if name.startswith("architecture."):
         inner = name.removeprefix("architecture.")
         return replace(recipe, architecture=replace(recipe.architecture, **{inner: value}))  # type: ignore[arg-type]  # checked against the field's own type just above
