@@ -8,41 +8,15 @@ python tests/bench/bench_radial.py [--rounds 15] [--threads 2]
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import ducc0
 import numpy as np
 import torch
+from interleaving import interleaved, show
 
 from forensic import kernels
 from forensic.kernels import reference
-
-
-def interleaved(rivals: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds a call, one figure a round of at least 50 ms; rivals take turns within a round."""
-    for run in rivals.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        for name, run in rivals.items():
-            count, start = 0, time.perf_counter()
-            while time.perf_counter() - start < 0.05:
-                run()
-                count += 1
-            times[name].append((time.perf_counter() - start) / count)
-    return times
-
-
-def show(title: str, times: dict[str, list[float]]) -> None:
-    ours = times["forensic"]
-    print(title)
-    for name, rounds in times.items():
-        ratios = sorted(b / a for a, b in zip(ours, rounds, strict=True))
-        ratio = statistics.median(rounds) / statistics.median(ours)
-        milliseconds = 1e3 * statistics.median(rounds)
-        print(f"  {name:<28}{milliseconds:9.3f} ms  {ratio:7.2f}x  ({ratios[0]:.2f}..{ratios[-1]:.2f})")
 
 
 def main() -> None:
