@@ -56,9 +56,25 @@ def write_checkpoint(folder: Path, number: int, tensors: dict[str, Tensor], posi
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {_METADATA: scalars})
     target = folder / f"checkpoint-{number}.safetensors"
     write_atomically(target, data)
+    remove_old_checkpoints(folder)
+    return target
+
+
+def remove_old_checkpoints(folder: Path) -> None:
+    """Keeps the last two; also called when a run is opened, for one that was killed before it came to this."""
     for _, path in list_checkpoints(folder)[:-_KEPT]:
         path.unlink()
-    return target
+
+
+def not_finite(tensors: dict[str, Tensor]) -> str | None:
+    """Name of the first tensor of the networks, as `TrainingState.tensors` names them, that holds NaN or infinity.
+
+    Moments of an optimiser may overflow without harm: the step that they give is then 0.
+    """
+    for name, tensor in tensors.items():
+        if "optimizer" not in name and tensor.is_floating_point() and not tensor.isfinite().all():
+            return name
+    return None
 
 
 def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
@@ -93,11 +109,15 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Position]:
 def write_atomically(target: Path, data: bytes) -> None:
     """Writes a file that is there entirely or not at all: a dot name beside it, flushed to the disk, renamed."""
     partial = target.with_name(f".{target.stem}.partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(target)
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except OSError:  # on a full disk half a file would only be in the way
+        partial.unlink(missing_ok=True)
+        raise
     directory = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -11,11 +12,11 @@ import torch
 
 from forensic.errors import MachineError, UsageError
 from forensic.models.predict import scaled
-from forensic.train.checkpoint import Position, list_checkpoints, read_checkpoint, write_checkpoint
+from forensic.train.checkpoint import Position, list_checkpoints, not_finite, read_checkpoint, write_checkpoint
 from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummary, StepDone
 from forensic.train.finishing import finish
 from forensic.train.inputs import name_left_out, read_inputs, read_run_layout
-from forensic.train.run_folder import WEIGHTS, RunFolder, losses_line
+from forensic.train.run_folder import WEIGHTS, RunFolder, disk_remedy, losses_line
 from forensic.train.schedule import augmenter_rate, model_rate
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
 from forensic.train.state import TrainingState
@@ -69,8 +70,9 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
         with _deterministic(folder.config.threads):
             return _complete(folder, layout or read_run_layout(folder.config), on_event)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise MachineError(str(plan.out), reason, f"Then go on with `forensic train --resume {plan.out}`") from error
+        reason = f"{error.strerror or type(error).__name__}, {folder.place}"
+        remedy = f"{disk_remedy(error)}, then go on with `forensic train --resume {plan.out}`"
+        raise MachineError(str(plan.out), reason, remedy) from error
     finally:
         folder.close()
 
@@ -92,6 +94,7 @@ def _complete(folder: RunFolder, layout: Layout, on_event: Callable[[Event], Non
         progress = _Progress(folder, state, position, losses, total_steps, on_event)
         for epoch in range(position.epoch, recipe.epochs):
             _run_epoch(epoch, inputs, recipe, progress, device)
+    folder.place = f"after step {total_steps}, while the weights were finished"
     finish(folder.path, config, state.final_model(), inputs, lambda done, total: on_event(FinishingImage(done, total)))
     return RunSummary(folder.path, folder.path / WEIGHTS, total_steps, left_out, was_finished=False)
 
@@ -101,7 +104,7 @@ def _restore(folder: RunFolder, state: TrainingState) -> Position | None:
     if not checkpoints:
         return None
     tensors, position = read_checkpoint(checkpoints[-1][1])
-    state.restore(tensors, position.epoch)
+    state.restore(tensors, inside_epoch=position.batch > 0)
     return position
 
 
@@ -124,16 +127,14 @@ class _Progress:
         self._folder = folder
         self._losses = losses
         self._tell = on_event
+        folder.place = f"after step {self.step}"
 
     def step_done(self, epoch: int, batch: int, batches: int, values: Tensor, rate: float) -> None:
         self.step += 1
+        self._folder.place = f"at step {self.step} (epoch {epoch + 1}, batch {batch + 1} of {batches})"
         terms = dict(zip(TERMS, values.tolist(), strict=True))
-        if not math.isfinite(terms["total"]):
-            raise UsageError(
-                str(self._folder.path),
-                f"the loss of step {self.step} is no finite number",
-                "Train anew with a lower rate, e.g. --set lr=1e-4, or with --set gradient_clip=1",
-            )
+        if wrong := [name for name, value in terms.items() if not math.isfinite(value)]:
+            raise self._diverged(f"{wrong[0]} loss")
         self._losses.write(losses_line({"epoch": epoch + 1, "step": self.step, "lr": rate, **terms}))
         self._losses.flush()
         self._tell(StepDone(epoch + 1, batch + 1, batches, self.step, terms, rate))
@@ -144,14 +145,27 @@ class _Progress:
         self._tell(EpochDone(epoch + 1, validation, self.checkpoint(number=epoch + 1, epoch=epoch + 1, batch=0)))
 
     def checkpoint(self, number: int, epoch: int, batch: int) -> Path:
+        tensors = self.state.tensors()
+        if (name := not_finite(tensors)) is not None:  # the whole one that is there is worth more
+            raise self._diverged(name)
         self._losses.flush()
+        os.fsync(self._losses.fileno())  # a checkpoint never counts on losses that a power cut takes away
         position = Position(epoch, batch, self.step, self._losses.tell())
-        return write_checkpoint(self._folder.path, number, self.state.tensors(), position)
+        return write_checkpoint(self._folder.path, number, tensors, position)
+
+    def _diverged(self, what: str) -> UsageError:
+        kept = list_checkpoints(self._folder.path)
+        return UsageError(
+            str(self._folder.path),
+            f"{what} is no finite number {self._folder.place}; {kept[-1][1].name if kept else 'no checkpoint'} is kept",
+            "Train anew with a lower rate, e.g. --set lr=1e-4, or with --set gradient_clip=1",
+        )
 
 
 def _run_epoch(epoch: int, inputs: TrainingInputs, recipe: Recipe, progress: _Progress, device: torch.device) -> None:
     state = progress.state
     done = progress.resumed_at.batch if epoch == progress.resumed_at.epoch else 0
+    state.set_mode(epoch)
     learners = state.learners
     if learners is None:
         learners = state.begin_epoch()
@@ -160,7 +174,8 @@ def _run_epoch(epoch: int, inputs: TrainingInputs, recipe: Recipe, progress: _Pr
     for batch, (pixels, labels) in enumerate(inputs.batches(epoch, recipe, first=done), start=done):
         rate = model_rate(recipe, progress.step, progress.total_steps)
         _set_rate(learners.model_optimizer, rate)
-        _set_rate(learners.augmenter_optimizer, augmenter_rate(recipe, recipe.augmenter_warmup_steps + batch))
+        for new in learners.new:
+            _set_rate(new.optimizer, augmenter_rate(recipe, recipe.augmenter_warmup_steps + batch))
         y = torch.from_numpy(labels).to(device)
         values = iterate(learners, scaled(torch.from_numpy(pixels).to(device)), y, recipe)
         if state.average is not None:
@@ -175,11 +190,12 @@ def _run_epoch(epoch: int, inputs: TrainingInputs, recipe: Recipe, progress: _Pr
 def _warm_up(learners: Learners, epoch: int, inputs: TrainingInputs, recipe: Recipe, device: torch.device) -> None:
     """Brings a new augmenter near the identity before it meets the task model (deviation "augmenter warm-up")."""
     step = 0
-    while step < recipe.augmenter_warmup_steps:
+    while learners.new and step < recipe.augmenter_warmup_steps:
         for pixels, _ in inputs.batches(epoch, recipe):
             if step == recipe.augmenter_warmup_steps:
                 break
-            _set_rate(learners.augmenter_optimizer, augmenter_rate(recipe, step))
+            for new in learners.new:
+                _set_rate(new.optimizer, augmenter_rate(recipe, step))
             warm_up(learners, scaled(torch.from_numpy(pixels).to(device)))
             step += 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import tomli_w
 
 from forensic.errors import MissingError, UsageError
-from forensic.train.checkpoint import write_atomically
+from forensic.train.checkpoint import remove_old_checkpoints, write_atomically
 from forensic.train.config import Recipe, recipe_from_dict, recipe_to_dict
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class RunFolder:
 
     def __init__(self, path: Path, config: RunConfig | None = None, versions: dict[str, str] | None = None) -> None:
         self.path = path
+        self.place = "before training began"
+        """Where the run stands, for messages."""
         if config is None and not (path / CONFIG).is_file():
             raise MissingError(str(path), f"holds no run: no {CONFIG} in it", "Start one with `forensic train --out`")
         path.mkdir(parents=True, exist_ok=True)
@@ -91,6 +94,7 @@ class RunFolder:
             for pattern in (".*.partial", f".{WEIGHTS}-*", f".{CARD}-*"):  # of a process killed while it wrote
                 for left in path.glob(pattern):
                     left.unlink()
+            remove_old_checkpoints(path)
         except BlockingIOError:
             self.close()
             raise UsageError(str(path), "another process is training this run", "Wait for it, or stop it") from None
@@ -168,6 +172,12 @@ def _training_line(record: Record, root: Path) -> dict[str, Any]:
 def _sample_line(sample: Sample, split: str, root: Path) -> dict[str, Any]:
     path = sample.path.relative_to(root) if sample.path.is_relative_to(root) else sample.path
     return {"path": str(path), "split": split, "class": sample.source}
+
+
+def disk_remedy(error: OSError) -> str:
+    """What helps against an error of the file system, without a full stop."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "Make room on the disk" if full else "Cure it"
 
 
 def losses_line(values: dict[str, Any]) -> bytes:
