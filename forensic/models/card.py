@@ -106,6 +106,8 @@ class Card:
     """Plain sentences on what these weights can not do."""
     score: str
     """The scale of the score, in words."""
+    scorer: str = "sum"
+    """The kind of the score, `forensic.models.scorer`; not written where it is `sum`, the only one of older cards."""
     tolerance: float = 1e-3
     """Scores of another engine or processor may differ by this much."""
     format: int = FORMAT
@@ -144,6 +146,7 @@ def card_to_toml(card: Card) -> str:
         "tool": card.tool,
         "limits": card.limits,
         "score": card.score,
+        **({} if card.scorer == "sum" else {"scorer": card.scorer}),
         "tolerance": card.tolerance,
         "threshold": threshold,
         "training": asdict(card.training),
@@ -235,6 +238,7 @@ def _card(values: dict[str, Any]) -> Card:
         licence=_text(values["licence"]),
         limits=_text(values["limits"]),
         score=_text(values["score"]),
+        scorer=_text(values.get("scorer", "sum")),
         tolerance=_finite(values["tolerance"]),
         format=values["format"],
         hash=_text(values["hash"]),

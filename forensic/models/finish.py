@@ -1,10 +1,11 @@
 """The end of training: a task model becomes weights.
 
 First the values are rounded to what the file will hold; scorer, threshold and measures are then taken on the rounded
-model, so that the card speaks of the weights that are shipped. Training images give class means, covariance and
-spectra; validation images, known and unknown, as stored and re-encoded, give standardisation and threshold. Whole
-pictures (`val_full`) give the threshold for images of more than one tile: they hold sky and other flat parts that
-nobody would choose as a crop, so that their scores are lower.
+model, so that the card speaks of the weights that are shipped. Training images give class spectra, validation
+images, known and unknown, as stored and re-encoded, the threshold. For a score of the kind `sum` training images also
+give class means and covariance, validation images the standardisation. Whole pictures (`val_full`) give the threshold
+for images of more than one tile: they hold sky and other flat parts that nobody would choose as a crop, so that their
+scores are lower.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from forensic.metrics.measured import Side, measure_openset, measure_share
 from forensic.models.card import Card, Threshold, Training, Validated, files_hash
 from forensic.models.network_state import architecture_fields, rounded
 from forensic.models.predict import Predictor, predict_images
-from forensic.models.scorer import SCALE, Scored, Scorer, fit_scorer
+from forensic.models.scorer import Scored, ScoreKind, Scorer, fit_scorer
 from forensic.models.weights import save_weights
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class FinishPlan:
     licence: str = LICENCE
     limits: str = ""
     """Sentences that take the place of those for the layout."""
+    score: ScoreKind = "sum"
+    """The kind of the score."""
 
 
 @dataclass
@@ -154,9 +157,10 @@ def finish_weights(
     known = [outputs for condition in conditions.values() for _, outputs in condition.known]
     fallback = ""
     if not known:
-        fallback = "no known validation images: standardised on training images; "
+        how = "standardised" if plan.score == "sum" else "chosen"
+        fallback = f"no known validation images: {how} on training images; "
         known = finisher.training_outputs
-    scorer = fit_scorer(embeddings, labels, known, len(layout.classes))
+    scorer = fit_scorer(embeddings, labels, known, len(layout.classes), kind=plan.score)
     scores_known = [scorer(*outputs).score for outputs in known]
     scores_unknown = [scorer(*outputs).score for condition in conditions.values() for _, outputs in condition.unknown]
     chosen = choose_threshold(scores_known, scores_unknown)
@@ -190,7 +194,8 @@ def finish_weights(
         tool=f"forensic {forensic.__version__}",
         licence=plan.licence,
         limits=plan.limits or " ".join(filter(None, [_LIMITS, _LIMITS_OF_DATA.get(layout.name, "")])),
-        score=SCALE,
+        score=scorer.scale,
+        scorer=scorer.kind,
     )
     return save_weights(out, finisher.model, scorer, spectra, card)
 

@@ -2,7 +2,8 @@
 
 NAME.safetensors   network.*         what a task model holds: float16 from two axes on, float32 below (the variances of
                                      batch norm span more than float16 does)
-                   scorer.*          float32; constants float64
+                   scorer.*          of the kind `sum`: means, whitening float32, constants float64;
+                                     of the kind `softmax`: temperature float64
                    spectra.mean|std  (K, 64) float32: log10 of the radial spectrum of each class
 NAME.toml          the card (forensic.models.card) with the SHA-256 over both
 
@@ -204,7 +205,10 @@ def save_weights(out: Path, model: TaskModel, scorer: Scorer, spectra: Spectra, 
 
     Raises:
         WeightsError: a value is not finite after rounding: the training has diverged.
+        ValueError: the card speaks of another kind of score.
     """
+    if card.scorer != scorer.kind:
+        raise ValueError(f"the card says {card.scorer}, the scorer is of the kind {scorer.kind}")
     from forensic.models.network_state import network_tensors  # noqa: PLC0415 - list and verify run without torch
 
     tensors: Tensors = {f"network.{name}": value for name, value in network_tensors(model).items()}
@@ -266,14 +270,13 @@ def _below(prefix: str, tensors: Tensors) -> Tensors:
 
 
 def _scorer(tensors: Tensors, card: Card, path: Path) -> Scorer:
+    dimension = card.architecture.get("embedding_dim")
     try:
-        scorer = scorer_from_tensors(_below("scorer", tensors))
+        if not isinstance(dimension, int):
+            raise ValueError(f"the architecture's embedding_dim is {dimension!r}")  # noqa: TRY301, TRY004 - a value of the card
+        return scorer_from_tensors(_below("scorer", tensors), card.scorer, card.num_classes, dimension)
     except ValueError as error:
         raise WeightsError(str(path), f"scorer: {error}", _REMEDY) from error
-    expected = (card.num_classes, card.architecture.get("embedding_dim"))
-    if scorer.means.shape != expected:
-        raise WeightsError(str(path), f"scorer.means: expected {expected}, got {scorer.means.shape}", _REMEDY)
-    return scorer
 
 
 def _spectra(tensors: Tensors, card: Card, path: Path) -> Spectra:

@@ -68,6 +68,12 @@ def said_measure(row: dict[str, Any]) -> str:
     return f"{said} ({row['low']:.2f}-{row['high']:.2f})" if "low" in row else said
 
 
+def _said_threshold(value: float) -> str:
+    """Three decimals, or more where a softmax near 1 needs them to be told from 1."""
+    said = f"{value:.3f}"
+    return f"{value:.9g}" if said == "1.000" else said
+
+
 def _about(name: str, card: Card) -> str:
     validated = card.validated
     formats = ", ".join(validated.formats)
@@ -81,6 +87,7 @@ def _about(name: str, card: Card) -> str:
 - Known classes: {", ".join(f"`{entry}`" for entry in card.classes)}.
 - Validated on {formats}, sides {least} to {greatest} pixels: {validated.images} known and {validated.unknown} unknown
   images; anything else is flagged `outside-validation`.
-- Preprocessing `{card.preprocessing}`; threshold {card.threshold.value:.3f}: {card.threshold.chosen_by}.
+- Preprocessing `{card.preprocessing}`; score: {card.score}.
+- Threshold {_said_threshold(card.threshold.value)}: {card.threshold.chosen_by}.
 - Made by `{card.training.command or "an unknown command"}`; licence: {card.licence}.
 """

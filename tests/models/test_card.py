@@ -56,6 +56,13 @@ def test_optional_parts_may_be_absent(card: Card) -> None:
     assert card_from_toml(card_to_toml(sealed(plain, b"")), "x") == plain
 
 
+def test_kind_of_score_is_written_where_older_cards_have_none(card: Card) -> None:
+    assert "scorer" not in tomllib.loads(card_to_toml(card))
+    assert card_from_toml(card_to_toml(sealed(card, b"")), "x").scorer == "sum"
+    soft = replace(card, scorer="softmax")
+    assert card_from_toml(card_to_toml(sealed(soft, b"")), "x") == sealed(soft, b"")
+
+
 def test_hash_is_of_tensors_and_all_lines_but_its_own(card: Card) -> None:
     text = card_to_toml(sealed(card, b"tensors"))
     value = tomllib.loads(text)["hash"]

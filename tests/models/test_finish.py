@@ -16,6 +16,7 @@ from forensic.models.card import files_hash
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.models.finish import FinishPlan, finish_weights
 from forensic.models.predict import Predictor, predict_images
+from forensic.models.scorer import SoftmaxScorer
 from forensic.models.weights import Weights, load_weights
 from forensic.spectra.profile import log_radial
 
@@ -34,9 +35,11 @@ def model(layout: Layout) -> TaskModel:
     return new_task_model(TaskModel(len(layout.classes), architecture), torch.Generator().manual_seed(7))
 
 
-def finish(layout: Layout, out: Path, share: float = 0.5) -> Weights:
+def finish(layout: Layout, out: Path, share: float = 0.5, **more: str) -> Weights:
     images = read_training_images(layout.train, layout.preprocessing)
-    plan = FinishPlan(recipe={"name": "untrained"}, reencoding=Reencoding(share, 70, 95), seed=3, command="by hand")
+    plan = FinishPlan(
+        recipe={"name": "untrained"}, reencoding=Reencoding(share, 70, 95), seed=3, command="by hand", **more
+    )
     finish_weights(model(layout), layout, images, out, plan, profile=log_radial)
     return load_weights(out)
 
@@ -78,6 +81,32 @@ def test_measured_is_what_is_shipped(layout: Layout, finished: Weights) -> None:
     stored = finished.card.metrics["stored"]
     assert stored["closed_accuracy"]["value"] == pytest.approx(right / len(layout.val))
     assert stored["known_accepted"]["value"] == pytest.approx(accepted / len(layout.val))
+
+
+def test_softmax_is_chosen_and_measured_in_its_own_units(layout: Layout, finished: Weights, tmp_path: Path) -> None:
+    soft = finish(layout, tmp_path / "soft.safetensors", score="softmax")
+    card = soft.card
+    assert (finished.card.scorer, card.scorer) == ("sum", "softmax")
+    assert soft.scorer == SoftmaxScorer(len(layout.classes), 8)
+    assert card.score == SoftmaxScorer.scale != finished.card.score
+    assert card.metrics["stored"]["closed_accuracy"] == finished.card.metrics["stored"]["closed_accuracy"]
+    # the same numbers again from the network alone
+    largest = {}
+    for side, samples in (("known", layout.val), ("unknown", layout.val_unseen)):
+        prepared = ((sample, prepare(load_image(sample), layout.preprocessing).tiles) for sample in samples)
+        outputs = [logits for _, logits, _ in predict_images(Predictor(soft), prepared)]
+        largest[side] = np.array([torch.from_numpy(one).double().mean(0).softmax(0).max().item() for one in outputs])
+    stored = card.metrics["stored"]
+    assert 1 / len(layout.classes) < card.threshold.value < 1
+    assert stored["known_accepted"]["value"] == pytest.approx((largest["known"] >= card.threshold.value).mean())
+    assert stored["unknown_rejected"]["value"] == pytest.approx((largest["unknown"] < card.threshold.value).mean())
+    pairs = largest["known"][:, None] - largest["unknown"][None, :]
+    assert stored["auroc"]["value"] == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+
+
+def test_softmax_without_validation_images(layout: Layout, tmp_path: Path) -> None:
+    card = finish(replace(layout, val=(), val_unseen=()), tmp_path / "x.safetensors", score="softmax").card
+    assert card.threshold.chosen_by.startswith("no known validation images: chosen on training images")
 
 
 def test_at_least_nine_in_ten_known_are_accepted(finished: Weights) -> None:

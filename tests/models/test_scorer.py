@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sklearn.covariance import LedoitWolf
 
-from forensic.models.scorer import Scorer, fit_scorer, log_odds, scorer_from_tensors, shrunk_covariance
+from forensic.models.scorer import (
+    SoftmaxScorer,
+    SumScorer,
+    fit_scorer,
+    log_odds,
+    scorer_from_tensors,
+    shrunk_covariance,
+)
 
 K, D = 3, 6
 
@@ -21,7 +33,7 @@ def images(seeded):
 
 
 @pytest.fixture
-def scorer(images) -> Scorer:
+def scorer(images) -> SumScorer:
     embeddings, labels, logits = images
     validation = [(logits[n : n + 1], embeddings[n : n + 1]) for n in range(0, 90, 2)]
     return fit_scorer(embeddings, labels, validation, K)
@@ -102,8 +114,9 @@ def test_label_is_of_the_mean_logits(scorer) -> None:
     ],
 )
 def test_what_can_not_be_scored_is_refused(scorer, logits, embeddings, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        scorer(logits, embeddings)
+    for one in (scorer, SoftmaxScorer(K, D)):
+        with pytest.raises(ValueError, match=told):
+            one(logits, embeddings)
 
 
 @pytest.mark.parametrize(
@@ -126,20 +139,60 @@ def test_embeddings_without_spread_still_score() -> None:
 
 
 def test_tensors_there_and_back(scorer) -> None:
-    again = scorer_from_tensors(scorer.tensors())
-    for name, value in scorer.tensors().items():
-        np.testing.assert_array_equal(again.tensors()[name], value)
+    for one in (scorer, SoftmaxScorer(K, D)):
+        again = scorer_from_tensors(one.tensors(), one.kind, K, D)
+        assert type(again) is type(one)
+        for name, value in one.tensors().items():
+            np.testing.assert_array_equal(again.tensors()[name], value)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("kind", "change", "told"),
     [
-        ({"means": None}, "means: missing"),
-        ({"whitening": np.eye(2)}, "do not fit"),
-        ({"constants": np.array([0.0, 0.0, 0.0, 1.0])}, "deviations must be above 0"),
+        ("sum", {"means": None}, "means: missing"),
+        ("sum", {"means": np.zeros((2, D))}, r"means: expected \(3, 6\), got \(2, 6\)"),
+        ("sum", {"whitening": np.eye(2)}, r"whitening: expected \(6, 6\), got \(2, 2\)"),
+        ("sum", {"constants": np.array([0.0, 0.0, 0.0, 1.0])}, "deviations must be above 0"),
+        ("sum", {"temperature": np.ones(1)}, "temperature: unexpected for the kind sum"),
+        ("softmax", {}, "constants: unexpected for the kind softmax"),
+        ("softmax", {"means": None, "whitening": None, "constants": None}, "temperature: missing"),
+        ("softmax", dict.fromkeys(SumScorer.names) | {"temperature": np.full(1, 0.1)}, "temperature: must be 1"),
+        ("energy", {}, "the kind 'energy' is unknown to this version"),
     ],
 )
-def test_broken_tensors_are_refused(scorer, change, told: str) -> None:
+def test_broken_tensors_are_refused(scorer, kind: str, change, told: str) -> None:
     tensors = {name: value for name, value in (scorer.tensors() | change).items() if value is not None}
     with pytest.raises(ValueError, match=told):
-        scorer_from_tensors(tensors)
+        scorer_from_tensors(tensors, kind, K, D)
+
+
+@given(arrays(np.float32, st.tuples(st.integers(1, 5), st.just(K)), elements=st.floats(-1e4, 1e4, width=32)))
+def test_softmax_is_that_of_the_mean_logits(logits) -> None:
+    scored = SoftmaxScorer(K, D)(logits, np.zeros((len(logits), D)))
+    mean = [math.fsum(float(value) for value in column) / len(logits) for column in logits.T]
+    parts = [math.exp(value - max(mean)) for value in mean]
+    np.testing.assert_allclose(scored.per_class, np.array(parts) / math.fsum(parts), rtol=1e-9, atol=1e-300)
+    assert scored.score == scored.per_class[scored.label] == scored.per_class.max()
+    assert 1 / K - 1e-12 <= scored.score <= 1
+
+
+def test_softmax_label_is_the_first_of_the_best() -> None:
+    scored = SoftmaxScorer(K, D)(np.array([[0.0, 2.0, 2.0], [0.0, 4.0, 4.0]]), np.zeros((2, D)))
+    assert (scored.label, scored.score) == (1, pytest.approx(1 / (2 + math.exp(-3))))
+    # two that one softmax can not tell apart, yet one of the logits is larger
+    close = SoftmaxScorer(K, D)(np.array([[1.0, np.nextafter(1.0, 2.0), 0.0]]), np.zeros((1, D)))
+    assert close.label == 1
+
+
+def test_softmax_is_at_temperature_one_and_knows_no_embedding() -> None:
+    logits = np.array([[math.log(6), math.log(3), 0.0]])
+    for embedding in (np.zeros((1, D)), np.full((1, D), 50.0)):
+        np.testing.assert_allclose(SoftmaxScorer(K, D)(logits, embedding).per_class, [0.6, 0.3, 0.1], rtol=1e-12)
+
+
+def test_softmax_needs_no_fit(images) -> None:
+    embeddings, labels, logits = images
+    fitted = fit_scorer(embeddings, labels, [(logits[:1], embeddings[:1])], K, kind="softmax")
+    assert fitted == SoftmaxScorer(K, D)
+    with pytest.raises(ValueError, match="kind: expected one of sum, softmax, got energy"):
+        fit_scorer(embeddings, labels, [(logits[:1], embeddings[:1])], K, kind="energy")

@@ -13,7 +13,7 @@ from forensic.errors import MissingError, VerificationError, WeightsError
 from forensic.models.card import card_from_toml, card_to_toml, sealed
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.models.network_state import network_tensors
-from forensic.models.scorer import Scorer
+from forensic.models.scorer import SoftmaxScorer, SumScorer
 from forensic.models.weights import (
     Weights,
     find_weights,
@@ -52,12 +52,25 @@ def test_saved_is_loaded_and_the_same_bytes_again(tiny: Weights, tmp_path: Path,
 @pytest.mark.parametrize("architecture", [Architecture(), Architecture(width=64, neck_channels=48)])
 def test_architectures_that_fit_the_budget(tiny: Weights, tmp_path: Path, architecture: Architecture) -> None:
     model = TaskModel(7, architecture)
-    scorer = Scorer(np.zeros((7, 512), np.float32), np.eye(512, dtype=np.float32), np.array([0.0, 1.0, 0.0, 1.0]))
+    scorer = SumScorer(np.zeros((7, 512), np.float32), np.eye(512, dtype=np.float32), np.array([0.0, 1.0, 0.0, 1.0]))
     card = replace(tiny.card, architecture={name: getattr(model.architecture, name) for name in tiny.card.architecture})
     out = tmp_path / "default.safetensors"
     save_weights(out, model, scorer, tiny.spectra, card)
     assert out.stat().st_size + out.with_suffix(".toml").stat().st_size <= 16 * 1024 * 1024
     assert load_weights(out).model.architecture == architecture
+
+
+def test_softmax_weights_are_loaded_as_such(tiny: Weights, tmp_path: Path) -> None:
+    out = tmp_path / "soft.safetensors"
+    scorer = SoftmaxScorer(len(tiny.card.classes), 16)
+    card = replace(tiny.card, scorer="softmax", score=SoftmaxScorer.scale)
+    save_weights(out, tiny.model, scorer, tiny.spectra, card)
+    assert 'scorer = "softmax"' in out.with_suffix(".toml").read_text()
+    assert "scorer.temperature" in safetensors.numpy.load(out.read_bytes())
+    assert load_weights(out).scorer == scorer
+    assert verify_weights(out) == read_card(out).hash
+    with pytest.raises(ValueError, match="the card says sum, the scorer is of the kind softmax"):
+        save_weights(tmp_path / "x.safetensors", tiny.model, scorer, tiny.spectra, tiny.card)
 
 
 def test_spectra_belong_to_the_classes(tiny: Weights) -> None:
@@ -118,8 +131,11 @@ def with_card(**changes):
         (with_tensor("network.fc.bias", np.zeros(3, np.float32)), "tensor network.fc.bias: expected"),
         (with_tensor("network.extra", np.zeros(3, np.float32)), "tensor network.extra: unexpected"),
         (with_tensor("spectra.mean", np.zeros((2, 64), np.float32)), "spectra.mean: expected"),
-        (with_card(classes=("real", "b")), "scorer.means: expected"),
+        (with_card(classes=("real", "b")), "scorer: means: expected"),
         (with_card(architecture={"embedding_dim": 16, "layers": 3}), "architecture: "),
+        (with_card(scorer="softmax"), "scorer: constants: unexpected for the kind softmax"),
+        (with_card(scorer="energy"), "scorer: the kind 'energy' is unknown to this version"),
+        (with_card(architecture={}), "scorer: the architecture's embedding_dim is None"),
         (with_card(preprocessing="tiles-999-v9"), "needs the preprocessing tiles-999-v9"),
     ],
 )

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from forensic.models.card import Threshold
 from forensic.models.weights import bundled_folder, list_weights
 from forensic.models.weights_page import said_measure, weights_page
 
@@ -26,6 +30,18 @@ def test_it_says_what_the_card_says(tiny_weights: Path) -> None:
     assert card.limits in page
     assert all(f"`{name}`" in page for name in card.classes)
     assert said_measure(card.metrics["stored"]["auroc"]) in page
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(-2.35151, "-2.352"), (0.6, "0.600"), (0.99951, "0.99951"), (0.999999991, "0.999999991")]
+)
+def test_scale_and_threshold_are_told(tiny_weights: Path, value: float, said: str) -> None:
+    (entry,) = list_weights(tiny_weights.parent)
+    assert entry.card is not None
+    card = replace(entry.card, score="a scale", threshold=Threshold(value, "by hand"))
+    page = weights_page([replace(entry, card=card)])
+    assert "score: a scale.\n" in page
+    assert f"Threshold {said}: by hand.\n" in page
 
 
 def test_measures_in_words() -> None:
