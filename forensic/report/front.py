@@ -319,10 +319,12 @@ def _method(header: CaseHeader, found: Survey) -> tuple[tuple[str, tuple[str, ..
     chosen = threshold.get("chosen_by") if isinstance(threshold, dict) else None
     used = ", ".join(f"{value:.6g}".replace("-", "−") for value in sorted(found.thresholds))
     decoders = ", ".join(f"{visible(name)} ({count:,})" for name, count in _by_count(found.decoders))
+    scale = header.card.get("score")
     facts: list[tuple[str, tuple[str, ...]]] = [
         ("Tool", (f"forensic {visible(header.tool_version)}",)),
         ("Weights", (visible(header.weights_name), f"hash {visible(header.weights)}")),
         ("Preprocessing", (visible(header.preprocessing),)),
+        ("Scale of the score", (visible(scale),) if isinstance(scale, str) else ()),
         ("Threshold", (used,) if used else ("none was used",)),
         ("How the threshold was chosen", (visible(chosen),) if isinstance(chosen, str) else ("the card does not say",)),
         ("Decoded by (images)", (decoders,) if decoders else ()),

@@ -54,6 +54,12 @@ def test_configuration_stands_under_method(make_case: Any) -> None:
     assert method["Decoded by (images)"] == ("opencv 5.0.0 (5)",)
 
 
+def test_scale_of_the_score_is_the_card_s(make_case: Any) -> None:
+    assert "Scale of the score" not in dict(page_of(make_case()).method)
+    method = dict(page_of(make_case(name="b.case", card={"score": "largest softmax; 0 to 1"})).method)
+    assert method["Scale of the score"] == ("largest softmax; 0 to 1",)
+
+
 @pytest.mark.parametrize(("name", "shown"), [("x\u202ey", "x\\u202ey"), ("<b>", "<b>")])
 def test_examiner_s_words_are_shown_as_they_are(make_case: Any, name: str, shown: str) -> None:
     page = page_of(make_case(case_number=name))
