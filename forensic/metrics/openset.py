@@ -1,13 +1,20 @@
-"""Known against unknown: AUROC, OSCR, FPR95 and the share taken for real.
+"""Known against unknown, over all thresholds and at the operating point.
 
-Positive is *known*, and a larger score means more surely known, everywhere in this file. Ties count one half, so that
-no value depends on the order of the images. Each measure takes weights, one row a replicate, for the bootstrap.
+Positive is *known*, and a larger score means more surely known, everywhere in this file; `aupr_unknown` alone asks how
+well the unknown are found. An image is accepted where its score is at or above the threshold. Ties count one half, and
+sums and maxima run over distinct thresholds, so that no value depends on the order of the images. The `_replicates`
+forms take weights, one row a replicate, for the bootstrap.
 
-    AUROC  sum over pairs of [s_k > s_u] + [s_k = s_u]/2, divided by the number of pairs
-    OSCR   the same sum over known images that are labelled right, divided by the same number of pairs
-    FPR95  share of unknown images at or above the highest threshold that accepts 95 % of the known
+    AUROC         sum over pairs of [s_k > s_u] + [s_k = s_u]/2, divided by the number of pairs
+    OSCR          the same sum over known images that are labelled right, divided by the same number of pairs
+    FPR95         share of unknown images at or above the highest threshold that accepts 95 % of the known
+    AUPR known    average precision: sum over distinct thresholds of the gain in recall of known images times the share
+                  of known among the accepted
+    AUPR unknown  the same for unknown images among the rejected, with the scores turned round
+    DTACC         highest mean of the share of known accepted and the share of unknown rejected
 
-Source: POSE, section 4.1 (Vaze et al. 2022 for OSCR); the tie-aware forms are the trapezoids over distinct thresholds.
+Source: POSE, section 4.1 (Vaze et al. 2022 for OSCR, Wang et al. 2022 for OpenAUC); the tie-aware forms are the
+trapezoids over distinct thresholds, and average precision is scikit-learn's.
 """
 
 from __future__ import annotations
@@ -16,9 +23,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forensic.metrics.checks import empty_side, flags_of, scores_of
 from forensic.metrics.measure import NO_KNOWN, NO_UNKNOWN, Measure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
@@ -37,10 +47,7 @@ def auroc(known: ArrayLike, unknown: ArrayLike) -> Measure:
     Raises:
         ValueError: a score is not finite, or an array is not of one axis.
     """
-    scores_known, scores_unknown = _scores(known, "known"), _scores(unknown, "unknown")
-    if (nothing := _empty(scores_known, scores_unknown)) is not None:
-        return nothing
-    return Measure(float(auroc_replicates(scores_known, scores_unknown, *_ones(scores_known, scores_unknown))[0]))
+    return _measured(auroc_replicates, known, unknown)
 
 
 def oscr(known: ArrayLike, correct: ArrayLike, unknown: ArrayLike) -> Measure:
@@ -57,12 +64,10 @@ def oscr(known: ArrayLike, correct: ArrayLike, unknown: ArrayLike) -> Measure:
     Raises:
         ValueError: a score is not finite, or the lengths differ.
     """
-    scores_known, scores_unknown = _scores(known, "known"), _scores(unknown, "unknown")
-    right = np.asarray(correct, dtype=bool)
-    if right.shape != scores_known.shape:
-        raise ValueError(f"correct: expected shape {scores_known.shape}, got {right.shape}")
-    if (nothing := _empty(scores_known, scores_unknown)) is not None:
-        return nothing
+    scores_known, scores_unknown = scores_of(known, "known"), scores_of(unknown, "unknown")
+    right = flags_of(correct, "correct", len(scores_known))
+    if (reason := empty_side(scores_known, scores_unknown)) is not None:
+        return Measure(None, reason)
     weights = _ones(scores_known, scores_unknown)
     return Measure(float(oscr_replicates(scores_known, right, scores_unknown, *weights)[0]))
 
@@ -72,10 +77,51 @@ def fpr95(known: ArrayLike, unknown: ArrayLike) -> Measure:
 
     No interpolation between thresholds. Arguments, result and errors as for `auroc`.
     """
-    scores_known, scores_unknown = _scores(known, "known"), _scores(unknown, "unknown")
-    if (nothing := _empty(scores_known, scores_unknown)) is not None:
-        return nothing
-    return Measure(float(fpr95_replicates(scores_known, scores_unknown, *_ones(scores_known, scores_unknown))[0]))
+    return _measured(fpr95_replicates, known, unknown)
+
+
+def aupr_known(known: ArrayLike, unknown: ArrayLike) -> Measure:
+    """Average precision of finding the known images: how pure the accepted are, from the strictest threshold down.
+
+    No interpolation; the share of known images among all is what a coin would reach. Arguments, result and errors as
+    for `auroc`.
+    """
+    return _measured(aupr_known_replicates, known, unknown)
+
+
+def aupr_unknown(known: ArrayLike, unknown: ArrayLike) -> Measure:
+    """Average precision of finding the unknown images: how pure the rejected are, from the lowest score up.
+
+    The one measure here whose positive side is the unknown; `known` still comes first. Arguments, result and errors as
+    for `auroc`.
+    """
+    return _measured(aupr_unknown_replicates, known, unknown)
+
+
+def dtacc(known: ArrayLike, unknown: ArrayLike) -> Measure:
+    """Detection accuracy: the best that one threshold can do if known and unknown weigh the same.
+
+    Largest (share of known accepted + share of unknown rejected) / 2 over distinct thresholds; images with equal scores
+    are accepted or rejected together. The threshold is chosen on these very images: a bound, not a forecast.
+    Arguments and errors as for `auroc`.
+
+    Returns:
+        In [1/2, 1]; None with a reason where a side is empty.
+    """
+    return _measured(dtacc_replicates, known, unknown)
+
+
+def open_auc(known: ArrayLike, correct: ArrayLike, unknown: ArrayLike) -> Measure:
+    """OpenAUC: probability that a known image is labelled right and scores higher than an unknown one.
+
+    Wang et al. 2022 define it over pairs: the mean of [label of k right] [s_k > s_u], the area under the rate of known
+    images right and accepted over the rate of unknown ones accepted. Their program takes ties as one half, and so does
+    this: then it equals the tie-aware `oscr` identically. It differs from OSCR as commonly programmed (see
+    `reference.oscr`), whose staircase loses up to 1 / (2 max(N, M)) without ties, and depends on the order with them.
+
+    Arguments, result and errors as for `oscr`.
+    """
+    return oscr(known, correct, unknown)
 
 
 def auroc_replicates(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
@@ -111,6 +157,8 @@ def oscr_replicates(
 
 def fpr95_replicates(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
     """FPR95 of R weightings at once; arguments and result as for `auroc_replicates`."""
+    if known.size == 0:
+        return np.full(len(known_weights), np.nan)
     order = np.argsort(-known, kind="stable")
     accepted = np.cumsum(known_weights[:, order], axis=1)
     total = accepted[:, -1:]
@@ -126,6 +174,66 @@ def fpr95_replicates(known: Floats, unknown: Floats, known_weights: Floats, unkn
     return np.where(total[:, 0] > 0, shares, np.nan)
 
 
+def aupr_known_replicates(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
+    """AUPR of the known images of R weightings at once; arguments and result as for `auroc_replicates`."""
+    hit, missed = _accepted(known, unknown, known_weights, unknown_weights)
+    total = hit[:, -1] if hit.shape[1] else np.zeros(len(hit))
+    other = missed[:, -1] if missed.shape[1] else total
+    precision = np.divide(hit, hit + missed, out=np.zeros(hit.shape), where=hit > 0)
+    area = (np.diff(hit, axis=1, prepend=0.0) * precision).sum(axis=1)
+    return np.where(other > 0, _divided(area, total), np.nan)
+
+
+def aupr_unknown_replicates(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
+    """AUPR of the unknown images of R weightings at once; arguments and result as for `auroc_replicates`."""
+    return aupr_known_replicates(-unknown, -known, unknown_weights, known_weights)
+
+
+def dtacc_replicates(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
+    """DTACC of R weightings at once; arguments and result as for `auroc_replicates`."""
+    kept, passed = _accepted(known, unknown, known_weights, unknown_weights)
+    if kept.shape[1] == 0:
+        return np.full(len(kept), np.nan)
+    lead = _divided(kept, kept[:, -1:]) - _divided(passed, passed[:, -1:])
+    # accepting nothing has no threshold of its own and reaches one half, as accepting everything does
+    best: Floats = 0.5 + lead.max(axis=1) / 2
+    return best
+
+
+def rejection(accepted: ArrayLike) -> Measure:
+    """Share of unknown images that are rejected at the operating point.
+
+    Args:
+        accepted: (M,) bool, whether the score of the unknown image reaches the threshold.
+
+    Returns:
+        In [0, 1], larger is better; None with a reason where there are no unknown images.
+
+    Raises:
+        ValueError: the array is not of one axis.
+    """
+    flags = flags_of(accepted, "accepted")
+    return Measure(float(np.mean(~flags))) if flags.size else Measure(None, NO_UNKNOWN)
+
+
+def wrong_known(accepted: ArrayLike, correct: ArrayLike) -> Measure:
+    """Share of known images that are accepted as another known class: a wrong name given as a sure one.
+
+    Args:
+        accepted: (N,) bool, whether the score of the known image reaches the threshold.
+        correct: (N,) bool, whether its label is right.
+
+    Returns:
+        In [0, 1], smaller is better, over all known images; None with a reason where there are none.
+
+    Raises:
+        ValueError: the lengths differ, or an array is not of one axis.
+    """
+    flags = flags_of(accepted, "accepted")
+    right = flags_of(correct, "correct", len(flags))
+    return Measure(float(np.mean(flags & ~right))) if flags.size else Measure(None, NO_KNOWN)
+
+
 def false_real(verdict_known: ArrayLike, label_real: ArrayLike) -> Measure:
     """Share of unknown images that come out as known `real`.
 
@@ -134,27 +242,35 @@ def false_real(verdict_known: ArrayLike, label_real: ArrayLike) -> Measure:
         label_real: (M,) bool, whether the best class is `real`.
 
     Returns:
-        In [0, 1]; None with a reason where there are no unknown images.
+        In [0, 1], smaller is better; None with a reason where there are no unknown images.
+
+    Raises:
+        ValueError: the lengths differ, or an array is not of one axis.
     """
-    known = np.asarray(verdict_known, dtype=bool)
-    if known.size == 0:
-        return Measure(None, NO_UNKNOWN)
-    return Measure(float(np.mean(known & np.asarray(label_real, dtype=bool))))
+    known = flags_of(verdict_known, "verdict_known")
+    real = flags_of(label_real, "label_real", len(known))
+    return Measure(float(np.mean(known & real))) if known.size else Measure(None, NO_UNKNOWN)
 
 
-def _scores(values: ArrayLike, name: str) -> Floats:
-    scores: Floats = np.asarray(values, dtype=np.float64)
-    if scores.ndim != 1:
-        raise ValueError(f"{name}: expected one axis, got shape {scores.shape}")
-    if not np.isfinite(scores).all():
-        raise ValueError(f"{name}: expected finite scores, got {int((~np.isfinite(scores)).sum())} that are not")
-    return scores
+def _measured(
+    replicates: Callable[[Floats, Floats, Floats, Floats], Floats], known: ArrayLike, unknown: ArrayLike
+) -> Measure:
+    scores_known, scores_unknown = scores_of(known, "known"), scores_of(unknown, "unknown")
+    if (reason := empty_side(scores_known, scores_unknown)) is not None:
+        return Measure(None, reason)
+    return Measure(float(replicates(scores_known, scores_unknown, *_ones(scores_known, scores_unknown))[0]))
 
 
-def _empty(known: Floats, unknown: Floats) -> Measure | None:
-    if known.size == 0:
-        return Measure(None, NO_KNOWN)
-    return Measure(None, NO_UNKNOWN) if unknown.size == 0 else None
+def _accepted(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> tuple[Floats, Floats]:
+    """Weight of known and of unknown images at or above each distinct score, from the highest down; (R, T) each."""
+    thresholds = np.unique(np.concatenate([known, unknown]))[::-1]
+    counts = []
+    for scores, weights in ((known, known_weights), (unknown, unknown_weights)):
+        order = np.argsort(-scores, kind="stable")
+        above = np.zeros((len(weights), len(scores) + 1))
+        np.cumsum(weights[:, order], axis=1, out=above[:, 1:])
+        counts.append(above[:, np.searchsorted(-scores[order], -thresholds, side="right")])
+    return counts[0], counts[1]
 
 
 def _ones(known: Floats, unknown: Floats) -> tuple[Floats, Floats]:
