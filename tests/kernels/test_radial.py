@@ -75,20 +75,56 @@ def test_equals_numpy(kernels, device, planes, shape, dtype) -> None:
         assert error <= 1e-12 * total_power(images)
 
 
-@pytest.mark.parametrize("name", ["A16", "A32", "B16", "B32"])
-def test_recorded_sums(kernels, device, image_u8, golden: Path, name) -> None:
-    recorded = json.loads((golden / "spectrum.json").read_text())["profiles"][name]
+def golden_plane(name: str, image_u8) -> np.ndarray:
+    """Image A or B of golden/README.md, (N, N) float64."""
     size = int(name[1:])
     if name[0] == "A":
-        image = image_u8(2, 1, size, size)[:, :, 0] / 255
-    else:
-        y, x = np.ogrid[:size, :size]
-        image = 0.5 + 0.25 * np.cos(2 * np.pi * (3 * x + 2 * y) / size) + 0.125 * np.sin(2 * np.pi * 5 * y / size)
+        return image_u8(2, 1, size, size)[:, :, 0] / 255
+    y, x = np.ogrid[:size, :size]
+    return 0.5 + 0.25 * np.cos(2 * np.pi * (3 * x + 2 * y) / size) + 0.125 * np.sin(2 * np.pi * 5 * y / size)
+
+
+@pytest.mark.parametrize("name", ["A16", "A32", "B16", "B32"])
+def test_golden_power_of_the_rings(kernels, device, image_u8, golden: Path, name) -> None:
+    recorded = json.loads((golden / "spectrum.json").read_text())["profiles"][name]
+    image = golden_plane(name, image_u8)
     found = kernels.radial_spectrum(torch.from_numpy(image).to(device)).cpu().numpy()
     atol = 1e-12 * recorded["total_power"]
     np.testing.assert_allclose(found, recorded["floor"]["power_mean"], rtol=0, atol=atol)
+    size = len(image)
     counts = np.bincount(reference.ring_of(size, size).flatten().numpy())[: size // 2]
     assert counts.tolist() == recorded["floor"]["count"]
+    np.testing.assert_allclose(found * counts, recorded["floor"]["power_sum"], rtol=0, atol=atol)
+    # the mean frequency is the sum of the plane, squared
+    assert found[0] == pytest.approx(recorded["input_sum"] ** 2, abs=atol)
+
+
+@pytest.mark.parametrize("name", ["A16", "A32", "B16", "B32"])
+def test_golden_profiles_and_the_second_opinion_are_one(image_u8, golden: Path, name) -> None:
+    """What the kernels answer to answers to the recorded sums itself, where the kernels have no such form too."""
+    recorded = json.loads((golden / "spectrum.json").read_text())
+    tolerance, recorded = recorded["tolerance"], recorded["profiles"][name]
+    assert tolerance.startswith("power: 1e-12 of total_power, absolute; magnitude: 1e-12 of sqrt(total_power)")
+    image = golden_plane(name, image_u8)
+    size, total = len(image), recorded["total_power"]
+    floor = recorded["floor"]
+    np.testing.assert_allclose(second_opinion(torch.from_numpy(image)), floor["power_mean"], rtol=0, atol=1e-12 * total)
+    magnitude = np.abs(np.fft.fft2(image))
+    assert image.sum() == pytest.approx(recorded["input_sum"], rel=1e-14)
+    assert (magnitude**2).sum() == pytest.approx(total, rel=1e-12)
+    k = np.rint(np.fft.fftfreq(size) * size).astype(np.int64)
+    squared = k[:, None] ** 2 + k**2
+    for rounding, bins in (("floor", floor), ("round", recorded["round"])):
+        for r in range(size // 2):
+            # floor: r <= sqrt(s) < r + 1; round half up: r - 1/2 <= sqrt(s) < r + 1/2; both in whole numbers
+            low, high = (r, r + 1) if rounding == "floor" else (2 * r - 1, 2 * r + 1)
+            scaled = squared if rounding == "floor" else 4 * squared
+            on = (scaled < high**2) & ((scaled >= low**2) | (r == 0))
+            assert on.sum() == bins["count"][r]
+            power = (magnitude[on] ** 2).sum()
+            assert power == pytest.approx(bins["power_sum"][r], abs=1e-12 * total, rel=0)
+            assert power / on.sum() == pytest.approx(bins["power_mean"][r], abs=1e-12 * total, rel=0)
+            assert magnitude[on].sum() == pytest.approx(bins["magnitude_sum"][r], abs=1e-12 * total**0.5, rel=0)
 
 
 def test_rings_of_a_plane_that_is_not_square(kernels, device) -> None:
