@@ -11,8 +11,10 @@ from forensic.errors import MissingError
 from forensic.train.checkpoint import (
     Position,
     list_checkpoints,
+    not_finite,
     optimizer_tensors,
     read_checkpoint,
+    remove_old_checkpoints,
     restore_optimizer,
     take_prefix,
     with_prefix,
@@ -68,6 +70,31 @@ def test_atomic_write_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None
     write_atomically(target, b"new")
     assert target.read_bytes() == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["x.toml"]
+
+
+def test_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None:
+    target = tmp_path / "x.toml"
+    write_atomically(target, b"old")
+    (tmp_path / ".x.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.toml"]
+
+
+def test_what_a_kill_left_to_be_removed_is_removed_later(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"checkpoint-{number}.safetensors").touch()
+    remove_old_checkpoints(tmp_path)
+    assert [number for number, _ in list_checkpoints(tmp_path)] == [2, 3]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_networks_must_be_finite_and_moments_need_not(value: float) -> None:
+    sound = {"model.a": torch.zeros(3), "model.count": torch.tensor(2**40), "model_optimizer.0.exp_avg": torch.zeros(2)}
+    assert not_finite(sound) is None
+    assert not_finite(sound | {"model_optimizer.0.exp_avg": torch.tensor([0.0, value])}) is None
+    assert not_finite(sound | {"old.0.conv1.weight": torch.tensor([0.0, value])}) == "old.0.conv1.weight"
 
 
 def test_prefixes_part_and_join() -> None:

@@ -1,18 +1,13 @@
-"""A run from end to end: what it leaves, and that a stop at any moment changes nothing of it."""
+"""A run from end to end: what it leaves, and that a stop changes nothing of it; kills are in test_long_runs.py."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -210,73 +205,3 @@ def test_other_data_than_the_run_began_with_is_refused(tiny_config: RunConfig, t
     (data / "train" / "real" / "00000.png").unlink()
     with pytest.raises(MissingError, match="not what this run began with"):
         train(TrainPlan(tmp_path / "run", None, {}), silent)
-
-
-def _killed_when(run: Path, arguments: list[str], moment: Callable[[], bool]) -> None:
-    """Starts the command and kills it, workers and all, as soon as `moment` is there."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forensic", *arguments],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 120
-    while process.poll() is None and not moment() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert process.poll() is None, f"{run} came to an end before it could be killed"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _past(moment: float) -> bool:
-    return time.monotonic() > moment
-
-
-def _lines(run: Path) -> int:
-    path = run / "losses.jsonl"
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def _begin(config: RunConfig, run: Path) -> list[str]:
-    from forensic.train.run_folder import config_to_toml
-
-    file = run.with_suffix(".toml")
-    file.write_text(config_to_toml(config, {}))
-    return ["train", "--config", str(file), "--out", str(run)]
-
-
-def test_killed_and_resumed_gives_the_same_bytes(tiny_config: RunConfig, tmp_path: Path, same_result: Callable) -> None:
-    run = tmp_path / "run"
-    _killed_when(run, _begin(tiny_config, run), lambda: _lines(run) >= 2)
-    _killed_when(run, ["train", "--resume", str(run)], (run / "checkpoint-2.safetensors").exists)
-    done = subprocess.run(
-        [sys.executable, "-m", "forensic", "train", "--resume", str(run)],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    same_result(run)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-def test_killed_at_random_moments_gives_the_same_bytes(
-    tiny_config: RunConfig, tmp_path: Path, same_result: Callable, seed: int
-) -> None:
-    run = tmp_path / "run"
-    draws = np.random.default_rng(seed)
-    arguments = _begin(tiny_config, run)
-    for _ in range(4):
-        until = time.monotonic() + 2 + 3 * draws.random()
-        try:
-            _killed_when(run, arguments, partial(_past, until))
-        except AssertionError:
-            break  # it was faster than the kill
-        arguments = ["train", "--resume", str(run)] if (run / "config.toml").exists() else arguments
-    train(TrainPlan(run, None, {}), silent)
-    same_result(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,14 @@ from forensic.data.cache import Record
 from forensic.data.sample import Layout, Sample
 from forensic.errors import MissingError, UsageError
 from forensic.train.config import Recipe
-from forensic.train.run_folder import RunConfig, RunFolder, config_from_toml, config_to_toml, losses_line
+from forensic.train.run_folder import (
+    RunConfig,
+    RunFolder,
+    config_from_toml,
+    config_to_toml,
+    disk_remedy,
+    losses_line,
+)
 
 CONFIG = RunConfig(data="/data/x", classes_dir=True, split=1, seed=4, threads=3, recipe=Recipe(epochs=2))
 
@@ -105,3 +113,11 @@ def test_data_record_names_split_hash_and_reason(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="not what this run began with"):
         folder.record_data(records[:1], layout)
     folder.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "Make room"), (errno.EDQUOT, "Make room"), (errno.EFBIG, "Make room"), (errno.EIO, "Cure it")],
+)
+def test_remedy_fits_the_error(number: int, remedy: str) -> None:
+    assert disk_remedy(OSError(number, "x")).startswith(remedy)
