@@ -63,8 +63,8 @@ def photograph_weights(photographs: Sequence[Hashable], replicates: int, seed: i
     draws = np.random.default_rng(seed)
     count = len(distinct)
     drawn = draws.integers(count, size=(replicates, count)) if count else np.zeros((replicates, 0), dtype=np.int64)
-    times = np.zeros((replicates, count))
-    np.add.at(times, (np.arange(replicates)[:, None], drawn), 1.0)
+    places = (np.arange(replicates)[:, None] * count + drawn).ravel()
+    times = np.bincount(places, minlength=replicates * count).reshape(replicates, count).astype(np.float64)
     weights: NDArray[np.float64] = times[:, [distinct[photograph] for photograph in photographs]]
     return weights
 

@@ -19,7 +19,9 @@ trapezoids over distinct thresholds, and average precision is scikit-learn's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -27,11 +29,29 @@ from forensic.metrics.checks import empty_side, flags_of, scores_of
 from forensic.metrics.measure import NO_KNOWN, NO_UNKNOWN, Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
+
+_Replicates = TypeVar("_Replicates", bound=Callable[..., "Floats"])
+
+_BLOCK = 1 << 18
+"""Weights that are looked at together: 2 MiB stay in a cache, and memory doesn't grow with the replicates."""
+
+
+def _in_blocks(replicates: _Replicates) -> _Replicates:
+    """The same function, called with a few rows at a time of the weights, its last two arguments."""
+
+    @wraps(replicates)
+    def blocked(*arguments: Any) -> Floats:  # noqa: ANN401 - scores, and flags where a measure takes some
+        *scores, known_weights, unknown_weights = arguments
+        rows = max(1, _BLOCK // max(1, known_weights.shape[1] + unknown_weights.shape[1]))
+        starts = range(0, max(1, len(known_weights)), rows)
+        return np.concatenate(
+            [replicates(*scores, known_weights[at : at + rows], unknown_weights[at : at + rows]) for at in starts]
+        )
+
+    return cast("_Replicates", blocked)
 
 
 def auroc(known: ArrayLike, unknown: ArrayLike) -> Measure:
@@ -140,6 +160,7 @@ def auroc_replicates(known: Floats, unknown: Floats, known_weights: Floats, unkn
     return oscr_replicates(known, everybody, unknown, known_weights, unknown_weights)
 
 
+@_in_blocks
 def oscr_replicates(
     known: Floats, correct: NDArray[np.bool_], unknown: Floats, known_weights: Floats, unknown_weights: Floats
 ) -> Floats:
@@ -155,6 +176,7 @@ def oscr_replicates(
     return _divided((known_weights * correct * won).sum(axis=1), pairs)
 
 
+@_in_blocks
 def fpr95_replicates(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
     """FPR95 of R weightings at once; arguments and result as for `auroc_replicates`."""
     if known.size == 0:
@@ -174,6 +196,7 @@ def fpr95_replicates(known: Floats, unknown: Floats, known_weights: Floats, unkn
     return np.where(total[:, 0] > 0, shares, np.nan)
 
 
+@_in_blocks
 def aupr_known_replicates(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
     """AUPR of the known images of R weightings at once; arguments and result as for `auroc_replicates`."""
     hit, missed = _accepted(known, unknown, known_weights, unknown_weights)
@@ -189,6 +212,7 @@ def aupr_unknown_replicates(known: Floats, unknown: Floats, known_weights: Float
     return aupr_known_replicates(-unknown, -known, unknown_weights, known_weights)
 
 
+@_in_blocks
 def dtacc_replicates(known: Floats, unknown: Floats, known_weights: Floats, unknown_weights: Floats) -> Floats:
     """DTACC of R weightings at once; arguments and result as for `auroc_replicates`."""
     kept, passed = _accepted(known, unknown, known_weights, unknown_weights)

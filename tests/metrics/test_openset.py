@@ -244,6 +244,19 @@ def test_weights_count_like_copies(seed: int, seeded) -> None:
             assert replicates(known, unknown, *weights)[row] == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize(("_", "replicates"), PAIRED, ids=lambda function: function.__name__)
+def test_many_replicates_are_each_as_if_alone(_, replicates, seeded) -> None:
+    # so many images that a few rows are looked at together
+    draws = seeded(8)
+    known, unknown = draws.normal(1, 1, 5000), draws.normal(0, 1, 4000)
+    weights = draws.integers(0, 3, (61, 5000)).astype(float), draws.integers(0, 3, (61, 4000)).astype(float)
+    together = replicates(known, unknown, *weights)
+    alone = [replicates(known, unknown, *(side[row : row + 1] for side in weights))[0] for row in range(61)]
+    # sums of 9,000 terms in another order
+    np.testing.assert_allclose(together, alone, rtol=1e-13)
+    assert replicates(known, unknown, *(side[:0] for side in weights)).shape == (0,)
+
+
 @pytest.mark.parametrize(("measure", "replicates"), PAIRED, ids=lambda function: function.__name__)
 def test_a_replicate_without_a_side_is_undefined(measure, replicates) -> None:
     nothing, something = np.zeros((1, 2)), np.ones((1, 2))
