@@ -31,6 +31,10 @@ def train(
     classes: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of class folders: DIR/CLASS/* or DIR/train/CLASS/*.")
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="forensic (default), reference (the authors' program) or paper (the text)."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; one new augmenter each.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every draw; 0 where not given.")] = None,
     out: Annotated[
@@ -42,6 +46,10 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A field of the recipe; repeatable.")
     ] = None,
+    record_open_space: Annotated[
+        bool,
+        typer.Option("--record-open-space", help="Keep the networks of each epoch, for evaluate --history."),
+    ] = False,
     print_config: Annotated[bool, typer.Option("--print-config", help="Print the configuration and leave.")] = False,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run; needs no other option.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
@@ -56,6 +64,7 @@ def train(
     \b
     forensic train --split 1                               OSMA in ./dataset
     forensic train --data osma-mini --epochs 12            osma-mini
+    forensic train --data osma-mini --recipe reference     the authors' program, step by step
     forensic train --classes my-generators --out runs/my   a folder of class folders
     forensic train --resume runs/my                        after a stop, at the last checkpoint
     forensic train --print-config --set lr=1e-4 > my.toml  all fields with their values
@@ -76,9 +85,13 @@ def train(
         "device": device,
         "threads": threads,
         "preprocessing": preprocessing,
+        "record_open_space": record_open_space or None,
         **_where(data, classes),
     }
-    wanted = _config(config, {name: value for name, value in options.items() if value is not None}, epochs, set_ or [])
+    if recipe is not None and config is not None:
+        raise UsageError("--recipe", "does not go with --config: the file names its recipe")
+    given = {name: value for name, value in options.items() if value is not None}
+    wanted = _config(config, recipe, given, epochs, set_ or [])
     if print_config:
         console.stdout_text(config_to_toml(wanted, _versions()).rstrip("\n"))
         return
@@ -101,12 +114,14 @@ def _where(data: Path | None, classes: Path | None) -> dict[str, Any]:
     return {} if data is None else {"data": str(data.absolute()), "classes_dir": False}
 
 
-def _config(file: Path | None, options: dict[str, Any], epochs: int | None, assignments: list[str]) -> RunConfig:
+def _config(
+    file: Path | None, name: str | None, options: dict[str, Any], epochs: int | None, assignments: list[str]
+) -> RunConfig:
     from dataclasses import replace
 
     import torch
 
-    from forensic.train.config import set_field
+    from forensic.train.config import FORENSIC, find_recipe, set_field
     from forensic.train.run_folder import RunConfig, config_from_toml
 
     if file is None:
@@ -114,6 +129,7 @@ def _config(file: Path | None, options: dict[str, Any], epochs: int | None, assi
             data=str(_DEFAULT_DATA.absolute()),
             device="cuda" if torch.cuda.is_available() else "cpu",
             threads=torch.get_num_threads(),
+            recipe=find_recipe(name or FORENSIC.name),
         )
     else:
         try:

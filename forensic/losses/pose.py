@@ -27,25 +27,27 @@ def reconstruction(augmented: Tensor, images: Tensor) -> Tensor:
     Returns:
         Scalar.
 
-    The text leaves its form open (Eq. 1 shows a norm); the mean square is the authors' program's.
+    The text leaves its form open (Eq. 1 shows a norm); the mean square is the authors' program's, without its floor of
+    0, below which no mean square lies.
     """
     return functional.mse_loss(augmented, images)
 
 
-def closeness(new: Tensor, known: Tensor, limit: float) -> Tensor:
-    """Second term of Eq. 3, without -beta: mean over images of min(cos(z_new, z), d).
+def closeness(new: Tensor, known: Tensor, limit: float, clamp: str = "image") -> Tensor:
+    """Second term of Eq. 3, without -beta: the cosine of z_new and z, no more than d, as a mean over images.
 
     Args:
         new: z_new, embeddings of the newly augmented images, (N, D).
         known: z, embeddings of the images themselves, (N, D).
-        limit: d; an image whose cosine is above it is left alone.
+        limit: d; what is above it is left alone.
+        clamp: `image`, mean of min(cos, d), as Eq. 3 is written; `batch`, min(mean of cos, d), the authors' program's
+            max(1 - mean of cos, 1 - d) but for sign and constant.
 
     Returns:
         Scalar, to be maximised. At cosine = d the gradient passes.
-
-    The minimum is taken for each image, as Eq. 3 is written; the authors' program clamps the mean of the batch.
     """
-    return cosine(new, known).clamp(max=limit).mean()
+    similarity = cosine(new, known)
+    return similarity.mean().clamp(max=limit) if clamp == "batch" else similarity.clamp(max=limit).mean()
 
 
 def diversity(new: Tensor, old: Tensor) -> Tensor:
@@ -61,18 +63,24 @@ def diversity(new: Tensor, old: Tensor) -> Tensor:
     return cosine(new, old).mean()
 
 
-def classification(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+def classification(
+    logits: Tensor, labels: Tensor, smoothing: float = 0.0, *, temperature: float = 1.0, double_softmax: bool = False
+) -> Tensor:
     """L_cls of Eq. 4: mean cross-entropy over the K known classes.
 
     Args:
         logits: (N, K).
         labels: (N,) int64 in [0, K).
         smoothing: share of the target spread evenly over all classes.
+        temperature: divides what is taken for logits; source: the authors' program has 0.1.
+        double_softmax: take softmax(logits) for logits, as the authors' program does; a saturated image, right or
+            wrong, then has no gradient.
 
     Returns:
         Scalar.
     """
-    return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    values = logits.softmax(dim=1) if double_softmax else logits
+    return functional.cross_entropy(values / temperature, labels, label_smoothing=smoothing)
 
 
 def cosine(first: Tensor, second: Tensor) -> Tensor:

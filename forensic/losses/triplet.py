@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def metric(known: Tensor, augmented: Tensor, labels: Tensor, num_classes: int, margin: float) -> Tensor:
+def metric(
+    known: Tensor,
+    augmented: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    margin: float,
+    form: str = "mean-distance",
+) -> Tensor:
     """Batch-hard triplet loss on the stacked embeddings, with labels i and K + i.
 
     An image of class i has label i, its augmented image K + i, whichever augmenter made it: positives and
@@ -23,17 +30,23 @@ def metric(known: Tensor, augmented: Tensor, labels: Tensor, num_classes: int, m
         augmented: z' of the same images in the same order, (N, D).
         labels: (N,) int64 in [0, K).
         num_classes: K.
-        margin: m of Eq. 5, in the unit of the embedding.
+        margin: m of Eq. 5, in the unit of the distance.
+        form: `mean-distance`, plain distances and the mean over anchors, as the authors' program; `sum-squared`,
+            squared distances and the sum, as Eq. 5 is written.
 
     Returns:
-        Scalar: mean over the 2N anchors of max(0, farthest positive - nearest negative + m), distances not squared.
+        Scalar: over the 2N anchors max(0, farthest positive - nearest negative + m).
 
     Raises:
         ValueError: shapes that do not fit.
 
-    Source: Eq. 5; mining, root and mean as in the authors' program (the text sums squared distances and names no
-    mining).
+    Source: Eq. 5; the mining is the authors' program's, the text names none.
     """
+    squared = form == "sum-squared"
     return kernels.batch_hard_triplet(
-        torch.cat([known, augmented]), torch.cat([labels, labels + num_classes]), margin=margin
+        torch.cat([known, augmented]),
+        torch.cat([labels, labels + num_classes]),
+        margin=margin,
+        squared=squared,
+        reduction="sum" if squared else "mean",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from forensic.data.loader import Reencoding
 from forensic.models.finish import FinishPlan, finish_weights
 from forensic.spectra.profile import log_radial
-from forensic.train.config import Recipe, changed_fields, recipe_to_dict
+from forensic.train.config import FORENSIC, RECIPES, changed_fields, recipe_to_dict
 from forensic.train.run_folder import WEIGHTS
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def finish(
         seed=config.seed,
         command=command_line(config, inputs.layout.name),
         device=config.device,
+        score=recipe.score,
     )
     finish_weights(model, inputs.layout, inputs.images, folder / WEIGHTS, plan, profile=log_radial, on_image=on_image)
 
@@ -55,6 +56,8 @@ def command_line(config: RunConfig, data: str) -> str:
     words = ["forensic train", f"--classes {data}" if config.classes_dir else f"--data {data} --split {config.split}"]
     if config.preprocessing is not None:
         words.append(f"--preprocessing {config.preprocessing}")
+    if config.recipe.name != FORENSIC.name:
+        words.append(f"--recipe {config.recipe.name}")
     words.append(f"--seed {config.seed}")
-    words += [f"--set {name}={value}" for name, value in changed_fields(config.recipe, Recipe())]
+    words += [f"--set {name}={value}" for name, value in changed_fields(config.recipe, RECIPES[config.recipe.name])]
     return " ".join(words)

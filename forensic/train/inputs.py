@@ -86,13 +86,16 @@ def read_inputs(config: RunConfig, layout: Layout, on_event: Callable[[Event], N
             raise MissingError(str(layout.root), f"has no usable training image of class {name}")
     side = recipe.architecture.size
     reencoding = Reencoding(recipe.jpeg_share, recipe.jpeg_quality_min, recipe.jpeg_quality_max)
-    known_val = read_training_images(layout.val, layout.preprocessing, threads=config.threads)
+    known_val, unknown_val = (
+        read_training_images(samples, layout.preprocessing, threads=config.threads)
+        for samples in (layout.val, layout.val_unseen)
+    )
     return TrainingInputs(
         layout=layout,
         images=images,
         loader=BatchLoader(images, config.seed, side, reencoding),
         sampler=ClassBalancedSampler(labels, len(layout.classes), recipe.batch_items, config.seed),
-        validation=Validation(known_val, side),
+        validation=Validation(known_val, side, unknown_val),
     )
 
 

@@ -16,6 +16,7 @@ from forensic.train.checkpoint import Position, list_checkpoints, not_finite, re
 from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummary, StepDone
 from forensic.train.finishing import finish
 from forensic.train.inputs import name_left_out, read_inputs, read_run_layout
+from forensic.train.open_space import record_open_space
 from forensic.train.run_folder import WEIGHTS, RunFolder, disk_remedy, losses_line
 from forensic.train.schedule import augmenter_rate, model_rate
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
@@ -93,7 +94,7 @@ def _complete(folder: RunFolder, layout: Layout, on_event: Callable[[Event], Non
     with folder.open_losses(position.losses_bytes) as losses:
         progress = _Progress(folder, state, position, losses, total_steps, on_event)
         for epoch in range(position.epoch, recipe.epochs):
-            _run_epoch(epoch, inputs, recipe, progress, device)
+            _run_epoch(epoch, inputs, config, progress, device)
     folder.place = f"after step {total_steps}, while the weights were finished"
     finish(folder.path, config, state.final_model(), inputs, lambda done, total: on_event(FinishingImage(done, total)))
     return RunSummary(folder.path, folder.path / WEIGHTS, total_steps, left_out, was_finished=False)
@@ -124,14 +125,14 @@ class _Progress:
         self.step = position.step
         self.resumed_at = position
         self.total_steps = total_steps
-        self._folder = folder
+        self.folder = folder
         self._losses = losses
         self._tell = on_event
         folder.place = f"after step {self.step}"
 
     def step_done(self, epoch: int, batch: int, batches: int, values: Tensor, rate: float) -> None:
         self.step += 1
-        self._folder.place = f"at step {self.step} (epoch {epoch + 1}, batch {batch + 1} of {batches})"
+        self.folder.place = f"at step {self.step} (epoch {epoch + 1}, batch {batch + 1} of {batches})"
         terms = dict(zip(TERMS, values.tolist(), strict=True))
         if wrong := [name for name, value in terms.items() if not math.isfinite(value)]:
             raise self._diverged(f"{wrong[0]} loss")
@@ -151,19 +152,21 @@ class _Progress:
         self._losses.flush()
         os.fsync(self._losses.fileno())  # a checkpoint never counts on losses that a power cut takes away
         position = Position(epoch, batch, self.step, self._losses.tell())
-        return write_checkpoint(self._folder.path, number, tensors, position)
+        return write_checkpoint(self.folder.path, number, tensors, position)
 
     def _diverged(self, what: str) -> UsageError:
-        kept = list_checkpoints(self._folder.path)
+        kept = list_checkpoints(self.folder.path)
         return UsageError(
-            str(self._folder.path),
-            f"{what} is no finite number {self._folder.place}; {kept[-1][1].name if kept else 'no checkpoint'} is kept",
+            str(self.folder.path),
+            f"{what} is no finite number {self.folder.place}; {kept[-1][1].name if kept else 'no checkpoint'} is kept",
             "Train anew with a lower rate, e.g. --set lr=1e-4, or with --set gradient_clip=1",
         )
 
 
-def _run_epoch(epoch: int, inputs: TrainingInputs, recipe: Recipe, progress: _Progress, device: torch.device) -> None:
-    state = progress.state
+def _run_epoch(
+    epoch: int, inputs: TrainingInputs, config: RunConfig, progress: _Progress, device: torch.device
+) -> None:
+    state, recipe = progress.state, config.recipe
     done = progress.resumed_at.batch if epoch == progress.resumed_at.epoch else 0
     state.set_mode(epoch)
     learners = state.learners
@@ -183,6 +186,8 @@ def _run_epoch(epoch: int, inputs: TrainingInputs, recipe: Recipe, progress: _Pr
         progress.step_done(epoch, batch, batches, values, rate)
         if (batch + 1) % CHECKPOINT_STEPS == 0 and batch + 1 < batches:
             progress.checkpoint(number=epoch + 1, epoch=epoch, batch=batch + 1)
+    if config.record_open_space:
+        record_open_space(progress.folder.path, epoch, state)
     state.end_epoch()
     progress.epoch_done(epoch, inputs.validation.measure(state.final_model().to(device), device))
 

@@ -44,6 +44,8 @@ class RunConfig:
     device: str = "cpu"
     threads: int = 2
     """Of torch. Another number rounds sums differently, hence it is part of the run."""
+    record_open_space: bool = False
+    """Whether network and augmenter of each epoch are kept, for `evaluate --history`."""
     recipe: Recipe = field(default_factory=Recipe)
 
 

@@ -10,11 +10,13 @@ from forensic.models.augmenter import Augmenter
 from forensic.models.feature_extractor import TaskModel
 from forensic.train.average import WeightAverage
 from forensic.train.checkpoint import optimizer_tensors, restore_optimizer, take_prefix, with_prefix
-from forensic.train.history import OldAugmenters
+from forensic.train.history import NumpyDraws, OldAugmenters, TorchDraws
 from forensic.train.seeding import SeededDropout, new_augmenter, new_task_model
-from forensic.train.step import Learners
+from forensic.train.step import Learners, NewAugmenter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from forensic.train.config import Recipe
@@ -42,14 +44,17 @@ class TrainingState:
         model.dropout = SeededDropout(recipe.architecture.dropout, self.masks)  # type: ignore[assignment]  # same call, other source of randomness
         self.model: TaskModel = model.train()
         self.model_optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
-        self.old = OldAugmenters(self.draws)
+        self._numpy_draws = NumpyDraws(seed) if recipe.old_draws_from == "numpy" else None
+        self.old = OldAugmenters(self._numpy_draws or TorchDraws(self.draws))
         self.average = WeightAverage(model, recipe.average_decay) if recipe.average_decay else None
         self.learners: Learners | None = None
         """Set while an epoch runs."""
 
     def begin_epoch(self) -> Learners:
-        """Draws a new augmenter, with a new optimiser."""
-        return self._learn(new_augmenter(self._recipe.augmenter_channels, self._recipe.augmenter_kernel, self.draws))
+        """Draws a new augmenter, with a new optimiser; none where the recipe has none."""
+        if self._recipe.augmenters == "none":
+            return self._learn([])
+        return self._learn([new_augmenter(self._recipe.augmenter_channels, self._recipe.augmenter_kernel, self.draws)])
 
     def end_epoch(self) -> None:
         """Makes the epoch's augmenter an old one.
@@ -59,18 +64,20 @@ class TrainingState:
         """
         if self.learners is None:
             raise RuntimeError("no epoch runs")
-        self.old.keep(self.learners.augmenter)
+        for new in self.learners.new:
+            self.old.keep(new.augmenter)
         self.learners = None
 
-    def _learn(self, augmenter: Augmenter) -> Learners:
-        augmenter = augmenter.to(self._device)
-        self.learners = Learners(
-            model=self.model,
-            model_optimizer=self.model_optimizer,
-            augmenter=augmenter,
-            augmenter_optimizer=torch.optim.Adam(augmenter.parameters(), lr=self._recipe.augmenter_lr),
-            old=self.old,
-        )
+    def set_mode(self, epoch: int) -> None:
+        """Training or evaluation mode of the task model in an epoch, counted from 0, as the recipe says."""
+        self.model.train(self._recipe.mode == "train" or epoch == 0)
+
+    def _learn(self, augmenters: Iterable[Augmenter]) -> Learners:
+        new = []
+        for augmenter in augmenters:
+            augmenter.to(self._device)
+            new.append(NewAugmenter(augmenter, torch.optim.Adam(augmenter.parameters(), lr=self._recipe.augmenter_lr)))
+        self.learners = Learners(self.model, self.model_optimizer, tuple(new), self.old)
         return self.learners
 
     def tensors(self) -> dict[str, Tensor]:
@@ -79,21 +86,23 @@ class TrainingState:
         state |= with_prefix("model_optimizer", optimizer_tensors(self.model_optimizer))
         if self.average is not None:
             state |= with_prefix("average", self.average.state)
-        if self.learners is not None:
-            state |= with_prefix("augmenter", self.learners.augmenter.state_dict())
-            state |= with_prefix("augmenter_optimizer", optimizer_tensors(self.learners.augmenter_optimizer))
+        for place, new in enumerate(self.learners.new if self.learners else ()):
+            state |= with_prefix(f"new.{place}", new.augmenter.state_dict())
+            state |= with_prefix(f"new_optimizer.{place}", optimizer_tensors(new.optimizer))
         for epoch in range(len(self.old)):
             state |= with_prefix(f"old.{epoch}", self.old[epoch].state_dict())
         state["generator.draws"] = self.draws.get_state()
         state["generator.masks"] = self.masks.get_state()
+        if self._numpy_draws is not None:
+            state["generator.old"] = self._numpy_draws.get_state()
         return state
 
-    def restore(self, tensors: dict[str, Tensor], epoch: int) -> None:
+    def restore(self, tensors: dict[str, Tensor], *, inside_epoch: bool) -> None:
         """The inverse of `tensors`, on a state made with the same arguments.
 
         Args:
             tensors: of a checkpoint.
-            epoch: that runs, from 0: so many old augmenters there are.
+            inside_epoch: whether an epoch runs.
 
         Raises:
             RuntimeError: names or shapes that do not fit.
@@ -103,18 +112,24 @@ class TrainingState:
         if self.average is not None:
             for name, value in take_prefix("average", tensors).items():
                 self.average.state[name].copy_(value)
-        for old_epoch in range(epoch):
-            self.old.keep(self._stored_augmenter(take_prefix(f"old.{old_epoch}", tensors)))
-        if live := take_prefix("augmenter", tensors):
-            learners = self._learn(self._stored_augmenter(live))
-            restore_optimizer(learners.augmenter_optimizer, take_prefix("augmenter_optimizer", tensors))
+        for old in self._stored("old", tensors):
+            self.old.keep(old.to(self._device))
+        if inside_epoch:
+            for place, new in enumerate(self._learn(self._stored("new", tensors)).new):
+                restore_optimizer(new.optimizer, take_prefix(f"new_optimizer.{place}", tensors))
         self.draws.set_state(tensors["generator.draws"])
         self.masks.set_state(tensors["generator.masks"])
+        if self._numpy_draws is not None:
+            self._numpy_draws.set_state(tensors["generator.old"])
 
-    def _stored_augmenter(self, values: dict[str, Tensor]) -> Augmenter:
-        augmenter = Augmenter(self._recipe.augmenter_channels, self._recipe.augmenter_kernel)
-        augmenter.load_state_dict(values)
-        return augmenter.to(self._device)
+    def _stored(self, prefix: str, tensors: dict[str, Tensor]) -> list[Augmenter]:
+        """The augmenters called `PREFIX.0`, `PREFIX.1`, ... of a checkpoint."""
+        found: list[Augmenter] = []
+        while values := take_prefix(f"{prefix}.{len(found)}", tensors):
+            augmenter = Augmenter(self._recipe.augmenter_channels, self._recipe.augmenter_kernel)
+            augmenter.load_state_dict(values)
+            found.append(augmenter)
+        return found
 
     def final_model(self) -> TaskModel:
         """What is shipped: a plain task model in evaluation mode on the CPU, with the mean or the last weights."""

@@ -80,6 +80,16 @@ def test_print_config_is_what_config_takes(forensic: Callable[..., Said]) -> Non
     assert tomllib.loads(again.out)["run"] == values["run"] | {"seed": 4}
 
 
+def test_a_recipe_is_chosen_by_name(forensic: Callable[..., Said]) -> None:
+    values = tomllib.loads(forensic("train", "--print-config", "--recipe", "reference", "--set", "lr=1e-3").out)
+    assert (values["recipe"]["name"], values["recipe"]["temperature"], values["recipe"]["lr"]) == (
+        "reference",
+        0.1,
+        1e-3,
+    )
+    assert values["recipe"]["architecture"]["width"] == 64
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -92,6 +102,9 @@ def test_print_config_is_what_config_takes(forensic: Callable[..., Said]) -> Non
         (["--resume", "run", "--epochs", "3"], "--epochs"),
         (["--seed", "-1"], "--seed"),
         (["--preprocessing", "none"], "--preprocessing"),
+        (["--recipe", "pose"], "recipe pose"),
+        (["--recipe", "paper", "--config", "a.toml"], "--recipe"),
+        (["--set", "name=paper"], "--recipe"),
     ],
 )
 def test_wrong_use_is_one_line(forensic: Callable[..., Said], arguments: list[str], named: str) -> None:

@@ -6,20 +6,11 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from formulas import u as formula
 
 from forensic.losses import pose
-
-
-def formula(seed: int, *shape: int) -> torch.Tensor:
-    """u(seed, shape) of tests/golden/README.md, float64."""
-    with np.errstate(over="ignore"):
-        h = np.arange(math.prod(shape), dtype=np.uint32) + np.uint32((seed + 1) * 0x9E3779B9 % 2**32)
-        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-            h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
-    return torch.from_numpy(((h >> np.uint32(8)) / 2.0**23 - 1).reshape(shape))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +21,7 @@ def recorded(golden: Path) -> dict:
 def new_and_known(case: str) -> tuple[torch.Tensor, torch.Tensor]:
     a, b = formula(31, 6, 16), formula(32, 6, 16)
     if case == "far":
-        return b, a
+        return a, b
     factor = torch.full((6, 1), 0.05, dtype=torch.float64)
     if case == "near_mixed":
         factor[4:] = 0.9
@@ -45,6 +36,17 @@ def test_cosines_are_the_recorded_ones(recorded: dict, case: str) -> None:
     torch.testing.assert_close(
         pose.cosine(*new_and_known(case)).tolist(), recorded["cosine"][case]["cosines"], rtol=1e-12, atol=0
     )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden_closeness_clamped_by_batch(recorded: dict, case: str) -> None:
+    new, known = new_and_known(case)
+    new.requires_grad_()
+    value = pose.closeness(new, known, limit=0.95, clamp="batch")
+    value.backward()
+    expected = recorded["cosine"][case]
+    assert 1 - value.item() == pytest.approx(expected["clamped_value"], rel=1e-12)
+    assert new.grad.norm().item() == pytest.approx(expected["grad_wrt_new_norm"], rel=1e-9, abs=1e-15)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -76,6 +78,21 @@ def test_classification_is_the_recorded_plain_cross_entropy(recorded: dict) -> N
     value.backward()
     assert value.item() == pytest.approx(recorded["softmax_ce"]["plain_cross_entropy"], rel=1e-12)
     assert logits.grad.norm().item() == pytest.approx(recorded["softmax_ce"]["plain_grad_norm"], rel=1e-12)
+
+
+def test_golden_double_softmax_at_a_temperature(recorded: dict) -> None:
+    logits = (4 * formula(33, 6, 7)).requires_grad_()
+    value = pose.classification(logits, torch.arange(6), temperature=0.1, double_softmax=True)
+    value.backward()
+    expected = recorded["softmax_ce"]
+    assert value.item() == pytest.approx(expected["value"], rel=1e-9)
+    assert logits.grad.norm().item() == pytest.approx(expected["grad_norm"], rel=1e-9)
+    assert logits.grad[0].tolist() == pytest.approx(expected["grad_row0"], rel=1e-9)
+    saturated = torch.zeros(1, 15, dtype=torch.float64)
+    saturated[0, 3] = 1e4
+    for label, name in ((3, "floor_K15"), (4, "ceiling_K15")):
+        value = pose.classification(saturated, torch.tensor([label]), temperature=0.1, double_softmax=True)
+        assert value.item() == pytest.approx(expected[name], rel=1e-9)
 
 
 def test_smoothing_spreads_its_share_over_all_classes() -> None:

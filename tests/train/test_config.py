@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,7 +13,16 @@ import tomli_w
 from forensic.errors import UsageError
 from forensic.models.feature_extractor import Architecture
 from forensic.train import config
-from forensic.train.config import Recipe, changed_fields, recipe_from_dict, recipe_to_dict, set_field
+from forensic.train.config import (
+    PAPER,
+    RECIPES,
+    Recipe,
+    changed_fields,
+    find_recipe,
+    recipe_from_dict,
+    recipe_to_dict,
+    set_field,
+)
 
 
 def test_round_trip_through_toml() -> None:
@@ -90,3 +100,42 @@ def test_every_field_gives_its_reason() -> None:
 def test_values_that_would_end_a_run_later_are_refused_at_once(assignment: str) -> None:
     with pytest.raises(UsageError, match=assignment.partition("=")[0]):
         set_field(Recipe(), assignment)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_named_recipes_go_through_toml(name: str) -> None:
+    assert recipe_from_dict(tomllib.loads(tomli_w.dumps(recipe_to_dict(RECIPES[name])))) == RECIPES[name]
+    assert RECIPES[name].name == name
+
+
+def test_a_file_that_names_a_recipe_begins_with_it() -> None:
+    assert recipe_from_dict({"name": "paper", "lr": 3e-4}) == replace(PAPER, lr=3e-4)
+
+
+def test_an_unknown_recipe_is_named() -> None:
+    with pytest.raises(UsageError, match="recipe pose: is not known"):
+        find_recipe("pose")
+
+
+def test_names_are_chosen_not_set() -> None:
+    with pytest.raises(UsageError, match="--recipe"):
+        set_field(Recipe(), "name=paper")
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("False", False)])
+def test_yes_and_no(text: str, value: bool) -> None:
+    assert set_field(Recipe(), f"double_softmax={text}").double_softmax is value
+    with pytest.raises(UsageError, match="true or false"):
+        set_field(Recipe(), "double_softmax=perhaps")
+
+
+def test_every_row_of_the_differences_stands_in_the_document() -> None:
+    """docs/fidelity.md has the table by letters, and names only fields that exist."""
+    text = (Path(config.__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([A-Z]{1,2}) \|", text, re.MULTILINE)
+    letters = [chr(ord("A") + n) for n in range(26)]
+    assert rows == [*letters, *(f"A{letter}" for letter in "ABCDEFG")]
+    names = {field.name for field in fields(Recipe)} | {f"architecture.{f.name}" for f in fields(Architecture)}
+    table = text[text.index("| A |") :]
+    for name in re.findall(r"`([a-z_.]+)=", table):
+        assert name in names, name

@@ -12,9 +12,9 @@ from torch.nn import functional
 from forensic import kernels
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.train.config import Recipe
-from forensic.train.history import OldAugmenters
+from forensic.train.history import OldAugmenters, TorchDraws
 from forensic.train.seeding import new_augmenter, new_task_model
-from forensic.train.step import TERMS, Learners, iterate, warm_up
+from forensic.train.step import TERMS, Learners, NewAugmenter, iterate, warm_up
 
 K = 3
 RECIPE = Recipe(
@@ -37,15 +37,14 @@ def batch(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 def learners(old: int) -> Learners:
     draws = torch.Generator().manual_seed(1)
     model = new_task_model(TaskModel(K, RECIPE.architecture), draws).double().train()
-    history = OldAugmenters(torch.Generator().manual_seed(2))
+    history = OldAugmenters(TorchDraws(torch.Generator().manual_seed(2)))
     for _ in range(old):
         history.keep(new_augmenter(4, 3, draws).double())
     augmenter = new_augmenter(4, 3, draws).double()
     return Learners(
         model,
         torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0),
-        augmenter,
-        torch.optim.Adam(augmenter.parameters(), lr=1e-2),
+        (NewAugmenter(augmenter, torch.optim.Adam(augmenter.parameters(), lr=1e-2)),),
         history,
     )
 
@@ -57,10 +56,10 @@ def triplets(z: torch.Tensor, other: torch.Tensor, y: torch.Tensor) -> torch.Ten
 
 def two_passes(state: Learners, x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
     """Algorithm 1, lines 5 to 11, with nothing shared between the halves."""
-    model, a = state.model, state.augmenter
+    model, a = state.model, state.new[0].augmenter
     old = state.old.draw()
     cos = functional.cosine_similarity
-    state.augmenter_optimizer.zero_grad()
+    state.new[0].optimizer.zero_grad()
     x_new = functional.conv2d(functional.conv2d(x, a.w1, a.b1, padding=1), a.w2, a.b2, padding=1)
     recons = (x_new - x).square().mean()
     loss = recons
@@ -71,7 +70,7 @@ def two_passes(state: Learners, x: torch.Tensor, y: torch.Tensor) -> dict[str, f
         diverse = cos(z_new, z_old.detach()).mean()
         loss = recons + RECIPE.diversity_weight * diverse - RECIPE.closeness_weight * close
     loss.backward()
-    state.augmenter_optimizer.step()
+    state.new[0].optimizer.step()
     state.model_optimizer.zero_grad()
     logits, z = model(x)
     cls = functional.cross_entropy(logits, y)
@@ -98,7 +97,7 @@ def test_shared_forward_is_the_same_as_two_passes(old: int) -> None:
         x, y = batch(step)
         values = dict(zip(TERMS, iterate(ours, x, y, RECIPE).tolist(), strict=True))
         assert values == pytest.approx(two_passes(theirs, x, y), rel=1e-9)
-    for mine, plain in ((ours.model, theirs.model), (ours.augmenter, theirs.augmenter)):
+    for mine, plain in ((ours.model, theirs.model), (ours.new[0].augmenter, theirs.new[0].augmenter)):
         for (name, a), (_, b) in zip(mine.named_parameters(), plain.named_parameters(), strict=True):
             if ".0.bias" not in name:  # a bias before batch norm has no gradient but rounding, which Adam blows up
                 torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9, msg=name)
@@ -149,7 +148,7 @@ def test_fewer_augmented_items_leave_the_classification_as_it_is() -> None:
 
 def test_gradient_is_clipped_where_the_recipe_says_so() -> None:
     state = learners(0)
-    state.model_optimizer = torch.optim.SGD(state.model.parameters(), lr=1.0)
+    state = replace(state, model_optimizer=torch.optim.SGD(state.model.parameters(), lr=1.0))
     before = torch.cat([p.detach().flatten().clone() for p in state.model.parameters()])
     iterate(state, *batch(), replace(RECIPE, gradient_clip=0.01))
     after = torch.cat([p.detach().flatten() for p in state.model.parameters()])
@@ -160,10 +159,10 @@ def test_warm_up_brings_the_augmenter_near_the_identity() -> None:
     state = learners(0)
     x, _ = batch()
     model_before = copy.deepcopy(state.model.state_dict())
-    first = (state.augmenter(x) - x).square().mean().item()
+    first = (state.new[0].augmenter(x) - x).square().mean().item()
     for _ in range(60):
         warm_up(state, x)
-    assert (state.augmenter(x) - x).square().mean().item() < 0.2 * first
+    assert (state.new[0].augmenter(x) - x).square().mean().item() < 0.2 * first
     assert all(torch.equal(value, model_before[name]) for name, value in state.model.state_dict().items())
 
 
