@@ -128,6 +128,11 @@ def _read(inspection: Inspection) -> tuple[NDArray[np.uint8], tuple[str, ...], s
     turned_by_decoder = inspection.codec == "pillow-heif"  # it crops as well: HEVC's blocks are larger than pictures
     if samples.shape[:2] != (inspection.height, inspection.width) and not turned_by_decoder:
         raise Unreadable(f"damaged {inspection.format}: decoded size differs from the header's")
+    if inspection.indices is not None:
+        _check_indices(*inspection.indices)
+    if inspection.crop is not None:
+        left, top, width, height = inspection.crop
+        samples = samples[top : top + height, left : left + width]
     flags += _hidden(samples, inspection)
     return _to_rgb(_to_8_bit(samples, inspection)), flags, codecs.name_of(inspection.codec)
 
@@ -153,6 +158,16 @@ def _judge(said: str, inspection: Inspection) -> tuple[str, ...]:
     if "TIFF_Error" in said:
         raise Unreadable(f"damaged TIFF: {said.split('TIFF_Error', 1)[1].strip()[:120]}")
     return ("decoder-warning",) if corrupt else ()
+
+
+def _check_indices(payload: bytes, most: int) -> None:
+    """Refuses a picture with indices beyond its palette: the decoder makes them black in silence."""
+    try:
+        beyond = int(np.count_nonzero(codecs.decode_opencv(payload)[0] > most))
+    except codecs.DecoderError as error:
+        raise Unreadable(f"damaged PNG: {error}") from None
+    if beyond:
+        raise Unreadable(f"damaged PNG: {beyond:,} pixels have no colour in the palette")
 
 
 def _hidden(samples: NDArray[Any], inspection: Inspection) -> tuple[str, ...]:

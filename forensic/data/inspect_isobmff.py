@@ -1,9 +1,9 @@
 """AVIF and HEIC: boxes, the primary item's size, depth and transform.
 
-The container's own rotation and mirror count, an EXIF tag beside them does not; OpenCV applies neither, so they are
-ours. All sizes that any item claims are compared with the limit.
+The container's own crop (`clap`), rotation and mirror count, an EXIF tag beside them does not; OpenCV applies none, so
+they are ours. All sizes that any item claims are compared with the limit.
 
-Source: ISO/IEC 14496-12 (boxes), 23008-12 (meta, ispe, irot, imir, pixi), AV1 in ISOBMFF (av1C).
+Source: ISO/IEC 14496-12 (boxes, clap), 23008-12 (meta, ispe, irot, imir, pixi), AV1 in ISOBMFF (av1C).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import struct
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from forensic.data.exif import icc_is_sound
@@ -99,6 +100,7 @@ def _inspect(data: bytes, limits: DecodeLimits, name: str) -> Inspection:
     orientation = _ORIENTATIONS[angle, own[b"imir"][0] & 1 if b"imir" in own else None]
     depth = _depth(own)
     flags = _flags(found, own, depth, orientation)
+    crop = None if (aperture := own.get(b"clap")) is None else _crop(aperture, width, height)
     heic = name == "HEIC"
     if heic and orientation >= 5:  # its decoder turns by itself
         width, height = height, width
@@ -111,7 +113,26 @@ def _inspect(data: bytes, limits: DecodeLimits, name: str) -> Inspection:
         flags=(*flags, *trailing_flag(data, end)),
         orientation=1 if heic else orientation,
         depth=depth,
+        crop=None if heic else crop,  # its decoder crops by itself
     )
+
+
+def _crop(aperture: bytes, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the clean aperture; it is taken before the picture is turned.
+
+    Raises:
+        Unreadable: it does not lie on whole pixels within the picture.
+    """
+    values = struct.unpack_from(">iIiIiIiI", aperture)
+    if 0 in values[1::2]:
+        raise Unreadable("damaged header: a clean aperture that divides by zero")
+    wide, high, right, down = (Fraction(*values[at : at + 2]) for at in range(0, 8, 2))
+    left, top = (width - wide) / 2 + right, (height - high) / 2 + down
+    if any(value.denominator != 1 for value in (wide, high, left, top)):
+        raise Unreadable("a clean aperture between pixels is not read")
+    if wide < 1 or high < 1 or left < 0 or top < 0 or left + wide > width or top + high > height:
+        raise Unreadable("damaged header: the clean aperture reaches beyond the picture")
+    return int(left), int(top), int(wide), int(high)
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:

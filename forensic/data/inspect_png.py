@@ -19,6 +19,7 @@ from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, tra
 from forensic.errors import Unreadable
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _METADATA_LIMIT = 8 << 20
 """Bytes that all text and profile chunks may come to, inflated; beyond it they are flagged and left unread."""
@@ -193,7 +194,7 @@ def _concluded(found: _Found, data: bytes) -> Inspection:
     kept = SIGNATURE + b"".join(found.kept)
     flags = list(found.flags)
     if found.ended is None:
-        kept += b"\0\0\0\0IEND\xae\x42\x60\x82"
+        kept += _END
         flags.append("missing-end-marker")
     if depth == 16:
         flags.append("16-bit-reduced")
@@ -212,7 +213,23 @@ def _concluded(found: _Found, data: bytes) -> Inspection:
         orientation=found.exif.orientation,
         depth=16 if depth == 16 else 8,
         transparent=_transparent(found.transparency, depth, colour),
+        indices=_indices(found, depth, colour),
     )
+
+
+def _indices(found: _Found, depth: int, colour: int) -> tuple[bytes, int] | None:
+    """The same picture as a grey one, whose samples are the palette's indices, where the palette is short."""
+    if colour != 3 or found.palette is None or found.palette >= 1 << depth:
+        return None
+    grey = [SIGNATURE]
+    for chunk in found.kept:
+        if chunk[4:8] == b"IHDR":
+            body = b"IHDR" + chunk[8:17] + b"\0" + chunk[18:21]  # colour type 0
+            grey.append(chunk[:4] + body + struct.pack(">I", zlib.crc32(body)))
+        elif chunk[4:8] in (b"IDAT", b"IEND"):
+            grey.append(chunk)
+    grey += [] if found.ended is not None else [_END]
+    return b"".join(grey), (found.palette - 1) * (255 // ((1 << depth) - 1))
 
 
 def _transparent(stored: bytes | None, depth: int, colour: int) -> tuple[int, ...] | None:

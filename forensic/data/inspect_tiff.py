@@ -17,8 +17,9 @@ from forensic.data.inspection import DecodeLimits, Inspection, check_pixels
 from forensic.errors import Unreadable
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-_STRIP_OFFSETS, _SAMPLES, _STRIP_SIZES, _PLANES = 273, 277, 279, 284
-_TILE_OFFSETS, _TILE_SIZES, _SUB_DIRECTORIES, _EXTRA, _FORMAT = 324, 325, 330, 338, 339
+_STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_SIZES, _PLANES, _COLOURS = 273, 277, 278, 279, 284, 320
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_SIZES, _SUB_DIRECTORIES = 322, 323, 324, 325, 330
+_EXTRA, _FORMAT, _SUBSAMPLING = 338, 339, 530
 _ICC, _DNG = 34675, 50706
 _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = 0, 2, 3, 5, 6, 32803, 34892
 _UNREAD_SAMPLES = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
@@ -111,7 +112,11 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
     photometric = file.value(page, _PHOTOMETRIC, 1)
     samples = file.value(page, _SAMPLES, 1)
     bits = _bits(file, page, photometric)
+    if photometric == _PALETTE and len(file.values(page, _COLOURS, (0,))) != 3 << bits:  # the decoder would invent one
+        raise Unreadable("damaged TIFF header: the palette is absent or not whole")
     _check_extent(file, page)
+    if file.value(page, _COMPRESSION, 1) == 1:
+        _check_sizes(file, page, width, height, bits * samples)
     colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
     if not colours <= samples <= 4 + (photometric == _CMYK):
         raise Unreadable(f"TIFF with {samples} samples a pixel is not read")
@@ -167,6 +172,49 @@ def _check_extent(file: _File, page: _Directory) -> None:
     end = max(offset + size for offset, size in zip(offsets, sizes, strict=True))
     if end > len(file.data):
         raise Unreadable(f"truncated: image data end at byte {end} of {len(file.data)}")
+
+
+def _check_sizes(file: _File, page: _Directory, width: int, height: int, bits: int) -> None:
+    """Refuses uncompressed strips and tiles that hold less than their pixels: the decoder reads on, past their end.
+
+    Args:
+        file: the file.
+        page: its first directory.
+        width: pixels.
+        height: pixels.
+        bits: of a pixel in all samples.
+    """
+    tiled = _TILE_OFFSETS in page.entries
+    sizes = file.values(page, _TILE_SIZES if tiled else _STRIP_SIZES)
+    planes = file.value(page, _SAMPLES, 1) if file.value(page, _PLANES, 1) == 2 else 1
+    rows = file.value(page, _TILE_HEIGHT) if tiled else file.value(page, _STRIP_ROWS, height)
+    own_width = file.value(page, _TILE_WIDTH) if tiled else width
+    if rows < 1 or own_width < 1:
+        raise Unreadable("damaged TIFF header: parts of the picture without pixels")
+    rows = rows if tiled else min(rows, height)
+    down, across = -(-height // rows), -(-width // own_width)
+    count = down * across
+    if len(sizes) < count * planes:
+        raise Unreadable(f"truncated: {len(sizes):,} of {count * planes:,} parts of the picture are there")
+    full = _stored_bytes(file, page, own_width, rows, bits // planes)
+    last = full if tiled else _stored_bytes(file, page, width, height - (down - 1) * rows, bits // planes)
+    for first in range(0, count * planes, count):
+        plane = sizes[first : first + count]
+        for some, needed in ((plane[:-1], full), (plane[-1:], last)):
+            if min(some, default=needed) < needed:
+                raise Unreadable(f"truncated: a part of the picture holds {min(some):,} of {needed:,} bytes")
+
+
+def _stored_bytes(file: _File, page: _Directory, width: int, rows: int, bits: int) -> int:
+    """Bytes of so many uncompressed rows; each begins at a whole byte (TIFF 6.0, sections 8 and 21)."""
+    if file.value(page, _PHOTOMETRIC, 1) != _YCBCR:
+        return rows * -(-width * bits // 8)
+    across, down = file.values(page, _SUBSAMPLING, (2, 2))
+    if across < 1 or down < 1:
+        raise Unreadable("damaged TIFF header: subsampling by 0")
+    if file.value(page, _PLANES, 1) == 2:
+        return 0  # planes of several sizes; the decoder refuses them
+    return -(-width // across) * -(-rows // down) * (across * down + 2)
 
 
 def _flags(file: _File, page: _Directory, bits: int, photometric: int, *, alpha: bool, valid: bool) -> tuple[str, ...]:

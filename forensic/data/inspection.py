@@ -50,6 +50,11 @@ class Inspection:
     """A colour (1 or 3 samples at the decoded depth) that stands for transparent, or None."""
     min_is_white: bool = False
     """16-bit TIFF whose zero is white; OpenCV inverts the 8-bit ones only."""
+    crop: tuple[int, int, int, int] | None = None
+    """Left, top, width, height of the picture within what the decoder gives, before it is turned; None for all."""
+    indices: tuple[bytes, int] | None = None
+    """A file whose grey samples are this picture's palette indices, and the largest that the palette has a colour
+    for; None where every index has one."""
 
 
 def check_pixels(width: int, height: int, limits: DecodeLimits) -> None:

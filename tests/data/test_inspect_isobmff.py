@@ -54,6 +54,67 @@ def test_turn_then_mirror_is_one_of_the_eight(angle: int, mirror: int | None) ->
     assert ("exif-rotated" in inspection.flags) == (inspection.orientation != 1)
 
 
+def aperture(*values: int) -> bytes:
+    """A clean aperture: width, height, horizontal and vertical offset, each as numerator and denominator."""
+    return box(b"clap", struct.pack(">iIiIiIiI", *values))
+
+
+def with_property(data: bytes, added: bytes) -> bytes:
+    """A still AVIF as OpenCV writes it, with one more property of its primary item."""
+    shift = len(added) + 1
+    out = bytearray(data)
+    for name, by in ((b"meta", shift), (b"iprp", shift), (b"ipco", len(added)), (b"ipma", 1)):
+        at = out.index(name) - 4
+        struct.pack_into(">I", out, at, struct.unpack_from(">I", out, at)[0] + by)
+    at = out.index(b"iloc") + 4
+    assert struct.unpack_from(">IBBHHHHI", out, at)[:5] == (0, 0x44, 0, 1, 1)  # one item, offsets of four bytes
+    offset = at + 4 + 2 + 2 + 2 + 2 + 2
+    struct.pack_into(">I", out, offset, struct.unpack_from(">I", out, offset)[0] + shift)
+    links = out.index(b"ipma") + 4
+    count = out[links + 4 + 4 + 2]
+    ipco = out.index(b"ipco") - 4
+    end = ipco + struct.unpack_from(">I", out, ipco)[0] - len(added)
+    numbers, at = 0, ipco + 8
+    while at < end:
+        numbers, at = numbers + 1, at + struct.unpack_from(">I", out, at)[0]
+    after = links + 4 + 4 + 2 + 1 + count
+    out[links + 4 + 4 + 2] = count + 1
+    out[after:after] = bytes([0x80 | (numbers + 1)])
+    out[end:end] = added
+    return bytes(out)
+
+
+@pytest.mark.parametrize("angle", range(4))
+def test_clean_aperture_is_cut_out_before_the_turn(angle: int, smooth) -> None:
+    data = cv2.imencode(".avif", smooth(64, 96), [cv2.IMWRITE_AVIF_QUALITY, 100])[1].tobytes()
+    whole = decode(data, name="x.avif").pixels
+    # 40 x 30 about a centre 4 left of and 3 below the picture's
+    cut = with_property(data, aperture(40, 1, 60, 2, -4, 1, 3, 1))
+    expected = whole[20:50, 24:64]
+    if angle:
+        cut = with_property(cut, box(b"irot", bytes([angle])))
+        expected = np.rot90(expected, angle)
+    np.testing.assert_array_equal(decode(cut, name="x.avif").pixels, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ((40, 1, 30, 1, 0, 0, 0, 1), "divides by zero"),
+        ((41, 2, 30, 1, 0, 1, 0, 1), "between pixels"),
+        ((39, 1, 30, 1, 0, 1, 0, 1), "between pixels"),
+        ((42, 1, 30, 1, 0, 1, 0, 1), "beyond the picture"),
+        ((40, 1, 30, 1, 1, 1, 0, 1), "beyond the picture"),
+        ((40, 1, 30, 1, 0, 1, -1, 1), "beyond the picture"),
+        ((0, 1, 30, 1, 0, 1, 0, 1), "beyond the picture"),
+        ((-2, 1, 30, 1, 0, 1, 0, 1), "beyond the picture"),
+    ],
+)
+def test_clean_aperture_that_can_not_be(values: tuple[int, ...], reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        inspect_avif(container(b"avif", aperture(*values)), LIMITS)
+
+
 def test_any_claimed_size_counts_against_the_limit() -> None:
     thumbnail = box(b"ispe", bytes(4), struct.pack(">II", 65536, 65536))
     with pytest.raises(Unreadable, match=r"^4,294,967,296 pixels exceed the limit"):

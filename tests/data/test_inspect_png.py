@@ -154,3 +154,22 @@ def test_a_chunk_that_says_too_much_is_truncated(png, noise) -> None:
     struct.pack_into(">I", data, data.index(b"IDAT") - 4, 0x7FFFFFFF)
     with pytest.raises(Unreadable, match=r"^truncated: IDAT ends at byte"):
         inspect_png(bytes(data), LIMITS)
+
+
+@pytest.mark.parametrize(("depth", "colours"), [(1, 2), (2, 4), (4, 16), (8, 200)])
+def test_index_beyond_the_palette_is_unreadable(depth: int, colours: int, chunk, noise) -> None:
+    samples = noise(24, 32) % colours
+    bits = np.unpackbits(samples[..., None], axis=2)[..., 8 - depth :].reshape(24, -1)
+    rows = np.packbits(bits, axis=1)
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    palette = noise(colours, 3, seed=1)
+
+    def picture(count: int) -> bytes:
+        header = struct.pack(">IIBBBBB", 32, 24, depth, 3, 0, 0, 0)
+        parts = (b"IHDR", header), (b"PLTE", palette[:count].tobytes()), (b"IDAT", packed), (b"IEND", b"")
+        return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, body) for kind, body in parts)
+
+    np.testing.assert_array_equal(decode(picture(colours), name="x").pixels, palette[samples])
+    beyond = np.count_nonzero(samples == colours - 1)
+    with pytest.raises(Unreadable, match=rf"^damaged PNG: {beyond} pixels have no colour in the palette$"):
+        decode(picture(colours - 1), name="x")

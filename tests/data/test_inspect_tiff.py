@@ -161,3 +161,83 @@ def test_cmyk_is_converted_once(tiff) -> None:
     decoded = decode(tiff(samples, {262: (5,)}), name="x")
     assert decoded.flags == ("cmyk-converted",)
     np.testing.assert_allclose(decoded.pixels.mean((0, 1)), (0, 255, 255), atol=1)
+
+
+def strips(samples: np.ndarray, rows: int, start: int = 8) -> dict[int, tuple[int, ...]]:
+    """Tags of so many rows a strip, in the place where the builder puts the samples."""
+    height = samples.shape[0]
+    row = samples.nbytes // height
+    counts = [min(rows, height - at) * row for at in range(0, height, rows)]
+    offsets = [start + at * row for at in range(0, height, rows)]
+    return {278: (rows,), 273: tuple(offsets), 279: tuple(counts)}
+
+
+@pytest.mark.parametrize("rows", [1, 5, 8, 16, 1000])
+def test_uncompressed_strips_of_any_height_are_read(rows: int, tiff, noise) -> None:
+    samples = noise(16, 20, 3)
+    decoded = decode(tiff(samples, strips(samples, rows)), name="x")
+    np.testing.assert_array_equal(decoded.pixels, samples)
+
+
+@pytest.mark.parametrize(("rows", "place", "less"), [(16, 0, 1), (16, 0, 960), (5, 0, 1), (5, 2, 1), (5, 3, 1)])
+def test_uncompressed_strips_that_hold_less_than_their_pixels_are_unreadable(
+    rows: int, place: int, less: int, tiff, noise
+) -> None:
+    samples = noise(16, 20, 3)
+    tags = strips(samples, rows)
+    sizes = list(tags[279])
+    sizes[place] -= less
+    with pytest.raises(Unreadable, match=rf"^truncated: a part of the picture holds {sizes[place]} of "):
+        decode(tiff(samples, {**tags, 279: tuple(sizes)}), name="x")
+
+
+def test_missing_strips_are_unreadable(tiff, noise) -> None:
+    samples = noise(16, 20, 3)
+    tags = {tag: values if tag == 278 else values[:2] for tag, values in strips(samples, 5).items()}
+    with pytest.raises(Unreadable, match=r"^truncated: 2 of 4 parts of the picture are there$"):
+        inspect_tiff(tiff(samples, tags), LIMITS)
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_separate_planes_have_strips_of_their_own(short: bool, tiff, noise) -> None:
+    samples = noise(3, 16, 20)
+    sizes = (320, 320, 319 if short else 320)
+    planar = {256: (20,), 257: (16,), 258: (8, 8, 8), 262: (2,), 277: (3,), 278: (16,), 284: (2,)}
+    data = tiff(samples.reshape(48, 20), {**planar, 273: (8, 328, 648), 279: sizes})
+    if short:
+        with pytest.raises(Unreadable, match="holds 319 of 320 bytes"):
+            decode(data, name="x")
+    else:
+        np.testing.assert_array_equal(decode(data, name="x").pixels, samples.transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_tiles_are_whole_also_at_the_edge(less: int, tiff, noise) -> None:
+    samples = noise(32, 64, 3)  # two tiles of 32 x 32, one beside the other; the picture ends within the second
+    stored = np.stack([samples[:, :32], samples[:, 32:]]).reshape(32, 64, 3)
+    tags = {256: (40,), 273: (), 278: (), 279: (), 322: (32,), 323: (32,), 324: (8, 3080), 325: (3072, 3072 - less)}
+    data = tiff(stored, tags)
+    if less:
+        with pytest.raises(Unreadable, match="holds 3,071 of 3,072 bytes"):
+            decode(data, name="x")
+    else:
+        np.testing.assert_array_equal(decode(data, name="x").pixels, samples[:, :40])
+
+
+@pytest.mark.parametrize("tag", [278, 322, 323])
+def test_parts_without_pixels_are_a_damaged_header(tag: int, tiff, noise) -> None:
+    tiles = {} if tag == 278 else {273: (), 279: (), 322: (16,), 323: (16,), 324: (8,), 325: (320,)}
+    with pytest.raises(Unreadable, match="parts of the picture without pixels"):
+        inspect_tiff(tiff(noise(16, 20), {**tiles, tag: (0,)}), LIMITS)
+
+
+@pytest.mark.parametrize("colours", [0, 1, 3, 767, 769])
+def test_palette_that_is_not_whole_is_unreadable(colours: int, tiff, noise) -> None:
+    with pytest.raises(Unreadable, match="the palette is absent or not whole"):
+        decode(tiff(noise(16, 20), {262: (3,), 320: tuple(range(colours))}), name="x")
+
+
+def test_whole_palette_is_applied(tiff, noise) -> None:
+    samples, colours = noise(16, 20), noise(768, seed=1).astype(int) * 257
+    decoded = decode(tiff(samples, {262: (3,), 320: tuple(colours.tolist())}), name="x")
+    np.testing.assert_array_equal(decoded.pixels, (colours // 257).reshape(3, 256).T[samples])
