@@ -335,7 +335,7 @@ def recorded(request, golden: Path):
 
 
 @pytest.mark.parametrize("name", ["reference", "cpp"])
-def test_recorded_batch(recorded, name):
+def test_golden_batch(recorded, name):
     pieces, dtype, (relative, absolute) = recorded
     piece = pieces["augmenter"]
     x = torch.stack([golden_image(0, 0, 128, 128, dtype), golden_image(5, 1, 128, 128, dtype)]).requires_grad_()
@@ -359,7 +359,7 @@ def test_recorded_batch(recorded, name):
 
 
 @pytest.mark.parametrize("name", ["reference", "cpp"])
-def test_recorded_small_images(recorded, name):
+def test_golden_small_images(recorded, name):
     pieces, dtype, (relative, absolute) = recorded
     augment = kernels.implementation(name).augment
     small = augment(golden_image(1, 0, 3, 5, dtype)[None], *golden_weights(500, 32, 3, dtype))

@@ -156,7 +156,7 @@ def test_operator_is_well_formed(planes, name) -> None:
     torch.library.opcheck(operator, (planes((2, 6, 9), torch.float32).transpose(0, 2).requires_grad_(),))
 
 
-def test_recorded_coefficients(kernels, device, golden: Path) -> None:
+def test_golden_coefficients(kernels, device, golden: Path) -> None:
     """The authors' layer is 4 times the plain double sum: s_k s_l of ours divided out."""
     recorded = json.loads((golden / "pieces.json").read_text())["float64"]["dct_8x8"]
     values = torch.tensor(recorded["input"], dtype=torch.float64, device=device).reshape(8, 8)

@@ -153,7 +153,7 @@ def test_writes_into_any_strides_and_into_tensors(resize) -> None:
 
 
 @pytest.mark.parametrize("shape", ["178x218", "129x132", "64x64", "256x256", "128x128", "300x131", "1024x1024"])
-def test_recorded_checksums(image_u8, golden: Path, shape) -> None:
+def test_golden_checksums(image_u8, golden: Path, shape) -> None:
     recorded = json.loads((golden / "pieces.json").read_text())["float64"]["preprocess"][shape]
     width, height = map(int, shape.split("x"))
     found = public.resize_square(image_u8(1, 3, height, width))

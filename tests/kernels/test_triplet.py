@@ -369,7 +369,7 @@ RECORDED = (
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", RECORDED)
-def test_recorded_losses(each, golden: Path, name, dtype):
+def test_golden_losses(each, golden: Path, name, dtype):
     pieces = json.loads((golden / "pieces.json").read_text())[dtype]["triplet"]
     assert set(pieces) == set(RECORDED)
     piece = pieces[name]
@@ -383,7 +383,7 @@ def test_recorded_losses(each, golden: Path, name, dtype):
 
 
 @pytest.mark.parametrize("name", ["hand4_2d", "hash_N24_D8"])
-def test_recorded_equation_5(each, golden: Path, name):
+def test_golden_equation_5(each, golden: Path, name):
     pieces = json.loads((golden / "pieces.json").read_text())["float64"]
     z, labels = recorded_batch(name, pieces["triplet"][name])
     loss, _ = run(each, torch.from_numpy(z), labels, squared=True, reduction="sum")

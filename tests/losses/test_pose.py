@@ -32,7 +32,7 @@ CASES = ("far", "near_clamped", "near_mixed")
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_cosines_are_the_recorded_ones(recorded: dict, case: str) -> None:
+def test_golden_cosines(recorded: dict, case: str) -> None:
     torch.testing.assert_close(
         pose.cosine(*new_and_known(case)).tolist(), recorded["cosine"][case]["cosines"], rtol=1e-12, atol=0
     )
@@ -50,7 +50,7 @@ def test_golden_closeness_clamped_by_batch(recorded: dict, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_closeness_clamps_each_image(recorded: dict, case: str) -> None:
+def test_golden_closeness_clamped_by_image(recorded: dict, case: str) -> None:
     value = pose.closeness(*new_and_known(case), limit=0.95)
     assert value.item() == pytest.approx(recorded["cosine"][case]["per_sample_min_mean_paper"], rel=1e-12)
 
@@ -63,7 +63,7 @@ def test_images_close_enough_get_no_gradient() -> None:
     assert moved.tolist() == [False, False, False, False, True, True]
 
 
-def test_diversity_is_the_recorded_mean_cosine(recorded: dict) -> None:
+def test_golden_diversity(recorded: dict) -> None:
     new, old = formula(31, 6, 16).requires_grad_(), formula(32, 6, 16)
     value = pose.diversity(new, old)
     value.backward()
@@ -72,7 +72,7 @@ def test_diversity_is_the_recorded_mean_cosine(recorded: dict) -> None:
     assert new.grad.norm().item() == pytest.approx(expected["grad_norm"], rel=1e-12)
 
 
-def test_classification_is_the_recorded_plain_cross_entropy(recorded: dict) -> None:
+def test_golden_plain_cross_entropy(recorded: dict) -> None:
     logits = (4 * formula(33, 6, 7)).requires_grad_()
     value = pose.classification(logits, torch.arange(6))
     value.backward()

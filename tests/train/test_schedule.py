@@ -11,7 +11,7 @@ from forensic.train.config import Recipe
 from forensic.train.schedule import augmenter_rate, model_rate
 
 
-def test_step_schedule_is_the_recorded_one(golden: Path) -> None:
+def test_golden_step_schedule(golden: Path) -> None:
     recorded = json.loads((golden / "pieces.json").read_text())["float64"]["steplr_500_0.9_lr_used_at_iteration"]
     recipe = Recipe(lr=1e-4, schedule="step", warmup_steps=0)
     for step, rate in recorded:
