@@ -187,7 +187,7 @@ def _run_epoch(
         if (batch + 1) % CHECKPOINT_STEPS == 0 and batch + 1 < batches:
             progress.checkpoint(number=epoch + 1, epoch=epoch, batch=batch + 1)
     if config.record_open_space:
-        record_open_space(progress.folder.path, epoch, state)
+        record_open_space(progress.folder.path, epoch, state, inputs.layout)
     state.end_epoch()
     progress.epoch_done(epoch, inputs.validation.measure(state.final_model().to(device), device))
 

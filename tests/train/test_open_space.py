@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from forensic.models.augmenter import Augmenter
@@ -34,6 +36,10 @@ def test_each_epoch_leaves_network_and_augmenter(tiny_config: RunConfig, tmp_pat
     last, _ = read_checkpoint(list_checkpoints(tmp_path / "run")[-1][1])
     assert torch.equal(tensors["model.fc.weight"], last["model.fc.weight"])
     assert torch.equal(tensors["augmenter.w1"], last["old.2.w1"])
+    with safe_open(tmp_path / "run" / FOLDER / "epoch-3.safetensors", framework="pt") as file:
+        facts = json.loads(file.metadata()["forensic"])
+    classes = ["real", "coarse", "stripes"]
+    assert facts == {"format": 1, "epoch": 3, "classes": classes, "preprocessing": "tiles-128-v1"}
 
 
 def test_a_resumed_run_keeps_the_same(tiny_config: RunConfig, tmp_path: Path) -> None:
