@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from forensic.data.prepare import TILE
 from forensic.errors import UsageError
+from forensic.models.augmenter import Activation, AugmenterShape, Resampling
 from forensic.models.feature_extractor import Architecture
 
 Schedule = Literal["step", "cosine", "constant"]
@@ -24,8 +25,6 @@ Clamp = Literal["image", "batch"]
 Draws = Literal["torch", "numpy"]
 Score = Literal["sum", "softmax"]
 Augmenters = Literal["progressive", "joint", "none"]
-Activation = Literal["none", "relu", "leaky-relu", "tanh", "sigmoid"]
-Resampling = Literal["none", "down-up"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": get_args(Schedule),
@@ -184,16 +183,24 @@ class Recipe:
                 raise UsageError(
                     f"recipe field {name}", f"is {_get(self, name)!r}", f"It is one of {', '.join(choices)}"
                 )
-        if self.augmenter_kernel % 2 == 0 or self.augmenter_kernel < 1:
-            raise UsageError("recipe field augmenter_kernel", f"is {self.augmenter_kernel}, must be odd and above 0")
-        if not 1 <= self.augmenter_depth <= 4:
-            raise UsageError("recipe field augmenter_depth", f"is {self.augmenter_depth}, must be from 1 to 4")
+        _check_augmenter(self)
         if self.old_draws not in (1, 2):
             raise UsageError("recipe field old_draws", f"is {self.old_draws}, must be 1 or 2")
         if self.architecture.size % 16:
             raise UsageError("recipe field architecture.size", f"is {self.architecture.size}, must be a multiple of 16")
         if not 1 <= self.jpeg_quality_min <= self.jpeg_quality_max <= 100:
             raise UsageError("recipe field jpeg_quality_min", "qualities must be 1 <= min <= max <= 100")
+
+    @property
+    def augmenter_shape(self) -> AugmenterShape:
+        """What each augmenter is built from."""
+        return AugmenterShape(
+            self.augmenter_channels,
+            self.augmenter_kernel,
+            self.augmenter_depth,
+            self.augmenter_activation,
+            self.augmenter_resampling,
+        )
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
@@ -262,6 +269,16 @@ def _check_numbers(recipe: Recipe) -> None:
     for name in (*_POSITIVE, *_NOT_NEGATIVE, "lr_gamma", "closeness_limit"):
         if not math.isfinite(_get(recipe, name)):
             raise UsageError(f"recipe field {name}", f"is {_get(recipe, name)}, must be finite")
+
+
+def _check_augmenter(recipe: Recipe) -> None:
+    kernel, depth = recipe.augmenter_kernel, recipe.augmenter_depth
+    if kernel % 2 == 0 or kernel < 1:
+        raise UsageError("recipe field augmenter_kernel", f"is {kernel}, must be odd and above 0")
+    if not 1 <= depth <= 4:
+        raise UsageError("recipe field augmenter_depth", f"is {depth}, must be from 1 to 4")
+    if recipe.augmenter_resampling == "down-up" and (depth < 2 or kernel < 3):
+        raise UsageError("recipe field augmenter_resampling", "is down-up, needs depth 2 and kernel 3 at least")
 
 
 def _with(recipe: Recipe, name: str, value: object) -> Recipe:

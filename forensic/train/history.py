@@ -64,7 +64,7 @@ class OldAugmenters:
     """
 
     def __init__(self, draws: Draws) -> None:
-        self._draws = draws
+        self.draws = draws
         self._augmenters: list[Augmenter] = []
 
     def __len__(self) -> int:
@@ -81,4 +81,4 @@ class OldAugmenters:
         """One of them, each as likely as the other; None while there is none. Source: Algorithm 1, line 6."""
         if not self._augmenters:
             return None
-        return self._augmenters[self._draws(len(self._augmenters))]
+        return self._augmenters[self.draws(len(self._augmenters))]

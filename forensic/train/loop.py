@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from forensic.train.config import Recipe
     from forensic.train.events import Event
     from forensic.train.inputs import TrainingInputs
+    from forensic.train.learners import Learners
     from forensic.train.run_folder import RunConfig
-    from forensic.train.step import Learners
 
 CHECKPOINT_STEPS = 200
 """Steps between two checkpoints within an epoch; how many is no part of the result."""
@@ -177,8 +177,9 @@ def _run_epoch(
     for batch, (pixels, labels) in enumerate(inputs.batches(epoch, recipe, first=done), start=done):
         rate = model_rate(recipe, progress.step, progress.total_steps)
         _set_rate(learners.model_optimizer, rate)
+        taught = progress.step if recipe.augmenters == "joint" else batch  # steps since the augmenters were drawn
         for new in learners.new:
-            _set_rate(new.optimizer, augmenter_rate(recipe, recipe.augmenter_warmup_steps + batch))
+            _set_rate(new.optimizer, augmenter_rate(recipe, recipe.augmenter_warmup_steps + taught))
         y = torch.from_numpy(labels).to(device)
         values = iterate(learners, scaled(torch.from_numpy(pixels).to(device)), y, recipe)
         if state.average is not None:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from forensic.models.augmenter import Augmenter
-
 if TYPE_CHECKING:
+    from forensic.models.augmenter import Augmenter, AugmenterShape
     from forensic.models.feature_extractor import TaskModel
 
 
@@ -27,10 +26,10 @@ def new_task_model(model: TaskModel, generator: torch.Generator) -> TaskModel:
     return model
 
 
-def new_augmenter(channels: int, kernel: int, generator: torch.Generator) -> Augmenter:
+def new_augmenter(shape: AugmenterShape, generator: torch.Generator) -> Augmenter:
     """An augmenter with torch's default initialisation, drawn from `generator` on the CPU."""
-    augmenter = Augmenter(channels, kernel)
-    for weight, bias in ((augmenter.w1, augmenter.b1), (augmenter.w2, augmenter.b2)):
+    augmenter = shape.build()
+    for weight, bias in augmenter.layers:
         _uniform(weight, weight[0].numel(), generator)
         _uniform(bias, weight[0].numel(), generator)
     return augmenter

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from forensic.models.augmenter import Augmenter
 from forensic.models.feature_extractor import TaskModel
 from forensic.train.average import WeightAverage
 from forensic.train.checkpoint import optimizer_tensors, restore_optimizer, take_prefix, with_prefix
 from forensic.train.history import NumpyDraws, OldAugmenters, TorchDraws
+from forensic.train.learners import Learners, NewAugmenter
 from forensic.train.seeding import SeededDropout, new_augmenter, new_task_model
-from forensic.train.step import Learners, NewAugmenter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import Tensor
 
+    from forensic.models.augmenter import Augmenter
     from forensic.train.config import Recipe
 
 
@@ -48,22 +48,23 @@ class TrainingState:
         self.old = OldAugmenters(self._numpy_draws or TorchDraws(self.draws))
         self.average = WeightAverage(model, recipe.average_decay) if recipe.average_decay else None
         self.learners: Learners | None = None
-        """Set while an epoch runs."""
+        """Set while an epoch runs; with joint augmenters from the first epoch on, for good."""
 
     def begin_epoch(self) -> Learners:
-        """Draws a new augmenter, with a new optimiser; none where the recipe has none."""
-        if self._recipe.augmenters == "none":
-            return self._learn([])
-        return self._learn([new_augmenter(self._recipe.augmenter_channels, self._recipe.augmenter_kernel, self.draws)])
+        """Draws the epoch's new augmenter, or all joint ones, with new optimisers; none where the recipe has none."""
+        count = {"progressive": 1, "joint": self._recipe.joint_augmenters, "none": 0}[self._recipe.augmenters]
+        return self._learn(new_augmenter(self._recipe.augmenter_shape, self.draws) for _ in range(count))
 
     def end_epoch(self) -> None:
-        """Makes the epoch's augmenter an old one.
+        """Makes the epoch's augmenter an old one; joint augmenters stay as they are and go on learning.
 
         Raises:
             RuntimeError: no epoch runs.
         """
         if self.learners is None:
             raise RuntimeError("no epoch runs")
+        if self._recipe.augmenters == "joint":
+            return
         for new in self.learners.new:
             self.old.keep(new.augmenter)
         self.learners = None
@@ -114,7 +115,7 @@ class TrainingState:
                 self.average.state[name].copy_(value)
         for old in self._stored("old", tensors):
             self.old.keep(old.to(self._device))
-        if inside_epoch:
+        if inside_epoch or self._recipe.augmenters == "joint":
             for place, new in enumerate(self._learn(self._stored("new", tensors)).new):
                 restore_optimizer(new.optimizer, take_prefix(f"new_optimizer.{place}", tensors))
         self.draws.set_state(tensors["generator.draws"])
@@ -126,7 +127,7 @@ class TrainingState:
         """The augmenters called `PREFIX.0`, `PREFIX.1`, ... of a checkpoint."""
         found: list[Augmenter] = []
         while values := take_prefix(f"{prefix}.{len(found)}", tensors):
-            augmenter = Augmenter(self._recipe.augmenter_channels, self._recipe.augmenter_kernel)
+            augmenter = self._recipe.augmenter_shape.build()
             augmenter.load_state_dict(values)
             found.append(augmenter)
         return found

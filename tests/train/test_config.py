@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +65,8 @@ def test_set_field_of_the_architecture() -> None:
         "jpeg_share=1.5",
         "jpeg_quality_min=0",
         "augmenter_kernel=4",
+        "augmenter_depth=5",
+        "augmenter_activation=gelu",
         "architecture.size=100",
         "lr=nan",
     ],
@@ -139,3 +141,15 @@ def test_every_row_of_the_differences_stands_in_the_document() -> None:
     table = text[text.index("| A |") :]
     for name in re.findall(r"`([a-z_.]+)=", table):
         assert name in names, name
+
+
+def test_the_augmenters_shape_is_the_recipes() -> None:
+    recipe = Recipe(augmenter_channels=8, augmenter_kernel=5, augmenter_depth=3, augmenter_activation="tanh")
+    assert astuple(recipe.augmenter_shape) == (8, 5, 3, "tanh", "none")
+    assert Recipe().augmenter_shape.is_standard
+
+
+@pytest.mark.parametrize("other", [{"augmenter_depth": 1}, {"augmenter_kernel": 1}])
+def test_down_and_up_needs_two_convolutions_that_overlap(other: dict) -> None:
+    with pytest.raises(UsageError, match="augmenter_resampling"):
+        Recipe(augmenter_resampling="down-up", **other)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
+from forensic.models.augmenter import AugmenterShape
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.train.seeding import SeededDropout, new_augmenter, new_task_model
 
@@ -35,12 +37,31 @@ def test_values_fill_the_range_of_torchs_default() -> None:
 
 def test_augmenter_is_far_from_the_identity_and_its_own() -> None:
     draws = generator()
-    first, second = new_augmenter(32, 3, draws), new_augmenter(32, 3, draws)
+    first, second = new_augmenter(AugmenterShape(), draws), new_augmenter(AugmenterShape(), draws)
     assert first.w1.shape == (32, 3, 3, 3)
     assert first.w2.shape == (3, 32, 3, 3)
     assert not torch.equal(first.w1, second.w1)
     assert first.w1.abs().max() <= 27**-0.5
     assert first.b2.abs().max() <= (32 * 9) ** -0.5
+
+
+@pytest.mark.parametrize(
+    "shape", [AugmenterShape(5, 5, 1), AugmenterShape(8, 3, 4, "relu"), AugmenterShape(8, 3, 3, "none", "down-up")]
+)
+def test_augmenters_of_other_shapes_fill_the_range_of_torchs_default(shape: AugmenterShape) -> None:
+    augmenter = new_augmenter(shape, generator())
+    for (weight, bias), (theirs, _) in zip(augmenter.layers, torchs_own(shape), strict=True):
+        bound = weight[0].numel() ** -0.5
+        assert 0.8 * bound < weight.abs().max() <= bound
+        assert 0.8 * bound < theirs.abs().max() <= bound * (1 + 1e-6)  # torch's own bound, for transposed ones too
+        assert 0 < bias.abs().max() <= bound
+
+
+def torchs_own(shape: AugmenterShape) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    augmenter = shape.build()
+    for convolution in augmenter.convolutions:
+        convolution.reset_parameters()
+    return augmenter.layers
 
 
 def test_dropout_keeps_the_mean_and_repeats_with_its_generator() -> None:

@@ -80,3 +80,31 @@ def test_ambient_generator_is_neither_used_for_values_nor_needed(recipe: Recipe)
 def test_no_epoch_to_end(recipe: Recipe) -> None:
     with pytest.raises(RuntimeError, match="no epoch"):
         TrainingState(3, recipe, 0, CPU).end_epoch()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"augmenter_depth": 3}, {"augmenter_resampling": "down-up"}, {"augmenters": "none"}],
+    ids=["deeper", "down and up", "none"],
+)  # fmt: skip
+def test_augmenters_of_every_shape_come_back(recipe: Recipe, changes: dict) -> None:
+    recipe = replace(recipe, **changes)
+    state = worked(recipe)
+    again = TrainingState(3, recipe, 5, CPU)
+    again.restore({name: value.clone() for name, value in state.tensors().items()}, inside_epoch=True)
+    first, second = state.tensors(), again.tensors()
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(name.startswith("old.0.convolutions") for name in first) == (recipe.augmenters == "progressive")
+
+
+def test_joint_augmenters_live_on_between_epochs(recipe: Recipe) -> None:
+    recipe = replace(recipe, augmenters="joint", joint_augmenters=2)
+    state = TrainingState(3, recipe, 0, CPU)
+    begun = state.begin_epoch()
+    state.end_epoch()
+    assert state.learners is begun
+    assert len(state.old) == 0
+    again = TrainingState(3, recipe, 5, CPU)
+    again.restore(state.tensors(), inside_epoch=False)
+    assert torch.equal(again.learners.new[1].augmenter.w2, begun.new[1].augmenter.w2)

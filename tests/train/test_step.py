@@ -10,11 +10,13 @@ import torch
 from torch.nn import functional
 
 from forensic import kernels
+from forensic.models.augmenter import AugmenterShape
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.train.config import Recipe
 from forensic.train.history import OldAugmenters, TorchDraws
+from forensic.train.learners import Learners, NewAugmenter
 from forensic.train.seeding import new_augmenter, new_task_model
-from forensic.train.step import TERMS, Learners, NewAugmenter, iterate, warm_up
+from forensic.train.step import TERMS, iterate, warm_up
 
 K = 3
 RECIPE = Recipe(
@@ -39,8 +41,8 @@ def learners(old: int) -> Learners:
     model = new_task_model(TaskModel(K, RECIPE.architecture), draws).double().train()
     history = OldAugmenters(TorchDraws(torch.Generator().manual_seed(2)))
     for _ in range(old):
-        history.keep(new_augmenter(4, 3, draws).double())
-    augmenter = new_augmenter(4, 3, draws).double()
+        history.keep(new_augmenter(AugmenterShape(4), draws).double())
+    augmenter = new_augmenter(AugmenterShape(4), draws).double()
     return Learners(
         model,
         torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0),
