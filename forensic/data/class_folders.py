@@ -5,7 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from forensic.data.sample import UNKNOWN, Layout, Sample, list_folders, list_images, read_flat
+from forensic.data.sample import (
+    UNKNOWN,
+    Layout,
+    Sample,
+    check_class_name,
+    list_folders,
+    list_images,
+    name_of_folder,
+    read_flat,
+)
 from forensic.errors import MissingError
 
 if TYPE_CHECKING:
@@ -19,14 +28,16 @@ REAL = "real"
 def read_class_folders(root: Path) -> Layout:
     """Reads a folder of class folders.
 
-    Without `train/` each class is split 80/10/10 by the hash of the files' content, so that equal files stay
+    `train/` is a split, and no class, where it holds class folders and nothing speaks against it (`_is_divided`).
+    Without it each class is split 80/10/10 by the hash of the files' content, so that equal files stay
     together, whatever their names and classes. With `train/` but without `val/`, a tenth of `train/` is held out
     for validation in the same way.
 
     Raises:
-        MissingError: fewer than two class folders with images.
+        MissingError: fewer than two class folders with images, a name that no class can have, or a folder that can be
+            read in two ways.
     """
-    given = (root / "train").is_dir()
+    given = _is_divided(root)
     top = root / "train" if given else root
     names = [folder.name for folder in list_folders(top) if list_images(folder)]
     if len(names) < 2:
@@ -36,8 +47,7 @@ def read_class_folders(root: Path) -> Layout:
             "Put the images of each class into a folder of its own: DIR/CLASS/*.png",
         )
     for name in names:
-        if not name.isprintable():  # it goes into the card, and a byte that is no UTF-8 can not
-            raise MissingError(f"{top}/{name}", "can not be the name of a class", "Rename the folder")
+        check_class_name(name, str(top))
     classes = sorted(names, key=lambda name: (name != REAL, name))
     listed = [read_flat(top / name, label, name) for label, name in enumerate(classes)]
     if not given:
@@ -49,7 +59,7 @@ def read_class_folders(root: Path) -> Layout:
         train, val, _ = split_by_content(listed, (9, 1, 0))
         test = _read_part(root / "test", classes)
     return Layout(
-        name=root.resolve().name,
+        name=name_of_folder(root),
         root=root,
         classes=tuple(classes),
         preprocessing="tiles-128-v1",
@@ -57,6 +67,32 @@ def read_class_folders(root: Path) -> Layout:
         val=val,
         test=test,
     )
+
+
+def _is_divided(root: Path) -> bool:
+    """Whether `train/` holds the training part of every class, or is a class that has that name.
+
+    With `val/` or `test/` beside it, or with nothing beside it, class folders in it make it a split. With other
+    class folders beside it, images right in it make it a class.
+
+    Raises:
+        MissingError: other class folders stand beside it, and it holds class folders alone: both readings are likely.
+    """
+    train = root / "train"
+    if not any(list_images(folder) for folder in list_folders(train)):
+        return False
+    if (root / "val").is_dir() or (root / "test").is_dir():
+        return True
+    beside = [folder.name for folder in list_folders(root) if folder.name != "train" and list_images(folder)]
+    if beside and any(path.parent == train for path in list_images(train)):
+        return False
+    if beside:
+        raise MissingError(
+            str(root),
+            f"holds train/ with class folders, and class folders beside it ({', '.join(map(ascii, beside[:3]))})",
+            "If train/ is a class, put its images right into it; if it is a split, put every class into it",
+        )
+    return True
 
 
 def read_unseen(folder: Path) -> dict[str, tuple[Sample, ...]]:
@@ -77,9 +113,9 @@ def read_unseen(folder: Path) -> dict[str, tuple[Sample, ...]]:
             if samples:
                 groups[entry.name] = tuple(samples)
         else:
-            alone += read_flat(entry, UNKNOWN, entry.name, folder.resolve().name)
+            alone += read_flat(entry, UNKNOWN, entry.name, name_of_folder(folder))
     if alone:
-        groups[folder.resolve().name] = tuple(alone)
+        groups[name_of_folder(folder)] = tuple(alone)
     if not groups:
         raise MissingError(
             str(folder), "holds no class folders with images", "Expected DIR/CLASS/* or DIR/GROUP/CLASS/*"

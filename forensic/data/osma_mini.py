@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from forensic.data.sample import UNKNOWN, Layout, Sample, read_flat
+from forensic.data.sample import UNKNOWN, Layout, Sample, check_class_name, read_flat
 from forensic.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +58,18 @@ def _read_names(path: Path) -> dict[str, Any]:
         raise MissingError(str(path), f"can not be read: {str(error).splitlines()[0]}") from error
     if not isinstance(names, dict) or not names.get("known"):
         raise MissingError(str(path), "has no list `known`", "It names the known classes in label order, `real` first")
+    unseen = names.get("unseen", {})
+    if not isinstance(unseen, dict):
+        raise MissingError(str(path), "`unseen` is no table", "It names the unknown classes of each group")
+    lists = {"known": names["known"], "val_unseen": names.get("val_unseen", []), **unseen}
+    for key, members in lists.items():
+        check_class_name(key, str(path))
+        if not isinstance(members, list):
+            raise MissingError(str(path), f"`{key}` is no list", "It names classes")
+        for name in members:
+            check_class_name(name, str(path))
+        if len(set(members)) < len(members):
+            raise MissingError(str(path), f"`{key}` names a class twice")
     return names
 
 
@@ -65,8 +77,11 @@ def _read_photos(path: Path, key: str) -> dict[str, str]:
     """Which photograph each file came from; {} where the table is absent."""
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        return {row[key]: row["photo"] for row in csv.DictReader(lines) if row.get("photo")}
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            return {row[key]: row["photo"] for row in csv.DictReader(lines) if row.get("photo") and row.get(key)}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MissingError(str(path), f"can not be read: {error}") from error
 
 
 def _read_full(folder: Path, known: tuple[str, ...], unknown: tuple[str, ...]) -> tuple[Sample, ...]:

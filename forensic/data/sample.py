@@ -8,7 +8,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import category
 
+from forensic.errors import MissingError
+
+_NO_PART_OF_A_NAME = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 UNKNOWN = -1
 """Label of an image whose class is not among the known ones."""
 
@@ -52,6 +57,29 @@ class Layout:
     """Unknowns that may choose thresholds and hyper-parameters."""
     val_full: tuple[Sample, ...] = ()
     """Whole pictures for validation, known and unknown."""
+
+
+def name_of_folder(folder: Path) -> str:
+    """The folder's own name for a card or a table; bytes that are no UTF-8 come out escaped."""
+    return folder.resolve().name.encode("utf-8", "backslashreplace").decode()
+
+
+def check_class_name(name: object, where: str) -> None:
+    """Refuses what can not be the name of a class.
+
+    It becomes the name of a folder, a line in a card and a word in a report: no control characters, no ends of lines,
+    no bytes that are no UTF-8, nothing that turns the direction of the text around it. Joiners and non-breaking spaces
+    are parts of words in many scripts and of emoji; they are welcome.
+
+    Raises:
+        MissingError: as said.
+    """
+    if (
+        not isinstance(name, str)
+        or name in ("", ".", "..")
+        or any(sign == "/" or category(sign) in _NO_PART_OF_A_NAME or sign in _TURNING for sign in name)
+    ):
+        raise MissingError(where, f"{name!a} can not be the name of a class", "Rename it")
 
 
 def list_folders(folder: Path) -> list[Path]:

@@ -127,6 +127,56 @@ def test_no_unseen_images(tmp_path: Path, name: str) -> None:
         read_unseen(tmp_path / name)
 
 
+def test_train_with_images_of_its_own_is_a_class(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 10)
+    fill(tmp_path / "real", 10)
+    assert read_class_folders(tmp_path).classes == ("real", "train")
+    fill(tmp_path / "train" / "series-1", 3, first=20)
+    fill(tmp_path / "train" / "series-2", 3, first=30)
+    layout = read_class_folders(tmp_path)
+    assert layout.classes == ("real", "train")
+    assert sum(sample.source == "train" for sample in (*layout.train, *layout.val, *layout.test)) == 16
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_stray_images_make_no_class_of_a_split(tmp_path: Path, part: str) -> None:
+    for name in ("train", part):
+        fill(tmp_path / name, 1, first=90)
+        fill(tmp_path / name / "gan", 5)
+        fill(tmp_path / name / "real", 5)
+    layout = read_class_folders(tmp_path)
+    assert layout.classes == ("real", "gan")
+    assert all("train" in sample.path.parts for sample in layout.train)
+
+
+def test_split_or_class_is_asked_where_both_are_likely(tmp_path: Path) -> None:
+    for folder in ("train/a", "train/b", "real", "gan"):
+        fill(tmp_path / folder, 3)
+    with pytest.raises(
+        MissingError, match=r"holds train/ with class folders, and class folders beside it \('gan', 'real'\)"
+    ):
+        read_class_folders(tmp_path)
+
+
+def test_split_without_anything_beside_it(tmp_path: Path) -> None:
+    fill(tmp_path / "train" / "a", 10)
+    fill(tmp_path / "train" / "b", 10)
+    (tmp_path / "notes").mkdir()
+    assert read_class_folders(tmp_path).classes == ("a", "b")
+
+
+def test_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
+    root = tmp_path / "data\udcff"
+    try:
+        fill(root / "real", 3)
+    except OSError:
+        pytest.skip("needs a file system that keeps names which are no UTF-8")
+    fill(root / "gan", 3)
+    (tmp_path / "link").symlink_to(root)
+    assert read_class_folders(root).name == read_class_folders(tmp_path / "link").name == "data\\udcff"
+    assert list(read_unseen(root)) == ["data\\udcff"]
+
+
 @pytest.mark.parametrize("name", ["gan\udcff", "gan\nb"])
 def test_a_name_that_no_card_can_hold(tmp_path: Path, name: str) -> None:
     fill(tmp_path / "real", 3)

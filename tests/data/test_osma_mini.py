@@ -79,11 +79,39 @@ def test_one_split_only(mini: Path) -> None:
         read_osma_mini(mini, 2)
 
 
-@pytest.mark.parametrize("text", ["", "known: []", "- a", "{", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "known: []",
+        "- a",
+        "{",
+        "\x00",
+        "known: real",
+        "known: [real, 3]",
+        "known: [real, ../../etc]",
+        "known: [real, gan, real]",
+        'known: [real, "a\\nb"]',
+        "known: [real]\nunseen: [a]",
+        "known: [real]\nunseen: {seed: 3}",
+        "known: [real]\nunseen: {a/b: [c]}",
+        "known: [real]\nval_unseen: {a: b}",
+    ],
+)
 def test_damaged_list_of_classes(mini: Path, text: str) -> None:
     (mini / "classes.yaml").write_text(text)
     with pytest.raises(MissingError, match=r"classes\.yaml"):
         read_osma_mini(mini, 1)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"", b"file,photo\n", b"other,photo\na,b\n"])
+def test_table_of_photographs_may_be_of_no_use(mini: Path, text: bytes) -> None:
+    (mini / "MANIFEST.csv").write_bytes(text)
+    if text[:1] == b"\xff":
+        with pytest.raises(MissingError, match="MANIFEST"):
+            read_osma_mini(mini, 1)
+    else:
+        assert {sample.photo for sample in read_osma_mini(mini, 1).train} == {None}
 
 
 def test_the_set_itself(osma_mini: Path) -> None:
