@@ -192,12 +192,20 @@ def _arguments(paths: list[str], files_from: str | None, *, null: bool) -> tuple
             listed = sys.stdin.buffer.read() if files_from == "-" else Path(files_from).read_bytes()
         except OSError as error:
             raise UsageError(files_from, f"can not be read: {error.strerror}") from error
-        given += [path for path in listed.split(b"\0" if null else b"\n") if path]
+        given += _listed(listed, null=null)
     elif null:
         raise UsageError("-0", "says how the paths of --files-from end", "Give --files-from FILE too")
     if not given:
         raise UsageError("scan", "no path was given", "Name images or folders, or see `forensic scan --help`")
     return tuple(given)
+
+
+def _listed(text: bytes, *, null: bool) -> list[bytes]:
+    """Paths of a list. A CR belongs to the line's end where every line has one; else it is part of a name."""
+    paths = [path for path in text.split(b"\0" if null else b"\n") if path]
+    if not null and all(path.endswith(b"\r") for path in paths):
+        paths = [path[:-1] for path in paths if path != b"\r"]
+    return paths
 
 
 def _hashes(listed: Path | None) -> frozenset[str]:

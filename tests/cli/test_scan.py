@@ -94,6 +94,23 @@ def test_paths_from_a_list(scan, folder) -> None:
     assert (ran.code, len(ran.lines), ran.err) == (0, 3, "")
 
 
+@pytest.mark.parametrize(
+    ("listed", "paths"),
+    [
+        (b"a\r\nb\r\n", [b"a", b"b"]),
+        (b"a\r\n\r\nb\r\n", [b"a", b"b"]),
+        (b"a\nb\r\n", [b"a", b"b\r"]),
+        (b"a\nb", [b"a", b"b"]),
+        (b"", []),
+    ],
+)
+def test_line_ends_of_a_list(listed: bytes, paths: list[bytes]) -> None:
+    from forensic.cli.scan import _listed
+
+    assert _listed(listed, null=False) == paths
+    assert _listed(listed, null=True) == ([listed] if listed else [])
+
+
 def test_dry_run_reads_nothing_and_needs_no_weights(run_forensic, folder) -> None:
     ran = run_forensic("scan", "--dry-run", "--exclude", "0001*", folder)
     assert ran.code == 0
