@@ -38,6 +38,7 @@ _REMOTE = frozenset(
 )
 _BUSY_SECONDS = 10.0
 _ANOTHER = "Choose another --case; nothing is overwritten"
+_ANEW = "Name the file that `forensic scan --case FILE` wrote, or take it anew from where it is kept"
 _AGAIN = "run the same command again"
 
 
@@ -189,8 +190,10 @@ def told(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            raise VerificationError(subject, f"is damaged ({error})") from error
+        if code == sqlite3.SQLITE_NOTADB:
+            raise VerificationError(subject, f"is no case, or a damaged one ({error})", _ANEW) from error
+        if code == sqlite3.SQLITE_CORRUPT:
+            raise VerificationError(subject, f"is damaged ({error})", _ANEW) from error
         if code == sqlite3.SQLITE_FULL:
             raise MachineError(subject, "no space left on the disk", f"Make room, then {_AGAIN}") from error
         raise MachineError(subject, str(error), f"Cure it, then {_AGAIN}") from error

@@ -44,6 +44,14 @@ def test_damage_is_told_as_damage(write_case, finding) -> None:
         read_all(path)
 
 
+def test_what_is_no_database_is_told_with_a_remedy(tmp_path) -> None:
+    path = tmp_path / "a.case"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(VerificationError, match=r"is no case, or a damaged one .*scan --case FILE") as told:
+        database.connect_for_reading(path)
+    assert told.value.remedy
+
+
 def read_all(path) -> None:
     with database.told(path), closing(sqlite3.connect(path)) as connection:
         for table in ("header", "finding", "root"):

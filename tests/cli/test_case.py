@@ -40,4 +40,7 @@ def test_altered_case_is_a_mismatch(run_forensic, case) -> None:
 def test_what_is_no_case(run_forensic, tmp_path) -> None:
     (tmp_path / "x.case").write_text("no database")
     assert run_forensic("case", "show", tmp_path / "none.case").code == 2
-    assert run_forensic("case", "verify", tmp_path / "x.case").code == 4
+    for command in (("case", "verify"), ("case", "show")):
+        ran = run_forensic(*command, tmp_path / "x.case")
+        assert (ran.code, ran.err.count("\n")) == (4, 1)
+        assert "Name the file that `forensic scan --case FILE` wrote" in ran.err
