@@ -137,6 +137,13 @@ def _config(
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(str(file), f"can not be read: {error}") from error
     wanted = replace(base, **options)
+    try:
+        wanted.data.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            wanted.data, "a run's configuration holds no name that is not UTF-8", "Name the folder by a link to it"
+        ) from None
+    wanted = replace(wanted, data=str(Path(wanted.data).absolute()))  # a file may hold a relative one
     if wanted.device.partition(":")[0] not in ("cpu", "cuda"):
         raise UsageError(f"--device {wanted.device}", "is neither cpu nor cuda")
     if wanted.device != "cpu" and not torch.cuda.is_available():

@@ -7,12 +7,13 @@ import fcntl
 import json
 import os
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import tomli_w
 
+from forensic.data.prepare import PREPROCESSINGS
 from forensic.errors import MissingError, UsageError
 from forensic.train.checkpoint import remove_old_checkpoints, write_atomically
 from forensic.train.config import Recipe, recipe_from_dict, recipe_to_dict
@@ -49,6 +50,14 @@ class RunConfig:
     recipe: Recipe = field(default_factory=Recipe)
 
 
+_KINDS: dict[str, type] = {
+    field.name: {"str": str, "bool": bool, "int": int}[str(field.type).removesuffix(" | None")]
+    for field in fields(RunConfig)
+    if field.name != "recipe"
+}
+"""Fields of `RunConfig` beside the recipe, and what they hold in TOML."""
+
+
 def config_to_toml(config: RunConfig, versions: dict[str, str]) -> str:
     """`config.toml`: the run, the recipe's full field values, and the versions it began with (for the record)."""
     run = {key: value for key, value in asdict(config).items() if key != "recipe" and value is not None}
@@ -60,13 +69,37 @@ def config_from_toml(text: str, subject: str) -> RunConfig:
 
     Raises:
         MissingError: no such TOML.
-        UsageError: a field of the recipe that is unknown or does not fit.
+        UsageError: a field of the run or of its recipe that is unknown or does not fit.
     """
     try:
         values = tomllib.loads(text)
-        return RunConfig(recipe=recipe_from_dict(values["recipe"]), **values["run"])
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        run, recipe = values["run"], values["recipe"]
+    except tomllib.TOMLDecodeError as error:
         raise MissingError(subject, f"is no configuration of a run: {error}") from error
+    except KeyError as error:
+        raise MissingError(
+            subject, f"is no configuration of a run: no table [{error.args[0]}]", "See `forensic train --print-config`"
+        ) from error
+    if not (isinstance(run, dict) and isinstance(recipe, dict)):
+        raise MissingError(subject, "is no configuration of a run: `run` and `recipe` are tables")
+    _check_run(run, subject)
+    return RunConfig(recipe=recipe_from_dict(recipe), **run)
+
+
+def _check_run(run: dict[str, Any], subject: str) -> None:
+    for name, value in run.items():
+        if name not in _KINDS:
+            raise UsageError(f"{subject}, [run]", f"{name} is not known", f"It has: {', '.join(_KINDS)}")
+        if type(value) is not _KINDS[name]:  # a bool is an int to isinstance
+            raise UsageError(f"{subject}, [run]", f"{name} is {value!r}, must be {_KINDS[name].__name__}")
+    if "data" not in run:
+        raise MissingError(subject, "is no configuration of a run: [run] has no `data`")
+    for name, least in (("seed", 0), ("threads", 1)):
+        if run.get(name, least) < least:
+            raise UsageError(f"{subject}, [run]", f"{name} is {run[name]}, must be {least} or more")
+    if run.get("preprocessing", PREPROCESSINGS[0]) not in PREPROCESSINGS:
+        known = ", ".join(PREPROCESSINGS)
+        raise UsageError(f"{subject}, [run]", f"preprocessing is {run['preprocessing']!r}", f"Known: {known}")
 
 
 class RunFolder:

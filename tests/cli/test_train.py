@@ -115,6 +115,60 @@ def test_wrong_use_is_one_line(forensic: Callable[..., Said], arguments: list[st
     assert said.out == ""
 
 
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("data = 3", "data is 3, must be str"),
+        ('seed = "x"', "seed is 'x', must be int"),
+        ("seed = -1", "seed is -1, must be 0 or more"),
+        ("seed = true", "seed is True, must be int"),
+        ("threads = 0", "threads is 0, must be 1 or more"),
+        ("split = 1.5", "split is 1.5, must be int"),
+        ('classes_dir = "yes"', "classes_dir is 'yes', must be bool"),
+        ('preprocessing = "none"', "preprocessing is 'none'. Known: tiles-128-v1"),
+        ("device = []", "device is [], must be str"),
+        ("colour = 1", "colour is not known"),
+    ],
+)
+def test_configuration_of_a_wrong_type_is_one_line(forensic: Callable[..., Said], line: str, named: str) -> None:
+    name = line.partition(" ")[0]
+    lines = forensic("train", "--print-config", "--threads", "1").out.splitlines()
+    at = lines.index("[run]") + 1
+    kept = [other for other in lines if other.partition(" ")[0] != name or lines.index(other) > at + 8]
+    Path("my.toml").write_text("\n".join([*kept[:at], line, *kept[at:]]))
+    said = forensic("train", "--config", "my.toml")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert named in said.err
+
+
+@pytest.mark.parametrize("text", ["", "run = 1\nrecipe = 2", "[run]\n", "[run]\n[recipe]\n", "no TOML"])
+def test_what_is_no_configuration(forensic: Callable[..., Said], text: str) -> None:
+    Path("my.toml").write_text(text)
+    said = forensic("train", "--config", "my.toml")
+    assert (said.code, said.out, said.err.count("\n")) == (5, "", 1)
+    assert "is no configuration of a run" in said.err
+
+
+def test_folder_of_a_file_is_made_absolute(forensic: Callable[..., Said]) -> None:
+    text = forensic("train", "--print-config", "--threads", "1").out
+    Path("my.toml").write_text(text.replace(str(Path("dataset").absolute()), "here"))
+    again = forensic("train", "--config", "my.toml", "--print-config")
+    assert tomllib.loads(again.out)["run"]["data"] == str(Path("here").absolute())
+
+
+def test_folder_that_no_configuration_can_hold(forensic: Callable[..., Said], classes: Path) -> None:
+    strange = classes.with_name("mine\udcff")
+    try:
+        classes.rename(strange)
+    except OSError:
+        pytest.skip("needs a file system that keeps names which are no UTF-8")
+    said = forensic("train", "--classes", str(strange), *TINY)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "Name the folder by a link to it" in said.err
+    classes.symlink_to(strange)
+    assert forensic("train", "--classes", str(classes), "--out", "run", *TINY).code == 0
+
+
 def test_no_run_to_resume(forensic: Callable[..., Said]) -> None:
     said = forensic("train", "--resume", "nothing")
     assert (said.code, said.out) == (5, "")

@@ -30,10 +30,16 @@ def test_configuration_round_trip(config: RunConfig) -> None:
     assert config_from_toml(config_to_toml(config, {"torch": "1"}), "x") == config
 
 
-@pytest.mark.parametrize("text", ["", "[run]\ndata = 1", "[recipe]\n[run]\nsurprise = 1", "no toml"])
+@pytest.mark.parametrize("text", ["", "[run]\ndata = 1", "[recipe]\n[run]\nseed = 1", "no toml"])
 def test_other_files_are_no_configuration(text: str) -> None:
     with pytest.raises(MissingError, match=r"some\.toml"):
         config_from_toml(text, "some.toml")
+
+
+@pytest.mark.parametrize("line", ["surprise = 1", "seed = 1.0", "seed = true", "data = 3", "device = []"])
+def test_field_that_does_not_fit_is_named(line: str) -> None:
+    with pytest.raises(UsageError, match=rf"^some\.toml, \[run\]: {line.partition(' ')[0]} "):
+        config_from_toml(f"[recipe]\n[run]\n{line}", "some.toml")
 
 
 def test_new_run_then_opened_again(tmp_path: Path) -> None:
