@@ -63,7 +63,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Validated:
-    """What the error rates speak of; outside of it a finding is flagged `outside-validation`."""
+    """What the error rates speak of; a finding outside of it is flagged `outside-validation`."""
 
     formats: tuple[str, ...]
     """As findings name them: `PNG`, `JPEG`."""
@@ -72,7 +72,7 @@ class Validated:
     jpeg_quality: tuple[int, int] | None = None
     """Lowest and highest quality, as libjpeg counts; None without JPEG."""
     images: int = 0
-    """Known validation images."""
+    """Known validation images; 0: not validated, and every finding is flagged so."""
     unknown: int = 0
     """Unknown validation images; they are other generators than the test's."""
 

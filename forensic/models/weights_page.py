@@ -9,7 +9,7 @@ from forensic.models.card import SHORT_HASH
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from forensic.models.card import Card
+    from forensic.models.card import Card, Training, Validated
     from forensic.models.weights import Listed
 
 _HEAD = """# Weights
@@ -48,12 +48,17 @@ def _row(name: str, size: int, card: Card) -> str:
         f"`{name}`",
         f"`{card.hash[:SHORT_HASH]}`",
         f"{size / 1e6:.1f} MB",
-        f"{card.training.data}, {sum(card.training.images.values()):,} images",
+        _said_training(card.training),
         str(len(card.classes)),
         _both(card, "closed_accuracy"),
         _both(card, "auroc"),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _said_training(training: Training) -> str:
+    count = sum(training.images.values())
+    return f"{training.data}, {count:,} images" if count else training.data
 
 
 def _both(card: Card, measure: str) -> str:
@@ -68,6 +73,20 @@ def said_measure(row: dict[str, Any]) -> str:
     return f"{said} ({row['low']:.2f}-{row['high']:.2f})" if "low" in row else said
 
 
+def _said_validated(validated: Validated) -> str:
+    if validated.images == 0:
+        return "Validated on no image: no error rate is known; every finding is flagged `not-validated`."
+    formats = ", ".join(validated.formats)
+    if validated.jpeg_quality is not None:
+        formats += f" (JPEG quality {validated.jpeg_quality[0]} to {validated.jpeg_quality[1]})"
+    least, greatest = validated.sides
+    counts = f"{validated.images} known and {validated.unknown} unknown"
+    return (
+        f"Validated on {formats}, sides {least} to {greatest} pixels: {counts}\n"
+        "  images; anything else is flagged `outside-validation`."
+    )
+
+
 def _said_threshold(value: float) -> str:
     """Three decimals, or more where a softmax near 1 needs them to be told from 1."""
     said = f"{value:.3f}"
@@ -75,18 +94,12 @@ def _said_threshold(value: float) -> str:
 
 
 def _about(name: str, card: Card) -> str:
-    validated = card.validated
-    formats = ", ".join(validated.formats)
-    if validated.jpeg_quality is not None:
-        formats += f" (JPEG quality {validated.jpeg_quality[0]} to {validated.jpeg_quality[1]})"
-    least, greatest = validated.sides
     return f"""## `{name}`
 
 {card.limits}
 
 - Known classes: {", ".join(f"`{entry}`" for entry in card.classes)}.
-- Validated on {formats}, sides {least} to {greatest} pixels: {validated.images} known and {validated.unknown} unknown
-  images; anything else is flagged `outside-validation`.
+- {_said_validated(card.validated)}
 - Preprocessing `{card.preprocessing}`; score: {card.score}.
 - Threshold {_said_threshold(card.threshold.value)}: {card.threshold.chosen_by}.
 - Made by `{card.training.command or "an unknown command"}`; licence: {card.licence}.

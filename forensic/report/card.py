@@ -110,6 +110,11 @@ def _number(value: Any) -> str:  # noqa: ANN401 - a number of the card, or what 
 def _covered(validated: Any) -> str:  # noqa: ANN401 - a table of the card, or nothing
     if not isinstance(validated, dict):
         return "The card does not say which formats and sizes its measures cover."
+    if validated.get("images") == 0:
+        return (
+            "The weights were validated on no image: no error rate is known for any of the findings, and no validation "
+            "image chose the threshold. Findings are flagged not-validated."
+        )
     formats = " and ".join(visible(str(name)) for name in validated.get("formats", ()))
     said = f"The measures come from {validated.get('images', 0):,} known and {validated.get('unknown', 0):,} unknown "
     said += f"validation images, {formats or 'no format stated'}"

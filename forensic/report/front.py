@@ -56,6 +56,7 @@ _FLAG_NOTES = {
     "missing-end-marker": "the file lacks its end marker; its pixel data is whole",
     "multi-frame-first": "several pictures in one file; the first was examined",
     "multi-page-first": "several pages in one file; the first was examined",
+    "not-validated": "the weights were validated on no image: neither threshold nor verdict has a measured error rate",
     "outside-validation": "outside the formats and sizes of the validation images: the error rates do not apply",
     "small": "a side is shorter than 128 px; the image was extended by reflection",
     "trailing-data": "bytes follow the end of the picture",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 OUTSIDE = "outside-validation"
 """Flag of an image of a format or size that the card's validation did not cover."""
+NOT_VALIDATED = "not-validated"
+"""Flag of every image that got a verdict from weights which were validated on none."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ def finding_of(path: bytes, read: Read, card: Card, *, said: Attribution | None,
         flags.append(f"duplicate-of={duplicate_of}")
     values: dict[str, Any] = {}
     if said is not None:
-        if not card.validated.covers(read.format, read.width or 0, read.height or 0):
+        if card.validated.images == 0:
+            flags.append(NOT_VALIDATED)
+        elif not card.validated.covers(read.format, read.width or 0, read.height or 0):
             flags.append(OUTSIDE)
         values = {
             "verdict": said.verdict,

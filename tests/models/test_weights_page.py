@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from forensic.models.card import Threshold
+from forensic.models.card import Threshold, Validated
 from forensic.models.weights import bundled_folder, list_weights
 from forensic.models.weights_page import said_measure, weights_page
 
@@ -42,6 +42,17 @@ def test_scale_and_threshold_are_told(tiny_weights: Path, value: float, said: st
     page = weights_page([replace(entry, card=card)])
     assert "score: a scale.\n" in page
     assert f"Threshold {said}: by hand.\n" in page
+
+
+def test_weights_that_were_not_validated(tiny_weights: Path) -> None:
+    (entry,) = list_weights(tiny_weights.parent)
+    assert entry.card is not None
+    training = replace(entry.card.training, data="unknown", images={})
+    card = replace(entry.card, validated=Validated((), (128, 128)), training=training, metrics={})
+    page = weights_page([replace(entry, card=card)])
+    assert "- Validated on no image: no error rate is known; every finding is flagged `not-validated`.\n" in page
+    assert "| unknown | 7 | - / - | - / - |" in page
+    assert "0 images" not in page
 
 
 def test_measures_in_words() -> None:

@@ -45,6 +45,14 @@ def test_condition_of_the_rates_is_told() -> None:
     assert "They also chose the threshold" in covered
 
 
+def test_weights_that_were_not_validated() -> None:
+    found = strength({"metrics": {}, "validated": {"formats": [], "sides": [128, 128], "images": 0, "unknown": 0}}, [])
+    assert found.rates == ()
+    assert "validated on no image" in found.covered
+    assert "not-validated" in found.covered
+    assert "They also chose the threshold" not in found.covered
+
+
 def test_without_calibration_no_likelihood_ratio() -> None:
     found = strength(CARD, [])
     assert found.head == "Not calibrated for this condition."

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def card(threshold: Threshold | None = None) -> Card:
         real="real",
         threshold=threshold or Threshold(0.5, "by hand", ((1, 0.5), (4, 0.25))),
         training=Training("made", {"real": 1, "alpha": 1}, "0" * 64),
-        validated=Validated(("PNG",), (128, 640)),
+        validated=Validated(("PNG",), (128, 640), images=4),
         architecture={},
         recipe={},
         metrics={},
@@ -64,6 +66,13 @@ def test_what_validation_did_not_cover_is_flagged(form, size, outside) -> None:
     read = Read(0, "ab", 5, form, *size, ("grey",), "opencv")
     finding = finding_of(b"x", read, card(), said=attribute(scored(1.0), 1, card()), duplicate_of=None)
     assert finding.flags == (("grey", "outside-validation") if outside else ("grey",))
+
+
+def test_weights_that_were_validated_on_no_image_are_told_so_on_each_finding() -> None:
+    bare = replace(card(), validated=Validated((), (128, 128)))
+    read = Read(0, "ab", 5, "PNG", 128, 128, ("grey",), "opencv")
+    finding = finding_of(b"x", read, bare, said=attribute(scored(1.0), 1, bare), duplicate_of=None)
+    assert finding.flags == ("grey", "not-validated")
 
 
 @pytest.mark.parametrize(
