@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def network_tensors(model: TaskModel) -> dict[str, NDArray[Any]]:
-    """The state as stored: float16 from two axes on, float32 below, whole numbers as they are."""
-    return {name: _stored(value) for name, value in model.state_dict().items()}
+def network_tensors(model: TaskModel, *, exact: bool = False) -> dict[str, NDArray[Any]]:
+    """The state as stored: float16 from two axes on, float32 below, whole numbers as they are.
+
+    Args:
+        model: of float32 values.
+        exact: float32 throughout.
+    """
+    return {name: _stored(value, exact=exact) for name, value in model.state_dict().items()}
 
 
 def network_from_tensors(
@@ -61,9 +66,9 @@ def architecture_fields(architecture: Architecture) -> dict[str, Any]:
     return {name: getattr(architecture, name) for name in architecture.__dataclass_fields__}
 
 
-def _stored(value: torch.Tensor) -> NDArray[Any]:
+def _stored(value: torch.Tensor, *, exact: bool) -> NDArray[Any]:
     array: NDArray[Any] = value.detach().cpu().numpy()
-    if not np.issubdtype(array.dtype, np.floating):
+    if exact or not np.issubdtype(array.dtype, np.floating):
         return array
     with np.errstate(over="ignore"):  # an overflow becomes inf, which the writer refuses by name
         return array.astype(np.float16 if array.ndim >= 2 else np.float32)

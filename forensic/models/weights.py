@@ -1,7 +1,7 @@
 """The only reader and writer of weights: tensors, card, hash. Nothing is ever unpickled.
 
 NAME.safetensors   network.*         what a task model holds: float16 from two axes on, float32 below (the variances of
-                                     batch norm span more than float16 does)
+                                     batch norm span more than float16 does); imported ones float32 throughout
                    scorer.*          of the kind `sum`: means, whitening float32, constants float64;
                                      of the kind `softmax`: temperature float64
                    spectra.mean|std  (K, 64) float32: log10 of the radial spectrum of each class
@@ -190,7 +190,9 @@ def load_weights(name_or_path: str | Path | None = None, *, device: str = "cpu",
     return Weights(path.stem, card, model.to(device), scorer, spectra)
 
 
-def save_weights(out: Path, model: TaskModel, scorer: Scorer, spectra: Spectra, card: Card) -> Card:
+def save_weights(
+    out: Path, model: TaskModel, scorer: Scorer, spectra: Spectra, card: Card, *, exact: bool = False
+) -> Card:
     """Writes NAME.safetensors and NAME.toml, each under a hidden name that is renamed when whole.
 
     Args:
@@ -199,6 +201,7 @@ def save_weights(out: Path, model: TaskModel, scorer: Scorer, spectra: Spectra, 
         scorer: fitted on the rounded model.
         spectra: class -> (mean, spread), (64,) each; may be empty.
         card: without hash.
+        exact: the model is stored in float32 as it is.
 
     Returns:
         The card as written, with its hash.
@@ -211,7 +214,7 @@ def save_weights(out: Path, model: TaskModel, scorer: Scorer, spectra: Spectra, 
         raise ValueError(f"the card says {card.scorer}, the scorer is of the kind {scorer.kind}")
     from forensic.models.network_state import network_tensors  # noqa: PLC0415 - list and verify run without torch
 
-    tensors: Tensors = {f"network.{name}": value for name, value in network_tensors(model).items()}
+    tensors: Tensors = {f"network.{name}": value for name, value in network_tensors(model, exact=exact).items()}
     tensors |= {f"scorer.{name}": value for name, value in scorer.tensors().items()}
     if spectra:
         for place, what in enumerate(("mean", "std")):
