@@ -1,25 +1,28 @@
-"""`forensic weights`: list, show, verify; none of them loads torch."""
+"""`forensic weights`: list, show, verify, import; only the last loads torch."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from forensic.cli import console
+from forensic.errors import ExitCode, ForensicError
 
 if TYPE_CHECKING:
     from forensic.models.weights import Listed
 
 app = typer.Typer(
     name="weights",
-    help="""List, show and verify weights.
+    help="""List, show, verify and import weights.
 
     \b
     forensic weights list            what is bundled, which is the default
     forensic weights show            the card of the default ones
     forensic weights verify          every bundled pair against its hash
+    forensic weights import F.pth    a published task model of the paper's authors
     """,
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -89,14 +92,58 @@ def verify(
     \b
     forensic weights verify
     forensic weights verify runs/my/weights.safetensors
+
+    Every one is checked, whatever the others are; the exit code is that of the worst.
     """
     from forensic.models.weights import find_weights, list_weights, verify_weights
 
-    paths = [find_weights(name) for name in weights] if weights else [entry.path for entry in list_weights()]
-    for path in paths:
-        console.data(f"{console.safe(str(path))}: ok, SHA-256 {verify_weights(path)}")
-    if not paths:
+    names: list[str] | list[Path] = weights or [entry.path for entry in list_weights()]
+    worst = ExitCode.DONE
+    for name in names:
+        try:
+            path = find_weights(name)
+            console.data(f"{console.safe(str(path))}: ok, SHA-256 {verify_weights(path)}")
+        except ForensicError as error:
+            console.error(str(error))
+            worst = max(worst, error.exit_code)
+    if not names:
         console.warn("no weights are bundled. `forensic train` makes some")
+    if worst:
+        raise typer.Exit(worst)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What torch.save wrote: model.pth; only read.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to, NAME.safetensors; its card goes beside it.")],
+    split: Annotated[
+        int | None, typer.Option(metavar="N", help="Take the class names of OSMA's split N, 1 to 5.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Class names in label order; numbered where neither is given.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="From which softmax on an image is known, 0 to 1; 0.5 where not given."),
+    ] = None,
+) -> None:
+    """Import a published task model of the paper's authors; nothing in the file is run.
+
+    \b
+    forensic weights import model.pth --out pose1.safetensors --split 1
+    forensic weights import model.pth --out mine.safetensors --classes real,a,b --threshold 0.6
+    forensic evaluate --weights pose1.safetensors --data OSMA/ --split 1
+
+    The score is the largest softmax, as in the paper, which gives no threshold: with 0.5 the best class has at least
+    as much softmax as all others together. No image validates it, and each finding says so; `forensic evaluate`
+    measures it on yours.
+    """
+    from forensic.models.import_pose import ImportPlan, import_pose
+
+    names = None if classes is None else tuple(name.strip() for name in classes.split(","))
+    card = import_pose(file, out, ImportPlan(split=split, classes=names, threshold=threshold))
+    console.talk(f"{console.safe(str(out))}: {card.num_classes} classes, threshold {card.threshold.value:g}")
+    console.warn("not validated: no error rate is known. `forensic evaluate` measures these weights on your images")
 
 
 def _to_dict(entry: Listed) -> dict[str, object]:

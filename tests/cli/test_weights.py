@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
+
+from forensic.models.weights import find_weights
 
 
 def test_show_is_the_card(run_forensic, tiny_weights: Path) -> None:
@@ -44,6 +48,20 @@ def test_verify_says_ok_or_4(run_forensic, tiny_weights: Path, tmp_path: Path) -
     assert len(ran.err.splitlines()) == 1
 
 
+def test_verify_goes_on_and_ends_with_the_worst(run_forensic, tiny_weights: Path, tmp_path: Path) -> None:
+    for name in ("changed", "bare"):
+        for suffix in (".safetensors", ".toml"):
+            shutil.copy(tiny_weights.with_suffix(suffix), tmp_path / f"{name}{suffix}")
+    changed, bare = tmp_path / "changed.safetensors", tmp_path / "bare.safetensors"
+    changed.write_bytes(changed.read_bytes()[:-1] + b"!")
+    bare.with_suffix(".toml").unlink()
+    ran = run_forensic("weights", "verify", changed, "nope", tiny_weights, bare, "osma-mini")
+    assert ran.code == 5
+    assert [line.split(": ")[1] for line in ran.err.splitlines()] == [str(changed), "weights nope", str(bare)]
+    assert [line.split(":")[0] for line in ran.lines] == [str(tiny_weights), str(find_weights("osma-mini"))]
+    assert run_forensic("weights", "verify", tiny_weights, changed, tiny_weights).code == 4
+
+
 @pytest.mark.parametrize("arguments", [["show", "nope"], ["verify", "nope.safetensors"]])
 def test_absent_weights_are_one_line(run_forensic, arguments) -> None:
     ran = run_forensic("weights", *arguments)
@@ -51,7 +69,7 @@ def test_absent_weights_are_one_line(run_forensic, arguments) -> None:
     assert len(ran.err.splitlines()) == 1
 
 
-def test_nothing_here_loads_torch(tiny_weights: Path) -> None:
+def test_these_load_no_torch(tiny_weights: Path) -> None:
     code = (
         "import sys\nfrom forensic.cli.app import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit as done:\n    assert done.code == 0\n"
@@ -60,3 +78,71 @@ def test_nothing_here_loads_torch(tiny_weights: Path) -> None:
     for arguments in (["list"], ["show", str(tiny_weights)], ["verify", str(tiny_weights)]):
         done = subprocess.run([sys.executable, "-c", code, "weights", *arguments], capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def published(path: Path, num_classes: int) -> Path:
+    """A task model with the names of the authors' files, as their program saves it."""
+    import torch
+    from formulas import authors_names, fill_task_model
+
+    from forensic.models.feature_extractor import TaskModel
+    from forensic.models.import_pose import AUTHORS
+
+    model = fill_task_model(TaskModel(num_classes, AUTHORS))
+    names = authors_names(model)
+    state = OrderedDict((names[name], value) for name, value in model.state_dict().items())
+    torch.save({"epoch": 19, "model": "Simple_CNN", "state_dict": state}, path)
+    return path
+
+
+@pytest.mark.slow
+def test_imported_weights_serve_every_command(
+    run_forensic, osma_mini_small: Path, samples: Path, tmp_path: Path
+) -> None:
+    classes = json.loads(run_forensic("weights", "show", "--format", "json").out)["classes"]
+    file, out = published(tmp_path / "model.pth", len(classes)), tmp_path / "pose.safetensors"
+    ran = run_forensic("weights", "import", file, "--out", out, "--classes", ",".join(classes), "--threshold", "0.25")
+    assert (ran.code, ran.out) == (0, "")
+    assert "7 classes, threshold 0.25" in ran.err
+    assert "not validated: no error rate is known" in ran.err
+    assert run_forensic("weights", "verify", out).code == 0
+    card = tomllib.loads(run_forensic("weights", "show", out).out)
+    assert (card["scorer"], card["threshold"]["value"], card["classes"]) == ("softmax", 0.25, classes)
+
+    pictures = sorted(samples.glob("real-*.png"))[:2]
+    report = tmp_path / "report.html"
+    ran = run_forensic("scan", *pictures, "--weights", out, "--scores", "--report", report)
+    assert ran.code == 0
+    findings = [json.loads(line) for line in ran.lines]
+    assert len(findings) == 2
+    for finding in findings:
+        assert "not-validated" in finding["flags"]
+        assert finding["threshold"] == 0.25
+        assert finding["score"] == max(finding["scores"].values())
+        assert sum(finding["scores"].values()) == pytest.approx(1)
+        assert (finding["verdict"] == "known") == (finding["score"] >= 0.25)
+    page = report.read_text(encoding="utf-8")
+    assert "validated on no image" in page
+    assert "largest softmax of the averaged logits" in page
+
+    ran = run_forensic("evaluate", "--weights", out, "--data", osma_mini_small, "--format", "json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["threshold"] == 0.25
+
+
+def test_hostile_file_ends_in_one_line(run_forensic, tmp_path: Path) -> None:
+    import torch
+
+    sentinel = tmp_path / "sentinel"
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {sentinel}",)
+
+    torch.save({"state_dict": Evil()}, tmp_path / "x.pth")
+    ran = run_forensic("weights", "import", tmp_path / "x.pth", "--out", tmp_path / "x.safetensors")
+    assert (ran.code, ran.out) == (5, "")
+    assert len(ran.err.splitlines()) == 1
+    assert ran.err.startswith(f"forensic: {tmp_path / 'x.pth'}: its pickle asks for posix.system")
+    assert "Nothing of it was run." in ran.err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.pth"]
