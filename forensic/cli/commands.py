@@ -42,7 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "spectrum": Entry("forensic.cli.spectrum:spectrum", "Show the spectra of images: Fourier, DCT, radial."),
     "train": Entry("forensic.cli.train:train", "Train weights on a folder of known generators."),
     "evaluate": Entry("forensic.cli.evaluate:evaluate", "Measure weights on known and unknown generators."),
-    "weights": Entry("forensic.cli.weights:app", "List, show and verify weights."),
+    "weights": Entry("forensic.cli.weights:app", "List, show, verify and import weights."),
     "config": Entry("forensic.cli.configuration:app", "Show where each setting comes from."),
     "doctor": Entry(
         "forensic.cli.doctor:doctor", "Tell what was built, what is missing, and the command that cures it."
