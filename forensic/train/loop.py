@@ -17,6 +17,7 @@ from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummar
 from forensic.train.finishing import finish
 from forensic.train.inputs import name_left_out, read_inputs, read_run_layout
 from forensic.train.open_space import record_open_space
+from forensic.train.readback import Readback
 from forensic.train.run_folder import WEIGHTS, RunFolder, disk_remedy, losses_line
 from forensic.train.schedule import augmenter_rate, model_rate
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
@@ -128,24 +129,32 @@ class _Progress:
         self.folder = folder
         self._losses = losses
         self._tell = on_event
+        self._late = Readback(state.device)
         folder.place = f"after step {self.step}"
 
     def step_done(self, epoch: int, batch: int, batches: int, values: Tensor, rate: float) -> None:
         self.step += 1
-        self.folder.place = f"at step {self.step} (epoch {epoch + 1}, batch {batch + 1} of {batches})"
-        terms = dict(zip(TERMS, values.tolist(), strict=True))
-        if wrong := [name for name, value in terms.items() if not math.isfinite(value)]:
-            raise self._diverged(f"{wrong[0]} loss")
-        self._losses.write(losses_line({"epoch": epoch + 1, "step": self.step, "lr": rate, **terms}))
-        self._losses.flush()
-        self._tell(StepDone(epoch + 1, batch + 1, batches, self.step, terms, rate))
+        step, place = self.step, f"at step {self.step} (epoch {epoch + 1}, batch {batch + 1} of {batches})"
+
+        def keep(read: list[float]) -> None:
+            self.folder.place = place
+            terms = dict(zip(TERMS, read, strict=True))
+            if wrong := [name for name, value in terms.items() if not math.isfinite(value)]:
+                raise self._diverged(f"{wrong[0]} loss")
+            self._losses.write(losses_line({"epoch": epoch + 1, "step": step, "lr": rate, **terms}))
+            self._losses.flush()
+            self._tell(StepDone(epoch + 1, batch + 1, batches, step, terms, rate))
+
+        self._late.put(values, keep)
 
     def epoch_done(self, epoch: int, validation: dict[str, float]) -> None:
+        self._late.drain()
         if validation:
             self._losses.write(losses_line({"epoch": epoch + 1, "step": self.step, **validation}))
         self._tell(EpochDone(epoch + 1, validation, self.checkpoint(number=epoch + 1, epoch=epoch + 1, batch=0)))
 
     def checkpoint(self, number: int, epoch: int, batch: int) -> Path:
+        self._late.drain()
         tensors = self.state.tensors()
         if (name := not_finite(tensors)) is not None:  # the whole one that is there is worth more
             raise self._diverged(name)

@@ -34,7 +34,7 @@ class TrainingState:
 
     def __init__(self, num_classes: int, recipe: Recipe, seed: int, device: torch.device) -> None:
         self._recipe = recipe
-        self._device = device
+        self.device = device
         self.draws = torch.Generator().manual_seed(seed)
         """Initial parameters, old augmenters."""
         self.masks = torch.Generator(device).manual_seed(seed)
@@ -76,7 +76,7 @@ class TrainingState:
     def _learn(self, augmenters: Iterable[Augmenter]) -> Learners:
         new = []
         for augmenter in augmenters:
-            augmenter.to(self._device)
+            augmenter.to(self.device)
             new.append(NewAugmenter(augmenter, torch.optim.Adam(augmenter.parameters(), lr=self._recipe.augmenter_lr)))
         self.learners = Learners(self.model, self.model_optimizer, tuple(new), self.old)
         return self.learners
@@ -114,7 +114,7 @@ class TrainingState:
             for name, value in take_prefix("average", tensors).items():
                 self.average.state[name].copy_(value)
         for old in self._stored("old", tensors):
-            self.old.keep(old.to(self._device))
+            self.old.keep(old.to(self.device))
         if inside_epoch or self._recipe.augmenters == "joint":
             for place, new in enumerate(self._learn(self._stored("new", tensors)).new):
                 restore_optimizer(new.optimizer, take_prefix(f"new_optimizer.{place}", tensors))
