@@ -193,7 +193,7 @@ def load_weights(name_or_path: str | Path | None = None, *, device: str = "cpu",
 def save_weights(
     out: Path, model: TaskModel, scorer: Scorer, spectra: Spectra, card: Card, *, exact: bool = False
 ) -> Card:
-    """Writes NAME.safetensors and NAME.toml, each under a hidden name that is renamed when whole.
+    """Writes NAME.safetensors and NAME.toml, each under a hidden name; renamed when both are whole.
 
     Args:
         out: path of the tensors file.
@@ -225,8 +225,7 @@ def save_weights(
         raise WeightsError(str(out), f"{broken} is not finite: the training has diverged", "Train with a smaller lr")
     blob = safetensors.numpy.save({name: value.copy(order="C") for name, value in sorted(tensors.items())})
     card = sealed(card, blob)
-    _write(out, blob)
-    _write(out.with_suffix(".toml"), card_to_toml(card).encode())
+    _write({out: blob, out.with_suffix(".toml"): card_to_toml(card).encode()})
     return card
 
 
@@ -294,18 +293,24 @@ def _spectra(tensors: Tensors, card: Card, path: Path) -> Spectra:
     return {name: (rows["mean"][place], rows["std"][place]) for place, name in enumerate(card.classes)}
 
 
-def _write(path: Path, data: bytes) -> None:
-    handle, hidden = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+def _write(files: Mapping[Path, bytes]) -> None:
+    """None takes its place before all are whole: tensors without their card would only be in the way."""
+    hidden: dict[Path, Path] = {}
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(hidden).chmod(0o644)
-        Path(hidden).replace(path)
+        for path, data in files.items():
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+            hidden[path] = Path(name)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            hidden[path].chmod(0o644)
+        for path, temporary in hidden.items():
+            temporary.replace(path)
     except BaseException:
-        with suppress(OSError):
-            Path(hidden).unlink()
+        for temporary in hidden.values():
+            with suppress(OSError):
+                temporary.unlink()
         raise
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +177,22 @@ def test_diverged_training_is_not_written(tiny: Weights, tmp_path: Path) -> None
         model.fc.weight[0, 0] = 1e6  # more than float16 holds
     with pytest.raises(WeightsError, match=r"network\.fc\.weight is not finite: the training has diverged"):
         save_weights(tmp_path / "x.safetensors", model, tiny.scorer, tiny.spectra, tiny.card)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_the_card_leaves_no_tensors(
+    tiny: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = os.fsync
+
+    def full_at_the_second(handle: int) -> None:
+        if len(list(tmp_path.iterdir())) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        synced(handle)
+
+    monkeypatch.setattr(os, "fsync", full_at_the_second)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(tmp_path / "x.safetensors", tiny.model, tiny.scorer, tiny.spectra, tiny.card)
     assert list(tmp_path.iterdir()) == []
 
 
