@@ -21,7 +21,7 @@ import torch
 
 import forensic
 from forensic.data.osma import read_class_names
-from forensic.errors import UsageError, WeightsError
+from forensic.errors import MachineError, UsageError, WeightsError
 from forensic.models.card import Card, Threshold, Training, Validated
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.models.network_state import architecture_fields, network_from_tensors
@@ -84,6 +84,7 @@ def import_pose(path: Path, out: Path, plan: ImportPlan) -> Card:
         MissingError: no such file.
         WeightsError: damaged, another network, values that are not finite, or a pickle that asks for more than stored
             weights need. Nothing was run and nothing written.
+        MachineError: the disk is full or refuses.
     """
     named = _checked(out, plan)
     archive = TorchArchive.open(path)
@@ -118,7 +119,11 @@ def import_pose(path: Path, out: Path, plan: ImportPlan) -> Card:
         score=scorer.scale,
         scorer=scorer.kind,
     )
-    return save_weights(out, model, scorer, {}, card, exact=True)
+    try:
+        return save_weights(out, model, scorer, {}, card, exact=True)
+    except OSError as error:
+        reason = f"can not be written: {error.strerror or type(error).__name__}"
+        raise MachineError(str(out), reason, "Nothing was left there; 91 MB are needed") from error
 
 
 def _checked(out: Path, plan: ImportPlan) -> tuple[str, ...] | None:

@@ -81,7 +81,9 @@ class PickledTensor:
         """
         kind = np.dtype(self.dtype)
         values = np.frombuffer(record, kind.newbyteorder(byteorder))[self.offset :]
-        strides = tuple(stride * kind.itemsize for stride in self.strides)
+        # where a stride is never taken it may be any number, larger than NumPy holds too
+        taken = [size > 1 and 0 not in self.shape for size in self.shape]
+        strides = [stride * kind.itemsize if used else 0 for stride, used in zip(self.strides, taken, strict=True)]
         return np.lib.stride_tricks.as_strided(values, self.shape, strides, writeable=False).astype(kind, order="C")
 
 

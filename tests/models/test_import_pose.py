@@ -5,6 +5,7 @@ import importlib
 import math
 import os
 import pickle  # noqa: TID251 - to make what must not be run
+import resource
 import subprocess
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from forensic.data.decode import decode
 from forensic.data.osma import read_class_names
 from forensic.data.prepare import prepare
-from forensic.errors import ForensicError, UsageError, WeightsError
+from forensic.errors import ForensicError, MachineError, UsageError, WeightsError
 from forensic.models.card import Card
 from forensic.models.import_pose import ImportPlan, import_pose
 from forensic.models.predict import scaled
@@ -373,6 +374,18 @@ def test_wrong_use_is_told_before_the_file_is_opened(plan: ImportPlan, out: str,
     with pytest.raises(UsageError, match=told):
         import_pose(tmp_path / "no such file", tmp_path / out, plan)
     assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"mine"}
+
+
+def test_full_disk_leaves_nothing(published: Path, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(MachineError, match="can not be written: File too large") as caught:
+            import_pose(published, tmp_path / "x.safetensors", ImportPlan())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.exit_code == 6
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_absent_file_is_told(tmp_path: Path) -> None:

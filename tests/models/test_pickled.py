@@ -229,6 +229,14 @@ def test_what_is_no_weights_is_refused_in_one_line(code: bytes, told: str) -> No
     assert caught.value.exit_code == 5
 
 
+@pytest.mark.parametrize("shape", [[1], [2, 1], [0], [0, 5], [5, 0]])
+def test_a_stride_that_is_never_taken_may_be_any(shape: list[int]) -> None:
+    strides = [1 if size == 2 else 2**62 for size in shape]
+    found = read(b"\x80\x02" + a_tensor(0, shape, strides, a_storage(2)) + b".", {"0": bytes(8)})
+    assert isinstance(found, PickledTensor)
+    np.testing.assert_array_equal(found.array(bytes(8)), np.zeros(shape))
+
+
 def test_length_is_bounded_before_anything_is_read() -> None:
     with pytest.raises(WeightsError, match="at most 262,144 are read"):
         read(b"\x80\x02" + b"N" * MOST_CODE + b".", {})
