@@ -138,7 +138,8 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
         if not name.startswith("FORENSIC_") or name in ("FORENSIC_ISA", "FORENSIC_KERNELS")
     }
     root = os.pathsep.join(filter(None, [str(REPOSITORY), kept.get("PYTHONPATH")]))
-    return {**kept, "PYTHONPATH": root, "XDG_CONFIG_HOME": os.devnull, **extra}
+    cache = str(REPOSITORY / ".pytest_cache" / "home")
+    return {**kept, "PYTHONPATH": root, "XDG_CONFIG_HOME": os.devnull, "XDG_CACHE_HOME": cache, **extra}
 
 
 def make_tiny_weights(out: Path, data: Path, seed: int = 0) -> Path:

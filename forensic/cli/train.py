@@ -13,7 +13,7 @@ from forensic.cli import console
 from forensic.errors import UsageError
 
 if TYPE_CHECKING:
-    from forensic.train.events import Event, RunSummary, StepDone
+    from forensic.train.events import Event, ImageRead, RunSummary, StepDone
     from forensic.train.loop import TrainPlan
     from forensic.train.run_folder import RunConfig
 
@@ -57,6 +57,9 @@ def train(
     preprocessing: Annotated[
         Literal["tiles-128-v1", "pose-128-v1"] | None, typer.Option(help="Takes the place of the layout's.")
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Decode every image anew, and keep none for the next run.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,
 ) -> None:
     """Train weights on a folder of known generators.
@@ -75,9 +78,10 @@ def train(
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
     from forensic.train.run_folder import config_to_toml
 
+    cache = None if no_cache else _cache_folder()
     if resume is not None:
         _only_resume(ctx)
-        _run(_resumed(resume))
+        _run(_resumed(resume, cache))
         return
     options = {
         "split": split,
@@ -95,13 +99,13 @@ def train(
     if print_config:
         console.stdout_text(config_to_toml(wanted, _versions()).rstrip("\n"))
         return
-    _run(_new(out or _default_out(wanted), wanted))
+    _run(_new(out or _default_out(wanted), wanted, cache))
 
 
 def _only_resume(ctx: typer.Context) -> None:
     for name in ctx.params:
         source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE" and name not in ("resume", "quiet"):
+        if source is not None and source.name == "COMMANDLINE" and name not in ("resume", "quiet", "no_cache"):
             option = "--" + name.rstrip("_").replace("_", "-")
             raise UsageError(option, "does not go with --resume: the run folder holds its own configuration")
 
@@ -159,16 +163,22 @@ def _default_out(config: RunConfig) -> Path:
     return Path("runs") / f"{data}-{config.recipe.name}-s{config.seed}"
 
 
-def _new(out: Path, config: RunConfig) -> TrainPlan:
+def _new(out: Path, config: RunConfig, cache: Path | None) -> TrainPlan:
     from forensic.train.loop import TrainPlan
 
-    return TrainPlan(out, config, _versions())
+    return TrainPlan(out, config, _versions(), cache)
 
 
-def _resumed(run: Path) -> TrainPlan:
+def _resumed(run: Path, cache: Path | None) -> TrainPlan:
     from forensic.train.loop import TrainPlan
 
-    return TrainPlan(run, None, {})
+    return TrainPlan(run, None, {}, cache)
+
+
+def _cache_folder() -> Path:
+    """Decoded images of training folders, by their content: `forensic/pixels` below $XDG_CACHE_HOME or `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - stays as it is without a home
+    return Path(base) / "forensic" / "pixels"
 
 
 def _versions() -> dict[str, str]:
@@ -224,11 +234,9 @@ class _Display(AbstractContextManager["_Display"]):
 
         match event:
             case events.ImageRead():
-                self._open("reading images", event.total, "images").update(done=event.done)
-                if event.left_out is not None:
-                    self._left_out += 1
-                    if self._left_out <= _NAMED:
-                        console.warn(f"{event.left_out}. Left out of training")
+                self._read(event)
+            case events.Remark():
+                console.talk(event.text)
             case events.RunBegun():
                 self._epochs = event.epochs
                 self._close()
@@ -244,6 +252,13 @@ class _Display(AbstractContextManager["_Display"]):
                 if event.done == 1:
                     self._close()
                 self._open("measuring", event.total, "images").update(done=event.done)
+
+    def _read(self, event: ImageRead) -> None:
+        self._open("reading images", event.total, "images").update(done=event.done)
+        if event.left_out is not None:
+            self._left_out += 1
+            if self._left_out <= _NAMED:
+                console.warn(f"{event.left_out}. Left out of training")
 
     def _losses(self, event: StepDone) -> str:
         terms = " ".join(f"{name} {value:.3g}" for name, value in event.losses.items())

@@ -1,7 +1,8 @@
-"""Training images in memory: read once, hashed, checked; what can not be read is named and left out.
+"""Training images: read once, hashed, checked; what can not be read is named and left out.
 
 With `pose-128-v1` an image is kept as its 128 px square; with `tiles-128-v1` as it is, so that a crop can be taken
-anew each pass. Images beyond the budget stay on disk and are decoded again at each use: slower, never different.
+anew each pass. They are kept in a file that is mapped into memory (`pixel_cache.py`), where the next run finds them
+decoded, or in memory. Images beyond the space stay on disk and are decoded again at each use: slower, never different.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forensic.data import decode, prepare
+from forensic.data.pixel_cache import DamagedError, PixelFile, PixelWriter, key_of_pixels
 from forensic.errors import FileOutcome, MachineError, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from forensic.data.sample import Sample
 
+_BLOCK = 64
 DEFAULT_BUDGET = 4 << 30
 """Bytes of pixels kept in memory: OSMA's 60,000 squares of 128 px take 2.9 GB."""
 
@@ -36,6 +40,16 @@ class Record:
     """None where the file could not be opened."""
     reason: str | None
     """Why it was left out; None where it is used."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where decoded images are kept for the next run."""
+
+    path: Path
+    """NAME.pixels, in a folder of such files alone."""
+    tell: Callable[[str], None]
+    """Called with one line where the file is of no use, or can not be written."""
 
 
 class TrainingImages:
@@ -90,18 +104,98 @@ def read_training_images(
     budget: int = DEFAULT_BUDGET,
     threads: int = 2,
     on_read: Callable[[Record], None] | None = None,
+    kept: Kept | None = None,
 ) -> TrainingImages:
-    """Reads, hashes and decodes every sample once.
+    """Reads and hashes every sample, and decodes those that were not decoded before.
 
     Args:
         samples: of any label.
         preprocessing: `tiles-128-v1` or `pose-128-v1`.
-        budget: bytes of pixels to keep.
+        budget: bytes of pixels to keep in memory, where they are not kept in a file.
         threads: that decode side by side; the result does not depend on them.
         on_read: called for each file, in order.
+        kept: the file that holds decoded images; the result does not depend on it. None keeps them in memory.
     """
     records: list[Record] = []
-    pixels: list[NDArray[np.uint8] | None] = []
+
+    def tell(record: Record) -> None:
+        records.append(record)
+        if on_read:
+            on_read(record)
+
+    if kept is not None and samples:
+        try:
+            pixels = _read_through_file(samples, preprocessing, threads, tell, kept)
+            return TrainingImages(records, pixels, preprocessing)
+        except OSError as error:  # of that file: an image that can not be read has a record
+            kept.tell(f"{kept.path}: {error.strerror or error}; decoded images are kept in memory alone")
+    told, records = len(records), []
+    pixels, size = [], 0
+    for record, image in _read(samples, preprocessing, threads, None):
+        if len(records) < told:
+            records.append(record)
+        else:
+            tell(record)
+        if record.reason is None and image is not None:
+            size += image.nbytes
+            pixels.append(image if size <= budget else None)
+    return TrainingImages(records, pixels, preprocessing)
+
+
+def _read_through_file(
+    samples: Sequence[Sample], preprocessing: str, threads: int, tell: Callable[[Record], None], kept: Kept
+) -> list[NDArray[np.uint8] | None]:
+    """Pixels of the usable samples, from a file that is written anew where it lacks any of them."""
+    key = key_of_pixels(preprocessing)
+    known = _opened(kept, key)
+    seen: list[Record] = []
+    writer: PixelWriter | None = None
+    try:
+        for record, image in _read(samples, preprocessing, threads, known):
+            tell(record)
+            if record.sha256 is None:
+                continue
+            if writer is None and not (known is not None and record.sha256 in known):
+                writer = PixelWriter(kept.path, key)
+                for earlier in seen:
+                    _add(writer, earlier, None, known)
+            seen.append(record)
+            if writer is not None:
+                _add(writer, record, image, known)
+                if len(seen) % _BLOCK == 1:
+                    writer.check_disk()
+        file = known if writer is None else writer.finish()
+    except BaseException:
+        if writer is not None:
+            writer.abandon()
+        raise
+    if file is None:  # not one sample could be opened
+        return []
+    return [file.pixels(record.sha256) for record in seen if record.reason is None and record.sha256 is not None]
+
+
+def _opened(kept: Kept, key: str) -> PixelFile | None:
+    try:
+        return PixelFile(kept.path, key)
+    except FileNotFoundError:
+        return None
+    except DamagedError as error:
+        kept.tell(f"{kept.path}: {error}; made anew")
+        return None
+
+
+def _add(writer: PixelWriter, record: Record, image: NDArray[np.uint8] | None, known: PixelFile | None) -> None:
+    if record.sha256 is None:
+        return
+    if known is not None and record.sha256 in known:
+        image = known.pixels(record.sha256)
+    writer.add(record.sha256, image, record.reason)
+
+
+def _read(
+    samples: Sequence[Sample], preprocessing: str, threads: int, known: PixelFile | None
+) -> Iterator[tuple[Record, NDArray[np.uint8] | None]]:
+    """Record and pixels of each sample in order; no pixels of what `known` knows."""
 
     def read(sample: Sample) -> tuple[Record, NDArray[np.uint8] | None]:
         try:
@@ -109,23 +203,17 @@ def read_training_images(
         except OSError as error:
             return Record(sample, None, error.strerror or type(error).__name__), None
         digest = hashlib.sha256(data).hexdigest()
+        if known is not None and digest in known:
+            return Record(sample, digest, known.reason(digest)), None
         try:
             return Record(sample, digest, None), _pixels(data, sample, preprocessing)
         except FileOutcome as outcome:
             return Record(sample, digest, outcome.reason), None
 
-    kept = 0
     with ThreadPoolExecutor(threads) as pool:
         # blocks bound what is decoded ahead; within a block the order is that of the samples
-        for at in range(0, len(samples), 64):
-            for record, image in pool.map(read, samples[at : at + 64]):
-                records.append(record)
-                if record.reason is None and image is not None:
-                    kept += image.nbytes
-                    pixels.append(image if kept <= budget else None)
-                if on_read:
-                    on_read(record)
-    return TrainingImages(records, pixels, preprocessing)
+        for at in range(0, len(samples), _BLOCK):
+            yield from pool.map(read, samples[at : at + _BLOCK])
 
 
 def _pixels(data: bytes, sample: Sample, preprocessing: str) -> NDArray[np.uint8]:

@@ -20,6 +20,13 @@ class ImageRead:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Something that the user may want to know; it changes nothing of the result."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class RunBegun:
     """Everything is ready."""
 
@@ -66,7 +73,7 @@ class FinishingImage:
     total: int
 
 
-Event = ImageRead | RunBegun | StepDone | EpochDone | FinishingImage
+Event = ImageRead | Remark | RunBegun | StepDone | EpochDone | FinishingImage
 
 
 @dataclass(frozen=True)

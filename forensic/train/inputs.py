@@ -1,17 +1,19 @@
-"""What a run learns from: the layout, its images in memory, and the batches made of them."""
+"""What a run learns from: the layout, its decoded images, and the batches made of them."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensic.data.cache import TrainingImages, read_training_images
+from forensic.data.cache import Kept, TrainingImages, read_training_images
 from forensic.data.layouts import read_layout
 from forensic.data.loader import BatchLoader, Reencoding
 from forensic.data.sampler import ClassBalancedSampler
 from forensic.errors import MissingError
-from forensic.train.events import ImageRead
+from forensic.train.events import ImageRead, Remark
 from forensic.train.validation import Validation
 
 if TYPE_CHECKING:
@@ -63,10 +65,18 @@ def read_run_layout(config: RunConfig) -> Layout:
     return layout if config.preprocessing is None else replace(layout, preprocessing=config.preprocessing)
 
 
-def read_inputs(config: RunConfig, layout: Layout, on_event: Callable[[Event], None]) -> TrainingInputs:
+def read_inputs(
+    config: RunConfig, layout: Layout, on_event: Callable[[Event], None], cache: Path | None = None
+) -> TrainingInputs:
     """Reads every training and validation image.
 
     A damaged image is told, kept in the records and left out.
+
+    Args:
+        config: of the run.
+        layout: with the preprocessing that the run uses.
+        on_event: called as images are read.
+        cache: folder that keeps decoded images for the next run; None keeps them in memory.
 
     Raises:
         MissingError: a class of which no image can be used.
@@ -79,7 +89,13 @@ def read_inputs(config: RunConfig, layout: Layout, on_event: Callable[[Event], N
         done += 1
         on_event(ImageRead(done, len(layout.train), name_left_out(record)))
 
-    images = read_training_images(layout.train, layout.preprocessing, threads=config.threads, on_read=tell)
+    if cache is not None and _touches(cache, layout.root):
+        on_event(Remark(f"{cache}: lies in or beside the data; decoded images are kept in memory alone"))
+        cache = None
+    kept = {part: _kept(cache, layout, part, on_event) for part in ("train", "val", "val_unseen")}
+    images = read_training_images(
+        layout.train, layout.preprocessing, threads=config.threads, on_read=tell, kept=kept["train"]
+    )
     labels = [sample.label for sample in images.samples]
     for label, name in enumerate(layout.classes):
         if label not in labels:
@@ -87,8 +103,8 @@ def read_inputs(config: RunConfig, layout: Layout, on_event: Callable[[Event], N
     side = recipe.architecture.size
     reencoding = Reencoding(recipe.jpeg_share, recipe.jpeg_quality_min, recipe.jpeg_quality_max)
     known_val, unknown_val = (
-        read_training_images(samples, layout.preprocessing, threads=config.threads)
-        for samples in (layout.val, layout.val_unseen)
+        read_training_images(samples, layout.preprocessing, threads=config.threads, kept=kept[part])
+        for part, samples in (("val", layout.val), ("val_unseen", layout.val_unseen))
     )
     return TrainingInputs(
         layout=layout,
@@ -97,6 +113,20 @@ def read_inputs(config: RunConfig, layout: Layout, on_event: Callable[[Event], N
         sampler=ClassBalancedSampler(labels, len(layout.classes), recipe.batch_items, config.seed),
         validation=Validation(known_val, side, unknown_val),
     )
+
+
+def _kept(cache: Path | None, layout: Layout, part: str, on_event: Callable[[Event], None]) -> Kept | None:
+    """One file for each part of a layout, so that a changed folder takes the place of what it was."""
+    if cache is None:
+        return None
+    words = (os.fsencode(layout.root.resolve()), layout.name.encode(), part.encode(), layout.preprocessing.encode())
+    name = hashlib.sha256(b"\0".join(words)).hexdigest()[:24]
+    return Kept(cache / f"{name}.pixels", lambda text: on_event(Remark(text)))
+
+
+def _touches(cache: Path, root: Path) -> bool:
+    cache, root = cache.resolve(), root.resolve()
+    return cache == root or root in cache.parents or cache in root.parents
 
 
 def name_left_out(record: Record) -> str | None:

@@ -50,6 +50,8 @@ class TrainPlan:
     """None resumes the run at `out`."""
     versions: dict[str, str]
     """For the record in `config.toml` of a new run."""
+    cache: Path | None = None
+    """Folder that keeps decoded images for the next run; no part of the result. None keeps them in memory."""
 
 
 def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
@@ -70,7 +72,7 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
         if folder.finished:
             return RunSummary(folder.path, folder.path / WEIGHTS, 0, (), was_finished=True)
         with _deterministic(folder.config.threads):
-            return _complete(folder, layout or read_run_layout(folder.config), on_event)
+            return _complete(folder, layout or read_run_layout(folder.config), on_event, plan.cache)
     except OSError as error:
         reason = f"{error.strerror or type(error).__name__}, {folder.place}"
         remedy = f"{disk_remedy(error)}, then go on with `forensic train --resume {plan.out}`"
@@ -79,9 +81,9 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
         folder.close()
 
 
-def _complete(folder: RunFolder, layout: Layout, on_event: Callable[[Event], None]) -> RunSummary:
+def _complete(folder: RunFolder, layout: Layout, on_event: Callable[[Event], None], cache: Path | None) -> RunSummary:
     config, recipe = folder.config, folder.config.recipe
-    inputs = read_inputs(config, layout, on_event)
+    inputs = read_inputs(config, layout, on_event, cache)
     folder.record_data(inputs.images.records, layout)
     device = torch.device(config.device)
     state = TrainingState(len(layout.classes), recipe, config.seed, device)
@@ -154,14 +156,23 @@ class _Progress:
         self._tell(EpochDone(epoch + 1, validation, self.checkpoint(number=epoch + 1, epoch=epoch + 1, batch=0)))
 
     def checkpoint(self, number: int, epoch: int, batch: int) -> Path:
-        self._late.drain()
-        tensors = self.state.tensors()
-        if (name := not_finite(tensors)) is not None:  # the whole one that is there is worth more
-            raise self._diverged(name)
+        tensors = self.finite_tensors()
         self._losses.flush()
         os.fsync(self._losses.fileno())  # a checkpoint never counts on losses that a power cut takes away
         position = Position(epoch, batch, self.step, self._losses.tell())
         return write_checkpoint(self.folder.path, number, tensors, position)
+
+    def finite_tensors(self) -> dict[str, Tensor]:
+        """The whole state, of networks that have not diverged: the checkpoint that is there is worth more.
+
+        Raises:
+            UsageError: they have.
+        """
+        self._late.drain()
+        tensors = self.state.tensors()
+        if (name := not_finite(tensors)) is not None:
+            raise self._diverged(name)
+        return tensors
 
     def _diverged(self, what: str) -> UsageError:
         kept = list_checkpoints(self.folder.path)
@@ -196,6 +207,7 @@ def _run_epoch(
         progress.step_done(epoch, batch, batches, values, rate)
         if (batch + 1) % CHECKPOINT_STEPS == 0 and batch + 1 < batches:
             progress.checkpoint(number=epoch + 1, epoch=epoch, batch=batch + 1)
+    progress.finite_tensors()  # before anything is measured or kept
     if config.record_open_space:
         record_open_space(progress.folder.path, epoch, state, inputs.layout)
     state.end_epoch()

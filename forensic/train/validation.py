@@ -64,8 +64,10 @@ class Validation:
             }
             if len(self._unknown):
                 sides = (plain, self._logits(model, self._unknown, device))
-                found = auroc(*(side.double().softmax(dim=1).amax(dim=1).numpy() for side in sides))
-                measured |= {} if found.value is None else {"val_auroc": found.value}
+                scores = [side.double().softmax(dim=1).amax(dim=1).numpy() for side in sides]
+                if all(np.isfinite(side).all() for side in scores):  # weights may be finite and logits overflow
+                    found = auroc(*scores)
+                    measured |= {} if found.value is None else {"val_auroc": found.value}
             return measured
         finally:
             model.train(training)

@@ -39,6 +39,7 @@ def forensic(
     """Runs the command in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def run(*arguments: str) -> Said:
         with pytest.raises(SystemExit) as left:
@@ -191,6 +192,23 @@ def test_class_folders_from_start_to_end(forensic: Callable[..., Said], classes:
     other = forensic("train", "--classes", "mine", *TINY)
     assert other.code == 2
     assert "--resume" in other.err
+
+
+def test_images_are_kept_below_the_users_cache(forensic: Callable[..., Said], classes: Path) -> None:
+    assert classes.name == "mine"
+    assert forensic("train", "--classes", "mine", "--out", "a", "--no-cache", *TINY).code == 0
+    assert not Path("cache").exists()
+    assert forensic("train", "--classes", "mine", "--out", "b", *TINY).code == 0
+    kept = sorted(Path("cache/forensic/pixels").iterdir())
+    assert [path.suffix for path in kept] == [".pixels"] * 2  # train, val
+    kept[0].write_bytes(b"damaged")
+    said = forensic("train", "--classes", "mine", "--out", "c", *TINY)
+    assert said.code == 0
+    assert f"{kept[0].absolute()}: is cut off; made anew" in said.err
+    for name in ("weights.safetensors", "weights.toml", "losses.jsonl", "data.jsonl"):
+        assert Path("a", name).read_bytes() == Path("b", name).read_bytes() == Path("c", name).read_bytes()
+    (Path("c") / "weights.toml").unlink()
+    assert forensic("train", "--resume", "c", "--no-cache").code == 0
 
 
 def test_quiet_says_nothing(forensic: Callable[..., Said], classes: Path) -> None:

@@ -80,6 +80,7 @@ def _child(stop: dict[str, Any], run: Path, config: str, errors: int) -> None:
     os.dup2(errors, 2)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     os.setsid()
+    os.environ["XDG_CACHE_HOME"] = str(run.parent / "cache")
     _arm(stop, run)
     begun = (run / "config.toml").exists()
     main(["train", "--resume", str(run)] if begun else ["train", "--config", config, "--out", str(run)])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forensic.errors import MissingError
-from forensic.train.events import Event, ImageRead
+from forensic.train.events import Event, ImageRead, Remark
 from forensic.train.inputs import read_inputs, read_run_layout
 from forensic.train.run_folder import RunConfig
 
@@ -56,3 +56,34 @@ def test_preprocessing_takes_the_place_of_the_layouts(tiny_config: RunConfig) ->
     config = replace(tiny_config, preprocessing="pose-128-v1")
     assert read_run_layout(config).preprocessing == "pose-128-v1"
     assert read_inputs(config, read_run_layout(config), silent).layout.preprocessing == "pose-128-v1"
+
+
+def test_second_run_finds_its_images_decoded(
+    tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = read_run_layout(tiny_config)
+    plain = read_inputs(tiny_config, layout, silent)
+    first = read_inputs(tiny_config, layout, silent, tmp_path / "kept")
+    assert len(list((tmp_path / "kept").iterdir())) == 3  # train, val, val_unseen
+    monkeypatch.setattr("forensic.data.decode.decode", None)
+    second = read_inputs(tiny_config, layout, silent, tmp_path / "kept")
+    for inputs in (first, second):
+        assert inputs.images.hashes == plain.images.hashes
+        for one, other in zip(inputs.batches(0, tiny_config.recipe), plain.batches(0, tiny_config.recipe), strict=True):
+            assert np.array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize("place", ["", "kept", ".."])
+def test_nothing_is_kept_in_or_beside_the_data(
+    tiny_config: RunConfig, tiny_data: Path, tmp_path: Path, place: str
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(tiny_data, data)
+    config = replace(tiny_config, data=str(data))
+    before = sorted(tmp_path.rglob("*"))
+    events: list[Event] = []
+    read_inputs(config, read_run_layout(config), events.append, data / place)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert [event.text for event in events if isinstance(event, Remark)] == [
+        f"{data / place}: lies in or beside the data; decoded images are kept in memory alone"
+    ]

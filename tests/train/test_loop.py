@@ -89,6 +89,12 @@ def test_same_arguments_same_bytes(tiny_config: RunConfig, tmp_path: Path, same_
     same_result(tmp_path / "again")
 
 
+def test_kept_images_change_nothing(tiny_config: RunConfig, tmp_path: Path, same_result: Callable) -> None:
+    for name in ("first", "second"):
+        train(TrainPlan(tmp_path / name, tiny_config, {}, tmp_path / "kept"), silent)
+        same_result(tmp_path / name)
+
+
 def test_another_seed_is_another_run(tiny_config: RunConfig, tmp_path: Path, undisturbed: Path) -> None:
     plan = TrainPlan(tmp_path / "other", replace(tiny_config, seed=1), {})
     with pytest.raises(Stop):

@@ -58,3 +58,13 @@ def test_auroc_is_that_of_the_largest_softmax(tiny_config: RunConfig) -> None:
     pairs = [(k > o) + (k == o) / 2 for k in scores[0] for o in scores[1]]
     measured = Validation(sides[0], 128, sides[1]).measure(network, CPU)
     assert measured["val_auroc"] == pytest.approx(sum(pairs) / len(pairs))
+
+
+def test_logits_that_overflow_give_no_auroc(tiny_config: RunConfig) -> None:
+    layout = read_run_layout(tiny_config)
+    sides = [read_training_images(samples, "tiles-128-v1") for samples in (layout.val, layout.val_unseen)]
+    network = model()
+    with torch.no_grad():
+        network.head.weight.zero_()
+        network.head.bias.copy_(torch.tensor([torch.inf, torch.inf, 0.0]))
+    assert set(Validation(sides[0], 128, sides[1]).measure(network, CPU)) == {"val_accuracy", "val_accuracy_jpeg90"}
