@@ -12,7 +12,7 @@ from forensic.errors import MissingError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from forensic.evaluate.run import Condition
+    from forensic.evaluate.measures import Condition
 
 FORMATS = (".png", ".svg", ".pdf")
 _BINS = 40

@@ -1,45 +1,31 @@
-"""Which images an evaluation is about, and what the weights say of each.
-
-An image passes the decoder, the preprocessing, the network and the scorer exactly as in a scan.
-"""
+"""What the weights say of each image: decoder, preprocessing, network and scorer exactly as in a scan."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from forensic.data.decode import decode
-from forensic.data.layouts import Layout, Sample, read_flat, read_unseen
 from forensic.data.prepare import prepare
-from forensic.errors import FileOutcome, MissingError, Unreadable, UsageError
+from forensic.errors import FileOutcome, Skipped, Unreadable
 from forensic.models.predict import Predictor, predict_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
+    from forensic.data.layouts import Sample
     from forensic.models.weights import Weights
 
-ALL = "all"
-"""Name of the group that pools every unknown image."""
-VALIDATION = "val_unseen"
-"""Name of the group of validation unknowns where the layout names none."""
 _AHEAD = 64
 """Images decoded ahead of the network."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Known images, labelled as the weights label, and unknown ones by group."""
-
-    known: tuple[Sample, ...]
-    unknown: dict[str, tuple[Sample, ...]]
+_JPEG_SIDE = 65_500
+"""What libjpeg takes."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +38,11 @@ class Attributed:
     score: float
     accepted: bool
     """Whether the verdict is `known`."""
+    confidence: float
+    """The largest softmax probability of the logits averaged over the tiles, at temperature 1."""
+    tiles: int = 1
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """(D,) mean over the tiles; only of images that were asked for."""
 
 
 @dataclass(frozen=True)
@@ -62,58 +53,13 @@ class LeftOut:
     reason: str
 
 
-def select(
-    layout: Layout, classes: tuple[str, ...], *, on: str = "test", unseen: Path | None = None, real: Path | None = None
-) -> Selection:
-    """The images to evaluate on.
-
-    Args:
-        layout: where the images are.
-        classes: of the weights, in label order.
-        on: `test` or `val`.
-        unseen: class folders, or group folders of them, in place of the layout's unknowns.
-        real: a flat folder in place of the layout's images of class `real`.
-
-    Raises:
-        MissingError: the layout has a class that the weights do not know, or a named folder holds no images.
-        UsageError: `real` is named and the weights have no such class, or a group is called `all`.
-    """
-    foreign = [name for name in layout.classes if name not in classes]
-    if foreign:
-        raise MissingError(
-            str(layout.root),
-            f"has the known class {foreign[0]}, which these weights do not know",
-            f"They know {', '.join(classes)}",
-        )
-    labels = [classes.index(name) for name in layout.classes]
-    known = tuple(
-        replace(sample, label=labels[sample.label]) for sample in (layout.val if on == "val" else layout.test)
-    )
-    if real is not None:
-        if "real" not in classes:
-            raise UsageError(f"--real {real}", "these weights have no class `real`")
-        label = classes.index("real")
-        instead = read_flat(real, label, "real")
-        if not instead:
-            raise MissingError(str(real), "holds no images")
-        known = instead + tuple(sample for sample in known if sample.label != label)
-    if unseen is not None:
-        unknown = read_unseen(unseen)
-    elif on == "val":
-        unknown = {VALIDATION: layout.val_unseen} if layout.val_unseen else {}
-    else:
-        unknown = layout.unseen
-    if ALL in unknown:
-        raise UsageError(str(unseen or layout.root), f"a group may not be called `{ALL}`: that name pools all groups")
-    return Selection(known, {group: samples for group, samples in unknown.items() if samples})
-
-
 def attribute(
     weights: Weights,
     predictor: Predictor,
     samples: tuple[Sample, ...],
     *,
     jpeg: int | None = None,
+    embed: frozenset[Sample] = frozenset(),
     on_image: Callable[[], None] | None = None,
 ) -> tuple[list[Attributed], list[LeftOut]]:
     """Attributes every image.
@@ -123,6 +69,7 @@ def attribute(
         predictor: of the same weights.
         samples: in any order; a result does not depend on it.
         jpeg: re-encode the upright picture at this quality first (4:2:0, as most files are).
+        embed: the samples whose embedding is kept.
         on_image: called for each image.
 
     Returns:
@@ -142,9 +89,28 @@ def attribute(
     found = []
     for sample, logits, embeddings in predict_images(predictor, tiles()):
         scored = weights.scorer(logits, embeddings)
-        accepted = scored.score >= weights.card.threshold.at(len(logits))
-        found.append(Attributed(sample, scored.label, scored.score, accepted))
+        found.append(
+            Attributed(
+                sample=sample,
+                label=scored.label,
+                score=scored.score,
+                accepted=scored.score >= weights.card.threshold.at(len(logits)),
+                confidence=largest_softmax(logits),
+                tiles=len(logits),
+                embedding=embeddings.mean(axis=0) if sample in embed else None,
+            )
+        )
     return found, left_out
+
+
+def largest_softmax(logits: NDArray[np.floating]) -> float:
+    """The largest probability of the softmax of averaged logits, in (0, 1].
+
+    Args:
+        logits: (T, K), of the T tiles of an image.
+    """
+    mean = np.asarray(logits, dtype=np.float64).mean(axis=0)
+    return float(1.0 / np.exp(mean - mean.max()).sum())
 
 
 def _read_all(
@@ -170,6 +136,8 @@ def _tiles(sample: Sample, preprocessing: str, jpeg: int | None) -> NDArray[np.u
         raise Unreadable(error.strerror or type(error).__name__) from error
     pixels = decode(data, name=str(sample.path)).pixels
     if jpeg is not None:
+        if max(pixels.shape[:2]) > _JPEG_SIDE:
+            raise Skipped(f"a side is longer than the {_JPEG_SIDE} px of a JPEG")
         settings = [
             cv2.IMWRITE_JPEG_QUALITY,
             jpeg,

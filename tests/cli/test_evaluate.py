@@ -43,7 +43,7 @@ def test_a_damaged_image_is_named_and_the_code_is_3(
     ran = run_forensic("evaluate", "--data", root, "--weights", tiny_weights, "--format", "table")
     assert ran.code == 3
     assert str(broken) in ran.err
-    assert "1 images got no score" in ran.err
+    assert "1 image got no score and counts nowhere" in ran.err
     # no unknown images: a dash, never a number
     assert (
         next(line for line in ran.lines if line.startswith("all  ") and line.rstrip().endswith("-")).split()[1] == "-"
@@ -57,7 +57,7 @@ def test_a_damaged_image_is_named_and_the_code_is_3(
         (["--weights", "nope"], 5, "weights nope: "),
         (["--jpeg", "0"], 2, "--jpeg 0: expected qualities from 1 to 100"),
         (["--jpeg", "high"], 2, "--jpeg high: expected qualities"),
-        (["--out", "x.gif"], 2, "--out x.gif: is no figure format"),
+        (["--out", "x.gif"], 2, "--out x.gif: is no format that can be written"),
         (["--out", "no/such/x.png"], 2, "its folder is not there"),
         (["--device", "tpu"], 2, "is neither cpu nor cuda"),
         (["--on", "train"], 2, "--on"),

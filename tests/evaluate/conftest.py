@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from forensic.data.layouts import Layout, read_layout
-from forensic.evaluate.images import Selection, select
 from forensic.evaluate.run import Evaluation, EvaluationPlan, evaluate
+from forensic.evaluate.selection import Selection, select
 from forensic.models.weights import Weights, load_weights
 
 
@@ -31,4 +31,4 @@ def selection(layout: Layout) -> Selection:
 
 @pytest.fixture(scope="session")
 def evaluation(tiny: Weights, selection: Selection) -> Evaluation:
-    return evaluate(EvaluationPlan(tiny, selection, jpeg=(80,), replicates=50))
+    return evaluate(EvaluationPlan(tiny, selection, jpeg=(80,), replicates=50, with_map=True))

@@ -1,66 +1,18 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from forensic.data.layouts import Layout, load_image
 from forensic.data.prepare import prepare
-from forensic.errors import MissingError, UsageError
-from forensic.evaluate.images import attribute, select
+from forensic.evaluate.images import attribute, largest_softmax
 from forensic.models.predict import Predictor
 from forensic.models.weights import Weights
-
-
-def sources(samples) -> list[str]:
-    return sorted({sample.source for sample in samples})
-
-
-def test_test_and_validation_images(layout: Layout) -> None:
-    on_test = select(layout, layout.classes)
-    assert on_test.known == layout.test
-    assert on_test.unknown == layout.unseen
-    on_val = select(layout, layout.classes, on="val")
-    assert on_val.known == layout.val
-    assert on_val.unknown == {"val_unseen": layout.val_unseen}
-
-
-def test_labels_are_those_of_the_weights(layout: Layout) -> None:
-    turned = (*layout.classes[::-1], "one more")
-    for sample in select(layout, turned).known:
-        assert turned[sample.label] == sample.source
-
-
-def test_a_class_that_the_weights_do_not_know(layout: Layout) -> None:
-    with pytest.raises(MissingError, match="known class realcugan_se_x2, which these weights do not know"):
-        select(layout, layout.classes[:-1])
-
-
-def test_other_unknowns_and_other_photographs(layout: Layout, tmp_path: Path) -> None:
-    image = layout.test[0].path
-    for folder in ("mine/gan", "mine/diffusion", "raw/deep"):
-        (tmp_path / folder).mkdir(parents=True)
-        shutil.copy(image, tmp_path / folder / "x.png")
-    found = select(layout, layout.classes, unseen=tmp_path / "mine", real=tmp_path / "raw")
-    assert list(found.unknown) == ["mine"]
-    assert sources(found.unknown["mine"]) == ["diffusion", "gan"]
-    real = [sample for sample in found.known if sample.label == 0]
-    assert [sample.path for sample in real] == [tmp_path / "raw" / "deep" / "x.png"]
-    assert len(found.known) - 1 == len([sample for sample in layout.test if sample.label != 0])
-
-
-def test_what_can_not_be_selected(layout: Layout, tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="holds no images"):
-        select(layout, layout.classes, real=tmp_path)
-    renamed = replace(layout, classes=("photographs", *layout.classes[1:]))
-    with pytest.raises(UsageError, match="no class `real`"):
-        select(renamed, renamed.classes, real=tmp_path)
-    with pytest.raises(UsageError, match="a group may not be called `all`"):
-        select(replace(layout, unseen={"all": layout.unseen["seed"]}), layout.classes)
 
 
 def test_an_image_passes_as_in_a_scan(layout: Layout, tiny: Weights) -> None:
@@ -95,3 +47,33 @@ def test_damaged_and_missing_images_are_left_out_with_a_reason(layout: Layout, t
     assert left_out[1].reason == "No such file or directory"
     assert left_out[2].reason.startswith("too small")
     assert len(seen) == 4
+
+
+def test_embeddings_and_confidence_are_those_of_the_network(layout: Layout, tiny: Weights, tmp_path: Path) -> None:
+    predictor = Predictor(tiny)
+    large = np.tile(load_image(layout.test[0]), (2, 2, 1))
+    path = tmp_path / "large.png"
+    assert cv2.imwrite(str(path), large[..., ::-1])
+    samples = (replace(layout.test[0], path=path), layout.test[1])
+    found, _ = attribute(tiny, predictor, samples, embed=frozenset(samples[:1]))
+    tiles = prepare(large, "tiles-128-v1").tiles
+    assert found[0].tiles == len(tiles) > 1
+    logits, embeddings = predictor(tiles)
+    assert found[0].embedding is not None
+    np.testing.assert_array_equal(found[0].embedding, embeddings.mean(axis=0))
+    assert found[1].embedding is None
+    expected = torch.softmax(torch.from_numpy(logits).double().mean(dim=0), dim=0).max().item()
+    assert found[0].confidence == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(("logits", "expected"), [([[0.0, 0.0]], 0.5), ([[1000.0, -1000.0]], 1.0), ([[7.0] * 4], 0.25)])
+def test_the_largest_softmax_neither_overflows_nor_passes_one(logits: list[list[float]], expected: float) -> None:
+    assert largest_softmax(np.array(logits, dtype=np.float32)) == expected
+
+
+def test_a_picture_that_no_jpeg_can_hold_is_left_out(layout: Layout, tiny: Weights, tmp_path: Path) -> None:
+    path = tmp_path / "long.png"
+    assert cv2.imwrite(str(path), np.zeros((16, 65_501, 3), np.uint8))
+    found, left_out = attribute(tiny, Predictor(tiny), (replace(layout.test[0], path=path),), jpeg=90)
+    assert found == []
+    assert left_out[0].reason == "a side is longer than the 65500 px of a JPEG"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forensic.evaluate.images import Selection
 from forensic.evaluate.run import Evaluation, EvaluationPlan, evaluate
+from forensic.evaluate.selection import Selection
 from forensic.evaluate.tables import to_json
 from forensic.metrics.openset import auroc, fpr95, oscr
 from forensic.models.weights import Weights
@@ -24,9 +24,9 @@ def test_measures_are_those_of_the_attributed_images(evaluation: Evaluation, sel
         scores = [entry.score for entry in stored.attributed if entry.sample in samples]
         measures = stored.groups[group]
         known_scores = [entry.score for entry in known]
-        assert measures.open_set.auroc.measure == auroc(known_scores, scores)
-        assert measures.open_set.oscr.measure == oscr(known_scores, correct, scores)
-        assert measures.open_set.fpr95.measure == fpr95(known_scores, scores)
+        assert measures.open_set["auroc"].measure == auroc(known_scores, scores)
+        assert measures.open_set["oscr"].measure == oscr(known_scores, correct, scores)
+        assert measures.open_set["fpr95"].measure == fpr95(known_scores, scores)
         assert measures.n == len(samples)
 
 
@@ -40,7 +40,7 @@ def test_all_pools_images(evaluation: Evaluation, selection: Selection) -> None:
 def test_false_real_and_nearest_by_hand(evaluation: Evaluation, tiny: Weights) -> None:
     unknown = [entry for entry in evaluation.stored.attributed if entry.sample.label < 0]
     pooled = evaluation.stored.groups["all"]
-    assert pooled.false_real.value == np.mean([entry.accepted and entry.label == 0 for entry in unknown])
+    assert pooled.false_real.measure.value == np.mean([entry.accepted and entry.label == 0 for entry in unknown])
     labels = [entry.label for entry in unknown]
     counts = np.bincount(labels, minlength=7)
     assert pooled.nearest == tiny.card.classes[int(counts.argmax())]
@@ -66,11 +66,14 @@ def test_same_numbers_twice_and_with_the_list_reversed(
 def test_known_images_only(tiny: Weights, selection: Selection) -> None:
     found = evaluate(EvaluationPlan(tiny, Selection(selection.known[:3], {}), replicates=10))
     row = json.loads(to_json(found, {}))
-    assert row["groups"] == {
-        "all": {
-            "auroc": None, "auroc_ci": None, "oscr": None, "oscr_ci": None, "fpr95": None, "fpr95_ci": None,
-            "false_real": None, "n": 0, "nearest": None, "reason": "no unknown images",
-        }
+    group = row["groups"]["all"]
+    assert group["reason"] == "no unknown images"
+    measured = {name for name in group if name not in ("n", "reason")}
+    assert {"auroc", "auroc_ci", "oscr", "fpr95", "false_real", "rejection", "nearest", "dtacc"} <= measured
+    assert {group[name] for name in measured} == {None}
+    assert group["n"] == 0
+    assert row["generators"]["auroc"] == {
+        "macro": None, "macro_ci": None, "worst": None, "worst_value": None, "reason": "no generators"
     }  # fmt: skip
     assert row["classes"]["real"]["n"] == 2
     assert row["classes"]["esrgan_slim_x2"] == {
@@ -90,8 +93,8 @@ def test_unknown_images_only(tiny: Weights, selection: Selection) -> None:
 def test_weights_without_a_class_real(tiny: Weights, selection: Selection) -> None:
     nameless = replace(tiny, card=replace(tiny.card, real=""))
     found = evaluate(EvaluationPlan(nameless, selection, replicates=10)).stored.groups["all"]
-    assert found.false_real == (None, "these weights have no class real")
-    assert found.open_set.auroc.measure.value is not None
+    assert found.false_real.measure == (None, "these weights have no class real")
+    assert found.open_set["auroc"].measure.value is not None
 
 
 def test_an_unknown_class_that_is_called_like_a_known_one(tiny: Weights, selection: Selection) -> None:
