@@ -41,7 +41,9 @@ def read_layout(root: Path, *, split: int = 1, classes_dir: bool = False) -> Lay
     if is_osma(root):
         return read_osma(root, split)
     raise MissingError(
-        str(root), "holds neither OSMA (`OSMA/`, `split1_train/`) nor osma-mini (`classes.yaml`)", _WHERE_TO_GET
+        str(root),
+        "holds neither OSMA (`OSMA/`, `split1_train/`, `subset_annotations/`) nor osma-mini (`classes.yaml`)",
+        _WHERE_TO_GET,
     )
 
 

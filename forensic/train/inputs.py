@@ -58,10 +58,17 @@ def read_run_layout(config: RunConfig) -> Layout:
     """The layout with the preprocessing that the run uses; no image is decoded.
 
     Raises:
-        MissingError: no data.
+        MissingError: no data, or none to train on.
         UsageError: a split that the layout lacks.
     """
     layout = read_layout(Path(config.data), split=config.split, classes_dir=config.classes_dir)
+    if not layout.train:
+        subset = (
+            "is OSMA's subset for evaluation, which" if layout.name.startswith("osma-subset") else f"({layout.name})"
+        )
+        raise MissingError(
+            config.data, f"{subset} has no training images", "Name a folder that has some with --data or --classes"
+        )
     return layout if config.preprocessing is None else replace(layout, preprocessing=config.preprocessing)
 
 

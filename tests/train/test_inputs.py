@@ -87,3 +87,15 @@ def test_nothing_is_kept_in_or_beside_the_data(
     assert [event.text for event in events if isinstance(event, Remark)] == [
         f"{data / place}: lies in or beside the data; decoded images are kept in memory alone"
     ]
+
+
+def test_osmas_subset_is_not_trained_on(tiny_config: RunConfig, tmp_path: Path) -> None:
+    lists = tmp_path / "subset_annotations"
+    lists.mkdir()
+    (lists / "test.txt").write_text("./dataset/OSMA/real/a b.png\t0\n")
+    with pytest.raises(MissingError, match="is OSMA's subset for evaluation, which has no training images"):
+        read_run_layout(replace(tiny_config, data=str(tmp_path)))
+    lists.rename(tmp_path / "old")
+    (tmp_path / "classes.yaml").write_text("known: [real, gan]")
+    with pytest.raises(MissingError, match=r"\(osma-mini\) has no training images"):
+        read_run_layout(replace(tiny_config, data=str(tmp_path)))
