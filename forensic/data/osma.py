@@ -4,8 +4,8 @@
     split1_{train,val,test}/annotations/split1_PART[_out_GROUP].txt
     subset_annotations/test[_out_GROUP].txt               a small part of the test images
 
-The subset's images lie below OSMA/ or OSMA_subset/. It has lists of its own and no training images; it is read where no split's lists are there. Its labels are
-numbered like those of a split: split 1 where no other is named.
+The subset's images lie below OSMA/ or OSMA_subset/. It has lists of its own and no training images; it is read where no
+split's lists are there. Its labels are numbered like those of a split: split 1 where no other is named.
 """
 
 from __future__ import annotations
