@@ -73,23 +73,37 @@ def trapezoid(points) -> float:
     return sum((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in pairwise(points))
 
 
-@given(few_scores, few_scores, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
-def test_equal_to_loops_over_removals_in_any_order(known, unknown, random) -> None:
+def by_loops(known, unknown) -> dict:
+    """Each measure over removals, in plain loops, and its value."""
     rows, n, m = removals(known, unknown), len(known), len(unknown)
     nearest = min(rows, key=lambda row: abs(row[0] / n - 0.95))
     inner = [(1, 0.5), *((k / n, k / (k + u)) for k, u in rows[:-1]), (0, 0)]
     outer = [(0, 0), *((1 - u / m, (m - u) / (n - k + m - u)) for k, u in rows[1:]), (1, 0.5)]
-    expected = {
+    return {
         reference.auroc: sum(k > u for k in known for u in unknown) / (n * m),
         reference.tnr_at_tpr95: 1 - nearest[1] / m,
         reference.dtacc: max((k / n + 1 - u / m) / 2 for k, u in rows),
         reference.auin: -trapezoid(inner),
         reference.auout: trapezoid(outer),
     }
-    for measure, value in expected.items():
+
+
+@given(few_scores, few_scores, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_equal_to_loops_over_removals_in_any_order(known, unknown, random) -> None:
+    for measure, value in by_loops(known, unknown).items():
         assert measure(known, unknown).value == pytest.approx(value, abs=1e-12)
-        assert measure(random.sample(known, n), random.sample(unknown, m)) == measure(known, unknown)
+        again = random.sample(known, len(known)), random.sample(unknown, len(unknown))
+        assert measure(*again) == measure(known, unknown)
+
+
+@pytest.mark.parametrize("count", [19, 20, 21, 59, 60, 61])
+def test_equal_to_loops_where_95_per_cent_is_a_count(count: int, seeded) -> None:
+    # unknown images lie among the lowest known ones, so that a neighbouring removal has another value
+    draws = seeded(count)
+    known, unknown = draws.normal(0.3, 1, count).round(1).tolist(), draws.normal(0, 1, 200).round(1).tolist()
+    for measure, value in by_loops(known, unknown).items():
+        assert measure(known, unknown).value == pytest.approx(value, abs=1e-12)
 
 
 def closed_form(known, correct, unknown, order) -> float:

@@ -52,6 +52,7 @@ def test_no_generator_is_the_worst_of_none() -> None:
 def test_no_interval_over_fewer_than_ten() -> None:
     few = named(np.linspace(0, 1, LEAST_GENERATORS - 1))
     assert generator_interval(few, seed=0) == Interval(None, None, "fewer than 10 generators")
+    assert generator_interval(named(np.linspace(0, 1, LEAST_GENERATORS)), seed=0).reason is None
     assert generator_interval({}, seed=0) == Interval(None, None, "no generators")
     assert generator_interval(named([0.5] * 12) | {"a": NOTHING}, seed=0).reason == "a: no unknown images"
 
