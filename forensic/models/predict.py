@@ -33,14 +33,22 @@ class Predictor:
         weights: loaded weights, or a task model alone.
         device: `cpu` or `cuda`.
         batch: tiles a batch.
+        augmenter: what the tiles, scaled, pass before they come to the model, (N, 3, S, S) -> same.
     """
 
-    def __init__(self, weights: Weights | TaskModel, device: str = "cpu", batch: int = BATCH) -> None:
+    def __init__(
+        self,
+        weights: Weights | TaskModel,
+        device: str = "cpu",
+        batch: int = BATCH,
+        augmenter: torch.nn.Module | None = None,
+    ) -> None:
         model = weights if isinstance(weights, torch.nn.Module) else weights.model
         self.device = torch.device(device)
         self.batch = batch
         self.model = model.to(self.device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
+        self.augmenter = None if augmenter is None else augmenter.to(self.device)
         side = model.architecture.size
         self._slots = np.zeros((batch, 3, side, side), dtype=np.uint8)
 
@@ -78,8 +86,8 @@ class Predictor:
 
     def _forward(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode(), _same_every_time():
-            images = torch.from_numpy(self._slots).to(self.device)
-            logits, embeddings = self.model(scaled(images))
+            images = scaled(torch.from_numpy(self._slots).to(self.device))
+            logits, embeddings = self.model(images if self.augmenter is None else self.augmenter(images))
             return logits.cpu().numpy(), embeddings.cpu().numpy()
 
 

@@ -40,6 +40,16 @@ def test_it_is_the_model(predictor: Predictor, tiny: Weights, tiles) -> None:
     assert logits.dtype == embeddings.dtype == np.float32
 
 
+def test_an_augmenter_comes_first_on_scaled_images(tiny: Weights, tiles) -> None:
+    half = torch.nn.Conv2d(3, 3, 1, groups=3, bias=False)
+    half.weight.data.fill_(0.5)
+    logits, embeddings = Predictor(tiny, batch=8, augmenter=half.requires_grad_(False))(tiles[:9])
+    with torch.no_grad():
+        expected_logits, expected_embeddings = tiny.model(0.5 * (torch.from_numpy(tiles[:9]).float() / 127.5 - 1))
+    np.testing.assert_allclose(logits, expected_logits.numpy(), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(embeddings, expected_embeddings.numpy(), rtol=1e-3, atol=1e-4)
+
+
 def test_scaling_ends_at_one() -> None:
     assert scaled(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
 
