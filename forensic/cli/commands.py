@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "spectrum": Entry("forensic.cli.spectrum:spectrum", "Show the spectra of images: Fourier, DCT, radial."),
     "train": Entry("forensic.cli.train:train", "Train weights on a folder of known generators."),
     "evaluate": Entry("forensic.cli.evaluate:evaluate", "Measure weights on known and unknown generators."),
+    "benchmark": Entry("forensic.cli.benchmark:app", "Train variants of a recipe side by side and tabulate them."),
     "weights": Entry("forensic.cli.weights:app", "List, show, verify and import weights."),
     "config": Entry("forensic.cli.configuration:app", "Show where each setting comes from."),
     "doctor": Entry(

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from forensic import __version__
+from forensic.benchmark.machine import processor
 from forensic.cli import console
 from forensic.errors import ExitCode, FileOutcome, ForensicError
 
@@ -85,17 +86,7 @@ def _all_checks() -> Iterator[Check]:
 def _program() -> Iterator[Check]:
     yield Check("program", "forensic", "ok", f"{__version__} in {Path(__file__).parents[1]}")
     yield Check("program", "python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    yield Check("program", "processor", "ok", _processor())
-
-
-def _processor() -> str:
-    """The processor's name as the kernel tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    yield Check("program", "processor", "ok", processor())
 
 
 def _torch() -> Iterator[Check]:

@@ -123,9 +123,7 @@ def test_piece_by_piece_is_the_same_as_all_at_once(count: int, known_forward: st
 def still(state: Learners, count: int) -> Learners:
     """So many copies of the augmenter, none of which moves."""
     copies = [copy.deepcopy(state.new[0].augmenter) for _ in range(count)]
-    return replace(
-        state, new=tuple(NewAugmenter(one, torch.optim.SGD(one.parameters(), lr=0.0)) for one in copies)
-    )  # fmt: skip
+    return replace(state, new=tuple(NewAugmenter(one, torch.optim.SGD(one.parameters(), lr=0.0)) for one in copies))
 
 
 def test_equal_augmenters_weigh_as_the_two_terms_of_the_method() -> None:
