@@ -15,14 +15,17 @@ TORCH_INDEX ?=
 # AUTO: where nvcc and a device are; ON: always; OFF: never
 FORENSIC_CUDA ?= AUTO
 K ?= *
+# osma-mini, for the benches of training
+DATA ?= ../shared/osma-mini
 ARGS ?=
 
 SOURCES := CMakeLists.txt $(wildcard csrc/*)
 
-.PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench gold inplace wheelhouse clean
+.PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench bench-train bench-train-full gold \
+  inplace wheelhouse clean
 
 help:  ## list what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.built  ## .venv with everything in it, and the kernels built; done once
 
@@ -65,7 +68,19 @@ format: setup  ## put the code into the form that lint asks for
 	clang-format -i $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/csrc/*.cpp' 'tests/csrc/*.h')
 
 bench: setup  ## kernels beside their rivals, equality first; K=dct for one
-	@for file in tests/bench/bench_$(K).py; do $(BIN)/python $$file; done
+	@for file in $(filter-out %bench_train.py,$(wildcard tests/bench/bench_$(K).py)); do $(BIN)/python $$file; done
+
+bench-train: setup  ## a training step beside plain torch, and the time to a quality; ten minutes on two cores
+	@$(BIN)/python tests/bench/bench_train.py --data $(DATA) $(ARGS)
+
+bench-train-full: setup  ## the same after training both recorded curves anew; hours
+	@for name in reference forensic; do
+	  if [ -e runs/bench-$$name ]; then begin="--resume runs/bench-$$name"; else \
+	    begin="--data $(DATA) --recipe $$name --seed 0 --out runs/bench-$$name"; fi
+	  $(BIN)/forensic train $$begin
+	  grep val_accuracy runs/bench-$$name/losses.jsonl > docs/runs/$$name.jsonl
+	done
+	$(BIN)/python tests/bench/bench_train.py --data $(DATA) $(ARGS)
 
 gold: setup  ## renew the recorded outputs in tests/gold; read the diff before you commit it
 	@$(BIN)/python -m pytest tests --renew-gold $(ARGS)
