@@ -121,6 +121,11 @@ def decode_heif(payload: bytes) -> tuple[NDArray[Any], str]:
 
 def _samples(image: Image.Image) -> NDArray[Any]:
     image.load()
+    if image.mode == "P" and image.palette is not None:
+        colours = len(image.palette.palette) // len(image.palette.mode)
+        beyond = int(np.count_nonzero(np.asarray(image) >= colours))
+        if beyond:  # Pillow makes them black in silence
+            raise ValueError(f"{beyond:,} pixels have no colour in the palette")
     transparent = "A" in image.getbands() or "transparency" in image.info
     samples = np.asarray(image.convert("RGBA" if transparent else "RGB"))
     return samples[:, :, [2, 1, 0, 3] if transparent else [2, 1, 0]]

@@ -129,7 +129,7 @@ def _read(inspection: Inspection) -> tuple[NDArray[np.uint8], tuple[str, ...], s
     if samples.shape[:2] != (inspection.height, inspection.width) and not turned_by_decoder:
         raise Unreadable(f"damaged {inspection.format}: decoded size differs from the header's")
     if inspection.indices is not None:
-        _check_indices(*inspection.indices)
+        _check_indices(*inspection.indices, inspection.format)
     if inspection.crop is not None:
         left, top, width, height = inspection.crop
         samples = samples[top : top + height, left : left + width]
@@ -160,14 +160,15 @@ def _judge(said: str, inspection: Inspection) -> tuple[str, ...]:
     return ("decoder-warning",) if corrupt else ()
 
 
-def _check_indices(payload: bytes, most: int) -> None:
+def _check_indices(payload: bytes, most: int, name: str) -> None:
     """Refuses a picture with indices beyond its palette: the decoder makes them black in silence."""
     try:
-        beyond = int(np.count_nonzero(codecs.decode_opencv(payload)[0] > most))
+        samples, _ = codecs.decode_opencv(payload)
     except codecs.DecoderError as error:
-        raise Unreadable(f"damaged PNG: {error}") from None
+        raise Unreadable(f"damaged {name}: {error}") from None
+    beyond = int(np.count_nonzero((samples if samples.ndim == 2 else samples[:, :, 0]) > most))
     if beyond:
-        raise Unreadable(f"damaged PNG: {beyond:,} pixels have no colour in the palette")
+        raise Unreadable(f"damaged {name}: {beyond:,} pixels have no colour in the palette")
 
 
 def _hidden(samples: NDArray[Any], inspection: Inspection) -> tuple[str, ...]:

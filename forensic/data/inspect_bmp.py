@@ -88,7 +88,23 @@ def inspect_bmp(data: bytes, limits: DecodeLimits) -> Inspection:
         codec="pillow" if header.bits == 16 else "opencv",  # OpenCV's white of 5 bits is 248
         flags=flags,
         alpha=header.alpha,
+        indices=_indices(data, begin, end, header),
     )
+
+
+def _indices(data: bytes, begin: int, end: int, header: BitmapHeader) -> tuple[bytes, int] | None:
+    """The same picture under a whole palette of greys, each its own index, where the palette is short."""
+    if header.bits > 8 or header.size == 12:
+        return None
+    used, whole = struct.unpack_from("<I", data, 46)[0], 1 << header.bits
+    if not 0 < used < whole:
+        return None
+    step = 255 // (whole - 1)
+    ramp = b"".join(bytes((grey, grey, grey, 0)) for grey in range(0, 256, step))
+    start = 54 + len(ramp)
+    head = struct.pack("<2sIII", b"BM", start + end - begin, 0, start)
+    info = struct.pack("<I", 40) + data[18:34] + struct.pack("<IiiII", end - begin, 0, 0, 0, 0)
+    return head + info + ramp + data[begin:end], (used - 1) * step
 
 
 def _check_colours(data: bytes, begin: int, header: BitmapHeader) -> None:

@@ -127,3 +127,27 @@ def test_pixels_are_not_taken_for_a_palette(bits: int) -> None:
     assert decode(bitmap(bits, body, 16, 16, behind=palette), name="x").pixels.max() == 0
     with pytest.raises(Unreadable, match="palette reaches into its pixels"):
         decode(bitmap(bits, body, 16, 16), name="x")
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_index_beyond_the_palette_is_unreadable(bits: int, upside_down: bool, noise) -> None:
+    last = (1 << bits) - 1
+    palette = noise(1 << bits, 4, seed=1)
+
+    def picture(samples: np.ndarray, used: int) -> bytes:
+        spread = np.unpackbits(samples[..., None], axis=2)[..., 8 - bits :].reshape(24, -1)
+        rows = np.pad(np.packbits(spread, axis=1), ((0, 0), (0, -(40 * bits // 8) % 4)))
+        stored = rows if upside_down else rows[::-1]
+        begin = 54 + 4 * used
+        head = struct.pack("<2sIII", b"BM", begin + rows.size, 0, begin)
+        info = struct.pack("<IiiHHIIiiII", 40, 40, -24 if upside_down else 24, 1, bits, 0, 0, 0, 0, used, 0)
+        return head + info + palette[:used].tobytes() + stored.tobytes()
+
+    samples = noise(24, 40) & last
+    within = np.minimum(samples, last - 1)
+    for some, used in ((samples, last + 1), (within, last)):
+        np.testing.assert_array_equal(decode(picture(some, used), name="x").pixels, palette[some][..., 2::-1])
+    beyond = np.count_nonzero(samples == last)
+    with pytest.raises(Unreadable, match=rf"^damaged BMP: {beyond} pixels have no colour in the palette$"):
+        decode(picture(samples, last), name="x")

@@ -73,3 +73,17 @@ def test_a_frame_whose_codes_end_early_is_unreadable() -> None:
 def test_each_fault_is_named(tail: bytes, reason: str) -> None:
     with pytest.raises(Unreadable, match=f"^{reason}$"):
         inspect_gif(b"GIF89a\x10\0\x10\0\0\0\0" + tail, LIMITS)
+
+
+def test_index_beyond_the_colour_table_is_unreadable(saved, noise) -> None:
+    samples = noise(24, 40) % 8
+    image = Image.fromarray(samples).convert("P")
+    palette = noise(256, 3, seed=1)
+    image.putpalette(palette.tobytes())
+    data = saved(image, "GIF")
+    size = 3 << ((data[10] & 7) + 1)
+    four = data[:10] + bytes([data[10] & 0xF8 | 1]) + data[11 : 13 + 12] + data[13 + size :]
+    np.testing.assert_array_equal(decode(data, name="x").pixels, palette[samples])
+    beyond = np.count_nonzero(samples >= 4)
+    with pytest.raises(Unreadable, match=rf"^damaged GIF: {beyond} pixels have no colour in the palette$"):
+        decode(four, name="x")
