@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from forensic.data.layouts import Layout
     from forensic.evaluate.compare import Comparison
+    from forensic.evaluate.history import History, HistoryPlan
     from forensic.evaluate.images import LeftOut
     from forensic.evaluate.run import Evaluation, EvaluationPlan
     from forensic.evaluate.selection import Selection
@@ -37,7 +38,9 @@ def evaluate(
         Path | None, typer.Option(metavar="DIR", help="Folder of class folders: DIR/CLASS/* or DIR/test/CLASS/*.")
     ] = None,
     split: Annotated[int, typer.Option(help="Split of OSMA, 1 to 5.")] = 1,
-    on: Annotated[Literal["test", "val"], typer.Option(help="Which images.")] = "test",
+    on: Annotated[
+        Literal["test", "val"] | None, typer.Option(help="Which images: test, and with --history val.")
+    ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME|FILE", help="Weights, the default ones where not given; twice to compare two."),
@@ -56,6 +59,14 @@ def evaluate(
         Literal["forensic", "reference"],
         typer.Option(help="reference: as the authors' program computes them, quirks included."),
     ] = "forensic",
+    history: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="The networks and augmenters of a run trained with --record-open-space."),
+    ] = None,
+    class_name: Annotated[
+        str | None,
+        typer.Option("--class", metavar="NAME", help="With --history: the class to augment, else the first generator."),
+    ] = None,
     format: Annotated[  # noqa: A002 - the option is called --format everywhere
         Literal["table", "json", "csv"] | None,
         typer.Option(help="table on a terminal, else json."),
@@ -77,15 +88,26 @@ def evaluate(
     forensic evaluate --data osma-mini --unseen mine/ --real raw/ other unknowns, other photographs
     forensic evaluate --data osma-mini --weights a --weights b    what b changes
     forensic evaluate --data osma-mini --format json > numbers.json
+    forensic evaluate --history RUN --out page.html               how a run's open space grew
 
     Closed-set accuracy is of the best class, whatever the threshold. AUROC, OSCR and FPR95 set all known images
-    against each group of unknown ones (positive = known), with 95 % intervals over photographs.
+    against each group of unknown ones (positive = known), with 95 % intervals over photographs. With --history the
+    score is the largest softmax, and the images are those of the run unless --data or --classes names others.
     """
     console.set_quiet(quiet=quiet)
     qualities = _qualities(jpeg)
     named: list[str | None] = list(weights or []) or [None]
-    _check(out, device, count=len(named), metrics=metrics)
+    form = format or ("table" if console.is_terminal() else "json")
+    if history is not None or class_name is not None:
+        _check_history(history, {"--weights": weights, "--jpeg": jpeg, "--metrics reference": metrics != "forensic"})
+    _check(out, device, count=len(named), metrics=metrics, with_figures=history is None)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+    if history is not None:
+        _end(
+            _history(history, class_name, (data, classes, split), (on or "val", unseen, real), seed, device, form, out)
+        )
+        return
+    on = on or "test"
     from forensic.models.weights import find_weights, load_weights
 
     # what is missing is told before torch is loaded
@@ -112,8 +134,10 @@ def evaluate(
     ]
     _tell_loose(plans[0].selection, unseen)
     head = {"data": layout.name, "on": on, "metrics": metrics, "seed": seed}
-    form = format or ("table" if console.is_terminal() else "json")
-    left_out = _measure(plans[0], head, form, out) if len(plans) == 1 else _compare(plans, head, form, out)
+    _end(_measure(plans[0], head, form, out) if len(plans) == 1 else _compare(plans, head, form, out))
+
+
+def _end(left_out: tuple[LeftOut, ...]) -> None:
     _tell_left_out(left_out)
     if left_out:
         raise typer.Exit(ExitCode.UNREADABLE)
@@ -190,6 +214,57 @@ def _compared_page(outcome: Comparison, both: Sequence[Weights], head: dict[str,
     return comparison_to_page(outcome, facts, title, told=console.safe)
 
 
+def _history(
+    run: Path,
+    class_name: str | None,
+    where: tuple[Path | None, Path | None, int],
+    which: tuple[str, Path | None, Path | None],
+    seed: int,
+    device: str,
+    form: str,
+    out: Path | None,
+) -> tuple[LeftOut, ...]:
+    from forensic.data.layouts import read_layout
+    from forensic.evaluate.history import SCORE, HistoryPlan, first_generator, measure_history
+    from forensic.evaluate.history_tables import history_to_csv, history_to_json, history_to_tables
+    from forensic.evaluate.open_space import read_open_space
+    from forensic.evaluate.selection import select
+
+    space = read_open_space(run)
+    on, unseen, real = which
+    own = where[0] is None and where[1] is None
+    layout = read_layout(space.data, split=space.split, classes_dir=space.classes_dir) if own else _layout(*where)
+    selection = select(layout, space.classes, on=on, unseen=unseen, real=real)
+    _tell_loose(selection, unseen)
+    with_maps = out is not None and out.suffix.lower() == ".html"
+    name = class_name or first_generator(space.classes)
+    plan = HistoryPlan(space, selection, name, seed=seed, device=device, with_maps=with_maps)
+    with console.progress(None, "evaluate", unit="images") as progress:
+        outcome = measure_history(plan, lambda done, total: progress.update(done=done, total=total))
+    row: dict[str, Any] = {
+        "run": {"path": str(run), "recipe": space.recipe, "epochs": space.epochs},
+        "data": layout.name,
+        "on": on,
+    }
+    row |= {"preprocessing": space.preprocessing, "score": SCORE, "seed": seed}
+    made = {"json": lambda: history_to_json(outcome, row) + "\n", "csv": lambda: history_to_csv(outcome)}
+    if out is not None:
+        _write(out, lambda suffix: _made(suffix, made, lambda: _history_page(outcome, plan, row)))
+    title = f"run {run} on {layout.name}, {on} images; score: {SCORE}"
+    _print(form, made, title, history_to_tables(outcome), "")
+    return outcome.left_out
+
+
+def _history_page(outcome: History, plan: HistoryPlan, row: dict[str, Any]) -> bytes:
+    from forensic.evaluate.history_page import history_to_page
+
+    run = row["run"]
+    facts = {"run": run["path"], "recipe": run["recipe"], "epochs": str(run["epochs"])}
+    facts |= {"data": f"{row['data']}, {row['on']} images", "preprocessing": row["preprocessing"]}
+    facts |= {"score": row["score"], "class": plan.class_name, "seed": str(row["seed"])}
+    return history_to_page(outcome, facts, f"Open space of {run['path']}", told=console.safe)
+
+
 def _made(suffix: str, made: dict[str, Callable[[], str]], other: Callable[[], bytes]) -> bytes:
     form = suffix.removeprefix(".")
     return made[form]().encode("utf-8", "surrogateescape") if form in made else other()
@@ -207,7 +282,15 @@ def _qualities(text: str | None) -> tuple[int, ...]:
     return qualities
 
 
-def _check(out: Path | None, device: str, *, count: int, metrics: str) -> None:
+def _check_history(history: Path | None, others: dict[str, object]) -> None:
+    if history is None:
+        raise UsageError("--class", "goes with --history only")
+    for option, given in others.items():
+        if given:
+            raise UsageError(option, "does not go with --history: the networks of a run are measured")
+
+
+def _check(out: Path | None, device: str, *, count: int, metrics: str, with_figures: bool) -> None:
     """Before the work, not after it."""
     if device.partition(":")[0] not in ("cpu", "cuda"):
         raise UsageError(f"--device {device}", "is neither cpu nor cuda")
@@ -220,7 +303,7 @@ def _check(out: Path | None, device: str, *, count: int, metrics: str) -> None:
     from importlib.util import find_spec
 
     suffix = out.suffix.lower()
-    allowed = _TABLES if count == 2 else (*_TABLES, *_FIGURES)
+    allowed = (*_TABLES, *_FIGURES) if with_figures and count < 2 else _TABLES
     if suffix not in allowed:
         raise UsageError(f"--out {out}", "is no format that can be written", f"One of {', '.join(allowed)}")
     if not out.absolute().parent.is_dir():

@@ -29,8 +29,8 @@ _UNCHANGED = "mark plus u"
 _FOOT = (
     "Known and unknown are told apart by the largest softmax probability at temperature 1: the network of an epoch has "
     "no fitted scorer and no threshold. AUROC: how often a known image scores higher than an unknown one, ties one "
-    "half. Intervals are 95 %, from a bootstrap over photographs, drawn for known and unknown images together; all "
-    "epochs are measured on the same images, so that neighbouring epochs differ by less than the intervals say."
+    "half. Intervals are 95 %, from a bootstrap over photographs, drawn for known and unknown images together. All "
+    "epochs are measured on the same images: what one epoch has over another is surer than their intervals look."
 )
 
 
@@ -47,7 +47,7 @@ def history_to_page(history: History, facts: Mapping[str, str], title: str, *, t
     sections = [
         Section(
             "While augmenters were added",
-            plots.definitions() + draw_curve(history) + table(*curve_rows(history)),
+            plots.definitions() + figures(draw_curve(history), box(table(*curve_rows(history)))),
         ),
         Section(f"Class {augmented.class_name} under every augmenter", _maps(augmented)),
         Section("How far the augmenters differ", _similarity(augmented, len(history.points))),
@@ -80,14 +80,14 @@ def draw_curve(history: History) -> Markup:
             legend.append((kind, f"{said}, at the end {100 * have[-1][1]:.1f} %"))
             shown += [value for _, value in have]
     if not drawn:
-        return paragraph("No images to measure.")
+        return box(paragraph("No images to measure."))
     counted = "augmenters" if progressive else "epochs"
     what = f"Closed-set accuracy and AUROC over the number of {counted}"
     drawing = plots.lines(what, _count_axis(counted, places), _share_axis(shown), drawn)
     caption = f"{what}, one disc an epoch. The axis upwards does not begin at 0."
     left_out = len(shown_groups(history)) - len(names)
     caption += f" Further groups with higher AUROC at the end, not drawn: {left_out}." if left_out else ""
-    return figures(figure(drawing, caption, legend[::-1]))
+    return figure(drawing, caption, legend[::-1])
 
 
 def draw_panel(panel: Panel) -> Markup:

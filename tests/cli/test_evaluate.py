@@ -303,3 +303,72 @@ def test_wrong_use_is_one_line(
     assert told in said.err
     assert len(said.err.splitlines()) == 1
     assert said.out == ""
+
+
+@pytest.fixture(scope="module")
+def kept_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of two epochs, untrained, as `train --record-open-space` writes it."""
+    import torch
+
+    from forensic.data.layouts import read_layout
+    from forensic.models.feature_extractor import Architecture
+    from forensic.train.config import Recipe
+    from forensic.train.open_space import record_open_space
+    from forensic.train.run_folder import CONFIG, RunConfig, config_to_toml
+    from forensic.train.state import TrainingState
+
+    out = tmp_path_factory.mktemp("kept") / "run"
+    out.mkdir()
+    architecture = Architecture(width=4, neck_channels=4, embedding_dim=16)
+    recipe = Recipe(epochs=2, augmenter_channels=4, architecture=architecture)
+    (out / CONFIG).write_text(config_to_toml(RunConfig(str(small), record_open_space=True, recipe=recipe), {}))
+    state = TrainingState(7, recipe, 0, torch.device("cpu"))
+    for epoch in range(2):
+        state.begin_epoch()
+        record_open_space(out, epoch, state, read_layout(small))
+        state.end_epoch()
+    return out
+
+
+def test_history_of_a_run_as_json_and_page(run_forensic, kept_run: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    ran = run_forensic("evaluate", "--history", kept_run, "--on", "test", "--out", page, "--class", "esrgan_slim_x2")
+    assert ran.code == 0, ran.err
+    row = json.loads(ran.out)
+    assert row["score"] == "largest softmax at temperature 1"
+    assert row["run"] == {"path": str(kept_run), "recipe": "forensic", "epochs": 2}
+    assert (row["on"], row["n"], row["class"]["name"]) == ("test", 7, "esrgan_slim_x2")
+    assert [point["augmenters"] for point in row["points"]] == [1, 2]
+    assert row["points"][0]["groups"]["wild"]["auroc"] is not None
+    assert "<h1>Open space of" in page.read_text()
+
+
+def test_history_is_of_the_validation_images_unless_told(run_forensic, kept_run: Path) -> None:
+    ran = run_forensic("evaluate", "--history", kept_run, "--format", "csv")
+    assert ran.code == 0, ran.err
+    # there are none in this folder
+    assert ran.lines[0].startswith("epoch,augmenters,measure,group,n,value")
+    assert ran.lines[1] == "1,1,closed_accuracy,,0,,,,no known images"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--class", "real"], 2, "--class: goes with --history only"),
+        (["--history", "RUN", "--weights", "a"], 2, "--weights: does not go with --history"),
+        (["--history", "RUN", "--jpeg", "90"], 2, "--jpeg: does not go with --history"),
+        (["--history", "RUN", "--metrics", "reference"], 2, "--metrics reference: does not go with --history"),
+        (["--history", "RUN", "--out", "x.png"], 2, "--out x.png: is no format that can be written"),
+        (["--history", "nowhere"], 5, "nowhere: no such run"),
+        (["--history", "RUN", "--class", "nobody"], 2, "--class nobody: is no known class of this run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_of_history_is_one_line(
+    run_forensic, kept_run: Path, tmp_path: Path, arguments, code: int, told: str
+) -> None:
+    ran = run_forensic("evaluate", *(str(kept_run) if a == "RUN" else a for a in arguments), cwd=tmp_path)
+    assert ran.code == code
+    assert told in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert ran.out == ""
