@@ -57,6 +57,7 @@ def draw_curves(stored: Condition, computation: Computation) -> Markup:
             curves[name][1].append((f"mark disc l{place}", passed, float(share)))
     legend = [(f"line l{place}", _with_value(stored, group)) for place, group in enumerate(drawn)]
     left_out = sum(measures.n > 0 for measures in stored.groups.values()) - len(drawn) if len(drawn) > 1 else 0
+    where = "the threshold of the weights" + (", on their own score" if computation == "reference" else "")
     more = f" {left_out} further groups, with higher AUROC, are not drawn." if left_out > 1 else ""
     more += " 1 further group, with higher AUROC, is not drawn." if left_out == 1 else ""
     x = Axis.shares("unknown images accepted, %")
@@ -67,9 +68,7 @@ def draw_curves(stored: Condition, computation: Computation) -> Markup:
     ):
         lines, points = curves[name]
         drawing = plots.lines(told, x, Axis.shares(axis), lines, points=points, diagonal=name == "roc")
-        made.append(
-            figure(drawing, f"{told}. Discs: the threshold of the weights.{more}", legend if name == "roc" else ())
-        )
+        made.append(figure(drawing, f"{told}. Discs: {where}.{more}", legend if name == "roc" else ()))
     return figures(*made)
 
 

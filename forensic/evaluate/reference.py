@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 SAID = (
     "Computed as the authors' program does, quirks included: scores are the largest softmax at temperature 1 in "
     "float32; a tie counts nothing in AUROC; OSCR, TNR at TPR95, DTACC, AUIN and AUOUT are its staircases with their "
-    "invented end points; accuracy is rounded to four decimals; FPR95 is 1 - TNR at TPR95; nothing has an interval. "
-    "Where scores tie, its OSCR depends on the order that a sort leaves: here the stable one, and oscr_range holds all."
+    "invented end points; accuracy is rounded to four decimals; FPR95 is 1 - TNR at TPR95; none of these has an "
+    "interval, and what concerns the threshold is not theirs but that of the weights. Where scores tie, its OSCR "
+    "depends on the order that a sort leaves: here the stable one, and oscr_range holds all."
 )
 """What every output says beside such numbers."""
 _NONE = Interval(None, None, "the authors' computation has no intervals")
