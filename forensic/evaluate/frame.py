@@ -105,7 +105,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, strong: int 
     for place, row in enumerate(listed):
         first = Markup('<th scope="row">{}</th>').format(text(row[0]))
         cells = (
-            Markup("<td{}>{}</td>").format(_number(is_number), text(cell))
+            Markup("<td{}>{}</td>").format(_number(is_number), _value(cell) if is_number else text(cell))
             for cell, is_number in zip(row[1:], numbers[1:], strict=True)
         )
         kind = Markup(' class="sum"') if place >= len(listed) - strong else ""
@@ -139,6 +139,12 @@ def figures(*drawn: Markup) -> Markup:
 def box(*parts: Markup) -> Markup:
     """What stands beside a figure."""
     return Markup("<div>\n{}</div>\n").format(Markup("").join(parts))
+
+
+def _value(cell: str) -> Markup:
+    """A number; its interval in brackets is never broken in two."""
+    value, gap, ends = cell.partition(" (")
+    return Markup("{} <span>({}</span>").format(text(value), text(ends)) if gap else text(cell)
 
 
 def _number(is_number: bool) -> Markup:  # noqa: FBT001 - one private flag

@@ -79,6 +79,12 @@ def test_numbers_and_sums_are_marked() -> None:
     assert '<tr class="sum"><th scope="row">sum</th>' in made
 
 
+def test_an_interval_is_held_together() -> None:
+    assert '<td class="n">1.5 <span>(1.0-2.0)</span></td>' in str(table(("a", ">n"), [("a (b", "1.5 (1.0-2.0)")]))
+    assert '<th scope="row">a (b</th>' in str(table(("a", ">n"), [("a (b", "1")]))
+    assert Seen(str(table(("a", ">n"), [("a", "<b> (<i>")])).encode()).tags.count("b") == 0
+
+
 def test_a_row_of_another_length_is_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
         table(("a", "b"), [("1", "2", "3")])
