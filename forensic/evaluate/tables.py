@@ -127,7 +127,7 @@ def to_tables(evaluation: Evaluation) -> list[Table]:
                 tables.append(Table(f"{title}{suffix}", columns, rows))
         if condition.unknown_classes:
             tables.append(
-                Table(f"Over {len(condition.unknown_classes)} unknown classes{suffix}", _OVER, over_rows(condition))
+                Table(f"Over unknown classes ({len(condition.unknown_classes)}){suffix}", _OVER, over_rows(condition))
             )
         tables.append(Table(f"Operating point{suffix}", ("", ">%"), operating_rows(condition)))
     return tables

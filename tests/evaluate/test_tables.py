@@ -67,7 +67,7 @@ def test_tables_are_in_percent(evaluation: Evaluation) -> None:
     tables = to_tables(evaluation)
     assert [table.title for table in tables[:3]] == ["Known classes", "Groups of unknown", "Unknown classes"]
     assert [table.title for table in tables[3:6]] == [
-        "Over 5 unknown classes", "Operating point", "Known classes, JPEG quality 80"
+        "Over unknown classes (5)", "Operating point", "Known classes, JPEG quality 80"
     ]  # fmt: skip
     for table in tables:
         assert all(len(row) == len(table.columns) for row in table.rows)
