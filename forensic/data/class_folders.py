@@ -115,7 +115,8 @@ def read_unseen(folder: Path) -> dict[str, tuple[Sample, ...]]:
         else:
             alone += read_flat(entry, UNKNOWN, entry.name, name_of_folder(folder))
     if alone:
-        groups[name_of_folder(folder)] = tuple(alone)
+        name = name_of_folder(folder)  # a group folder may have that name too
+        groups[name] = groups.get(name, ()) + tuple(alone)
     if not groups:
         raise MissingError(
             str(folder), "holds no class folders with images", "Expected DIR/CLASS/* or DIR/GROUP/CLASS/*"

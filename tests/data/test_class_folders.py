@@ -121,6 +121,12 @@ def test_unseen_group_folders(tmp_path: Path) -> None:
     }
 
 
+def test_unseen_group_named_like_the_folder_keeps_all_images(tmp_path: Path) -> None:
+    fill(tmp_path / "new" / "new" / "gan-a", 2)
+    fill(tmp_path / "new" / "gan-b", 3)
+    assert [sample.source for sample in read_unseen(tmp_path / "new")["new"]] == ["gan-a"] * 2 + ["gan-b"] * 3
+
+
 @pytest.mark.parametrize("name", ["", "absent"])
 def test_no_unseen_images(tmp_path: Path, name: str) -> None:
     with pytest.raises(MissingError):
