@@ -46,7 +46,7 @@ def history_to_page(history: History, facts: Mapping[str, str], title: str, *, t
     augmented = history.augmented
     sections = [
         Section(
-            "While augmenters were added",
+            "Epoch by epoch",
             plots.definitions() + figures(draw_curve(history), box(table(*curve_rows(history)))),
         ),
         Section(f"Class {augmented.class_name} under every augmenter", _maps(augmented)),
