@@ -128,7 +128,11 @@ class TaskModel(nn.Module):
 
     def embed(self, spectra: Tensor) -> Tensor:
         """Output of the input layer (N, 3, S, S) -> embedding (N, D), after dropout in training mode."""
-        return self.dropout(self.fc(self.neck(self.trunk(spectra))))  # type: ignore[no-any-return]
+        return self.dropout(self.features(spectra))  # type: ignore[no-any-return]
+
+    def features(self, spectra: Tensor) -> Tensor:
+        """Output of the input layer (N, 3, S, S) -> embedding (N, D) before dropout."""
+        return self.fc(self.neck(self.trunk(spectra)))  # type: ignore[no-any-return]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (N, 3, S, S) in [-1, 1] -> logits (N, K), embedding (N, D)."""

@@ -41,9 +41,14 @@ class TrainingState:
         """Dropout."""
         model = new_task_model(TaskModel(num_classes, recipe.architecture), self.draws)
         model = model.to(device)
+        on_cpu = device.type == "cpu"
+        if on_cpu:  # a fifth less time for a step; on other devices nobody has measured it
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
         model.dropout = SeededDropout(recipe.architecture.dropout, self.masks)  # type: ignore[assignment]  # same call, other source of randomness
         self.model: TaskModel = model.train()
-        self.model_optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.model_optimizer = torch.optim.AdamW(
+            model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=on_cpu
+        )
         self._numpy_draws = NumpyDraws(seed) if recipe.old_draws_from == "numpy" else None
         self.old = OldAugmenters(self._numpy_draws or TorchDraws(self.draws))
         self.average = WeightAverage(model, recipe.average_decay) if recipe.average_decay else None

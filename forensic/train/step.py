@@ -15,17 +15,17 @@ from forensic.losses import pose, triplet
 from forensic.train.joint import joint_terms
 from forensic.train.learners import (
     accuracy,
-    augmented_embeddings,
     classify,
     descend,
     descend_model,
     known_embeddings,
-    moving,
 )
+from forensic.train.passes import Passes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from forensic.models.augmenter import Augmenter
     from forensic.train.config import Recipe
     from forensic.train.learners import Learners
 
@@ -61,46 +61,59 @@ def iterate(learners: Learners, x: Tensor, y: Tensor, recipe: Recipe) -> Tensor:
     nothing = x.new_zeros(())
     some = slice(recipe.augmented_items * num_classes)  # items come one after the other, an image of each class
     counted = recipe.batch_statistics == "all"  # whether augmented images move batch norm's running statistics
-    shared = recipe.known_forward == "shared" or not model.training  # then both halves see the same numbers
+    shared = recipe.known_forward == "shared"  # then both halves see the same dropout masks too
     old = learners.old.draw()  # Algorithm 1, line 6
-    z_old = None
+    later = learners.old.draw() if recipe.old_draws == 2 else old  # the one of the task model's half
+    passes = Passes(model)
+    known = passes.run(x)  # f(x), for both halves
+    past = None
+    if old is not None:
+        with torch.set_grad_enabled(later is old):
+            past = passes.run(_augmented(old, x[some]))  # f(x_old), for both halves where they drew the same
+    z_known = z_then = None
     if shared:
-        logits, z = known_embeddings(model, x)  # f(x): (N, K), (N, D)
-        if old is not None and recipe.old_draws == 1:
-            z_old = augmented_embeddings(model, old, x[some], counted=counted)  # f(x_old): (M, D)
+        z_known = known.embeddings(counted=True)  # (N, D)
+        z_then = None if past is None else past.embeddings(counted=counted)  # (M, D)
 
     # the augmenter's half: minimise L_aug over A, the task model frozen
     x_new = new.augmenter(x[some])  # (M, 3, S, S), M <= N images that are augmented
     l_recons = pose.reconstruction(x_new, x[some])  # Eq. 2, first term
     l_close = l_diverse = nothing
     if old is not None or recipe.idle_forward:
-        with moving(model, statistics=counted):
-            z_new = model.embed(model.input_layer(x_new))  # (M, D)
-        with torch.no_grad():
-            z_known = z[some] if shared else known_embeddings(model, x)[1][some]
-        if old is not None:
-            with torch.no_grad():
-                z_then = augmented_embeddings(model, old, x[some], counted=counted) if z_old is None else z_old
-            l_close = pose.closeness(z_new, z_known.detach(), recipe.closeness_limit, recipe.closeness_clamp)  # Eq. 3
-            l_diverse = pose.diversity(z_new, z_then.detach())  # Eq. 3, first term
+        with torch.set_grad_enabled(old is not None):
+            z_new = passes.run(x_new, frozen=True).embeddings(counted=counted)  # (M, D)
+        z = known.embeddings(counted=True) if z_known is None else z_known
+        if past is not None:
+            z_old = past.embeddings(counted=counted) if z_then is None else z_then
+            limit = recipe.closeness_limit, recipe.closeness_clamp
+            l_close = pose.closeness(z_new, z[some].detach(), *limit)  # Eq. 3, second term
+            l_diverse = pose.diversity(z_new, z_old.detach())  # Eq. 3, first term
     l_aug = l_recons + recipe.diversity_weight * l_diverse - recipe.closeness_weight * l_close  # Eq. 2
     descend(l_aug, new)
 
     # the task model's half: minimise L_task over F and H, the augmenter frozen
-    if not shared:
-        logits, z = known_embeddings(model, x)
-    z_new = augmented_embeddings(model, new.augmenter, x[some], counted=counted)  # by the augmenter just updated
-    if recipe.old_draws == 2:
-        old = learners.old.draw()
-    if z_old is None and old is not None:
-        z_old = augmented_embeddings(model, old, x[some], counted=counted)
+    z = known.embeddings(counted=True) if z_known is None else z_known
+    logits = model.head(z)  # (N, K)
+    z_new = passes.run(_augmented(new.augmenter, x[some])).embeddings(counted=counted)  # by the augmenter just updated
+    z_past = None
+    if later is not None and later is not old:
+        z_past = passes.run(_augmented(later, x[some])).embeddings(counted=counted)
+    elif past is not None:
+        z_past = past.embeddings(counted=counted) if z_then is None else z_then
     l_cls = classify(logits, y, recipe)  # Eq. 4
     form = num_classes, recipe.margin, recipe.triplets
     l_new = triplet.metric(z[some], z_new, y[some], *form)  # Eq. 5 over (x, x_new)
-    l_old = nothing if z_old is None else triplet.metric(z[some], z_old, y[some], *form)  # over (x, x_old)
+    l_old = nothing if z_past is None else triplet.metric(z[some], z_past, y[some], *form)  # over (x, x_old)
     l_task = l_cls + recipe.metric_weight * (l_new + l_old)
     descend_model(l_task, learners, recipe)
     return torch.stack([l_task, l_cls, l_new, l_old, l_recons, l_close, l_diverse, accuracy(logits, y)]).detach()
+
+
+@torch.no_grad()
+def _augmented(augmenter: Augmenter, x: Tensor) -> Tensor:
+    """Augmented images, without a graph to the augmenter."""
+    augmented: Tensor = augmenter(x)
+    return augmented
 
 
 def _base_terms(learners: Learners, x: Tensor, y: Tensor, recipe: Recipe) -> dict[str, Tensor]:
