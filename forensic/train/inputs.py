@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,11 +44,21 @@ class TrainingInputs:
     def batches(
         self, epoch: int, recipe: Recipe, first: int = 0
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Pixels (N, 3, S, S) and labels (N,) of the batches of an epoch, counted from 0, from batch `first` on."""
+        """Pixels (N, 3, S, S) and labels (N,) of the batches of an epoch, counted from 0, from batch `first` on.
+
+        The next batch is made by another thread while the caller works on one; what is in it does not depend on when.
+        """
         passes = range(epoch * recipe.passes, (epoch + 1) * recipe.passes)
         chosen = [(batch, pass_index) for pass_index in passes for batch in self.sampler.batches(pass_index)]
-        for batch, pass_index in chosen[first:]:
-            yield self.loader.load(batch, pass_index), batch.labels
+        with ThreadPoolExecutor(1, thread_name_prefix="next-batch") as thread:
+            ahead = None
+            for batch, pass_index in chosen[first:]:
+                pixels = thread.submit(self.loader.load, batch, pass_index)
+                if ahead is not None:
+                    yield ahead[0].result(), ahead[1]
+                ahead = pixels, batch.labels
+            if ahead is not None:
+                yield ahead[0].result(), ahead[1]
 
     def batches_per_epoch(self, recipe: Recipe) -> int:
         """Steps an epoch."""

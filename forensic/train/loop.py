@@ -236,10 +236,14 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def _deterministic(threads: int) -> Iterator[None]:
     """Torch's settings that decide the last bits, set for the run and put back after it."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    memory = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory  # type: ignore[attr-defined]  # a property that torch gives the module
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(mode=True)
+    memory.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a search for bugs, at a write a tensor
     try:
         yield
     finally:
+        memory.fill_uninitialized_memory = filled  # type: ignore[attr-defined]  # likewise
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(mode=before[1])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from forensic.errors import MissingError
+from forensic.data.cache import TrainingImages
+from forensic.data.loader import BatchLoader, Reencoding
+from forensic.errors import MachineError, MissingError
 from forensic.train.events import Event, ImageRead, Remark
 from forensic.train.inputs import read_inputs, read_run_layout
 from forensic.train.run_folder import RunConfig
@@ -40,6 +43,31 @@ def test_epochs_differ(tiny_config: RunConfig) -> None:
     inputs = read_inputs(tiny_config, read_run_layout(tiny_config), silent)
     first, second = (next(inputs.batches(epoch, tiny_config.recipe))[0] for epoch in (0, 1))
     assert not np.array_equal(first, second)
+
+
+def test_batches_left_early_leave_no_thread(tiny_config: RunConfig) -> None:
+    inputs = read_inputs(tiny_config, read_run_layout(tiny_config), silent)
+    batches = inputs.batches(0, tiny_config.recipe)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]  # a generator, promised as an iterator
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("next-batch")]
+
+
+def test_an_image_that_went_away_stops_the_batch_that_has_it(tiny_config: RunConfig, tiny_data: Path) -> None:
+    inputs = read_inputs(tiny_config, read_run_layout(tiny_config), silent)
+    images = replace_pixels(inputs.images, tiny_data / "nothing.png")
+    broken = replace(
+        inputs, loader=BatchLoader(images, 0, tiny_config.recipe.architecture.size, Reencoding(0, 60, 100))
+    )
+    with pytest.raises(MachineError, match="can not be read any more"):
+        list(broken.batches(0, tiny_config.recipe))
+
+
+def replace_pixels(images: TrainingImages, path: Path) -> TrainingImages:
+    """The same images, the last of them out of memory and at a path where nothing is."""
+    last = replace(images.records[-1], sample=replace(images.records[-1].sample, path=path))
+    kept = [images[index] for index in range(len(images) - 1)]
+    return TrainingImages([*images.records[:-1], last], [*kept, None], "pose-128-v1")
 
 
 def test_class_without_a_usable_image_is_named(tiny_config: RunConfig, tiny_data: Path, tmp_path: Path) -> None:

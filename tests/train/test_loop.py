@@ -173,10 +173,15 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_config: RunConfig, tmp_path:
 
 
 def test_settings_of_torch_are_put_back(tiny_config: RunConfig, tmp_path: Path) -> None:
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before = settings_of_torch()
     with pytest.raises(Stop):
         train(TrainPlan(tmp_path / "run", tiny_config, {}), stop_at(1))
-    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+    assert settings_of_torch() == before
+
+
+def settings_of_torch() -> tuple[object, ...]:
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), filled
 
 
 def test_damaged_image_is_named_counted_and_left_out(tiny_config: RunConfig, tiny_data: Path, tmp_path: Path) -> None:
