@@ -143,9 +143,11 @@ class Ours:
 def settings_of_a_run() -> Iterator[None]:
     """What `forensic train` sets; the plain program runs with torch's defaults."""
     torch.use_deterministic_algorithms(mode=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         yield
     finally:
+        torch.utils.deterministic.fill_uninitialized_memory = True
         torch.use_deterministic_algorithms(mode=False)
 
 
