@@ -61,15 +61,15 @@ class SpectralInput(nn.Module):
 
     def log_spectrum(self, images: Tensor) -> Tensor:
         """log(|dct2(x)| + epsilon), (N, 3, S, S) -> same; the statistics are taken over this."""
-        return torch.log(kernels.dct2(images).abs() + self.epsilon)
+        return torch.log(kernels.dct2(images).abs().add_(self.epsilon))
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, S, S) in [-1, 1] -> (N, 3, S, S)."""
         if self.transform == "rgb":
             return images
         if self.transform == "log-dct":
-            return (self.log_spectrum(images) - self.mean) / self.std
-        return kernels.dct2(images) * unnormalised_scale(images.shape[-2], images.shape[-1], images)
+            return self.log_spectrum(images).sub_(self.mean).div_(self.std)  # nothing before needs its own values
+        return kernels.dct2(images).mul_(unnormalised_scale(images.shape[-2], images.shape[-1], images))
 
 
 def unnormalised_scale(height: int, width: int, like: Tensor) -> Tensor:
