@@ -15,6 +15,8 @@ TORCH_INDEX ?=
 # AUTO: where nvcc and a device are; ON: always; OFF: never
 FORENSIC_CUDA ?= AUTO
 K ?= *
+# processes of `make test`
+JOBS ?= 2
 # osma-mini, for the benches of training
 DATA ?= ../shared/osma-mini
 ARGS ?=
@@ -33,8 +35,8 @@ demo: setup  ## scan the sample pictures into report.html
 	@$(BIN)/forensic scan tests/samples --format table --report report.html
 	@echo "Now open report.html in a browser."
 
-test: setup  ## the tests, about six minutes on two cores
-	@$(BIN)/python -m pytest tests $(ARGS)
+test: setup  ## the tests, about five minutes on two cores
+	@$(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 slow: setup  ## the tests that take minutes
 	@$(BIN)/python -m pytest tests -m "slow and not cuda" $(ARGS)
