@@ -47,7 +47,9 @@ def test_what_can_change_a_finding_is_in_the_configuration(change) -> None:
     assert configuration_of(ScanPlan(paths=(b"x",), **change)) != configuration_of(ScanPlan(paths=(b"x",)))
 
 
-@pytest.mark.parametrize("change", [{"workers": 7}, {"argv": ("x",)}, {"clock": lambda: "now"}], ids=["workers", "argv", "clock"])
+@pytest.mark.parametrize(
+    "change", [{"workers": 7}, {"argv": ("x",)}, {"clock": lambda: "now"}], ids=["workers", "argv", "clock"]
+)
 def test_what_can_not_is_not(change) -> None:
     assert configuration_of(ScanPlan(paths=(b"x",), **change)) == configuration_of(ScanPlan(paths=(b"y",)))
 
