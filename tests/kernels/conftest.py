@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import formulas
 import numpy as np
 import pytest
 import torch
@@ -110,13 +111,6 @@ def image_u8() -> Callable[..., np.ndarray]:
     """`image_u8(label, sample, height, width)`: the formula image of tests/golden/README.md as uint8 (H, W, 3)."""
 
     def make(label: int, sample: int, height: int, width: int) -> np.ndarray:
-        channel, row, column = np.ogrid[:3, :height, :width]
-        t = ((label + 1) * column + 2 * (channel + 1) * row + 37 * sample + 11 * channel) % 256
-        h = ((channel * height + row) * width + column).astype(np.uint64)
-        h = (h + np.uint64((1000 + 16 * label + sample + 1) * 0x9E3779B9)) % np.uint64(2**32)
-        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-            h = ((h ^ (h >> np.uint64(shift))) * np.uint64(factor)) % np.uint64(2**32)
-        value = (3 * np.abs(2 * t - 255) + (h >> np.uint64(24)).astype(np.int64)) // 4
-        return np.ascontiguousarray(value.transpose(1, 2, 0).astype(np.uint8))
+        return np.ascontiguousarray(formulas.image_u8(label, sample, height, width).transpose(1, 2, 0))
 
     return make

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import formulas
 import numpy as np
 import pytest
 import torch
@@ -294,38 +295,13 @@ def test_wrong_arguments_are_named(changes, error, message):
 # ---- recorded from the authors' module (tests/golden/README.md) ------------------------------------------------------
 
 
-def fmix(h: np.ndarray) -> np.ndarray:
-    h = h.astype(np.uint64)
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        h ^= h >> np.uint64(shift)
-        h = h * np.uint64(factor) & np.uint64(0xFFFFFFFF)
-    return h ^ (h >> np.uint64(16))
-
-
-def hashed(index: np.ndarray, seed: int) -> np.ndarray:
-    return fmix((index.astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B9)) & np.uint64(0xFFFFFFFF))
-
-
-def unit(shape: tuple[int, ...], seed: int) -> np.ndarray:
-    index = np.arange(int(np.prod(shape)))
-    return ((hashed(index, seed) >> np.uint64(8)).astype(np.float64) / 2**23 - 1).reshape(shape)
-
-
 def golden_weights(base: int, c: int, k: int, dtype: torch.dtype) -> list[Tensor]:
     shapes = [(c, 3, k, k), (c,), (3, c, k, k), (3,)]
     fans = [3 * k * k, 3 * k * k, c * k * k, c * k * k]
     return [
-        torch.from_numpy(unit(shape, base + t) / np.sqrt(fan)).to(dtype)
+        (formulas.u(base + t, *shape) / fan**0.5).to(dtype)
         for t, (shape, fan) in enumerate(zip(shapes, fans, strict=True))
     ]
-
-
-def golden_image(label: int, sample: int, height: int, width: int, dtype: torch.dtype) -> Tensor:
-    channel, y, x = np.meshgrid(np.arange(3), np.arange(height), np.arange(width), indexing="ij")
-    t = ((label + 1) * x + 2 * (channel + 1) * y + 37 * sample + 11 * channel) % 256
-    noise = (hashed((channel * height + y) * width + x, 1000 + 16 * label + sample) >> np.uint64(24)).astype(np.int64)
-    value = torch.from_numpy((3 * np.abs(2 * t - 255) + noise) // 4).to(dtype)
-    return (value / 255 - 0.5) / 0.5
 
 
 @pytest.fixture(params=["float64", "float32"])
@@ -338,7 +314,7 @@ def recorded(request, golden: Path):
 def test_golden_batch(recorded, name):
     pieces, dtype, (relative, absolute) = recorded
     piece = pieces["augmenter"]
-    x = torch.stack([golden_image(0, 0, 128, 128, dtype), golden_image(5, 1, 128, 128, dtype)]).requires_grad_()
+    x = torch.stack([formulas.image(0, 0, dtype, 128, 128), formulas.image(5, 1, dtype, 128, 128)]).requires_grad_()
     weights = [one.requires_grad_() for one in golden_weights(500, 32, 3, dtype)]
     output = kernels.implementation(name).augment(x, *weights)
     close = {"rtol": relative, "atol": absolute}
@@ -362,12 +338,12 @@ def test_golden_batch(recorded, name):
 def test_golden_small_images(recorded, name):
     pieces, dtype, (relative, absolute) = recorded
     augment = kernels.implementation(name).augment
-    small = augment(golden_image(1, 0, 3, 5, dtype)[None], *golden_weights(500, 32, 3, dtype))
+    small = augment(formulas.image(1, 0, dtype, 3, 5)[None], *golden_weights(500, 32, 3, dtype))
     np.testing.assert_allclose(
         small.double().flatten(), pieces["augmenter_3x5"]["output"], rtol=relative, atol=absolute
     )
     piece = pieces["augmenter_k5_c4_12x9"]["output"]
-    large = augment(golden_image(1, 0, 12, 9, dtype)[None], *golden_weights(520, 4, 5, dtype)).double().flatten()
+    large = augment(formulas.image(1, 0, dtype, 12, 9)[None], *golden_weights(520, 4, 5, dtype)).double().flatten()
     np.testing.assert_allclose(large.norm(), piece["norm"], rtol=relative, atol=absolute)
     for place, value in piece["at_flat"].items():
         np.testing.assert_allclose(large[int(place)], value, rtol=relative, atol=absolute)

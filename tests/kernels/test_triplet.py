@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import formulas
 import numpy as np
 import pytest
 import torch
@@ -334,31 +335,16 @@ def test_wrong_arguments_are_named(arguments, options, error, message):
 # ---- recorded from the authors' module (tests/golden/README.md) ------------------------------------------------------
 
 
-def hashed(count: int, seed: int) -> np.ndarray:
-    mask = 0xFFFFFFFF
-    out = []
-    for i in range(count):
-        h = (i + (seed + 1) * 0x9E3779B9) & mask
-        h = ((h ^ (h >> 16)) * 0x85EBCA6B) & mask
-        h = ((h ^ (h >> 13)) * 0xC2B2AE35) & mask
-        out.append(h ^ (h >> 16))
-    return np.array(out, dtype=np.int64)
-
-
-def unit(rows: int, columns: int, seed: int) -> np.ndarray:
-    return ((hashed(rows * columns, seed) >> 8) / 2**23 - 1).reshape(rows, columns)
-
-
 def recorded_batch(name: str, piece: dict) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(piece["z"], list):
         return np.array(piece["z"]), np.array(piece["labels"])
     if name == "hash_N24_D8":
-        return unit(24, 8, 21), np.array(piece["labels"])
+        return formulas.u(21, 24, 8).numpy(), np.array(piece["labels"])
     if name == "grid_N24_D3_many_ties":
-        return ((hashed(72, 22) >> 30) / 4).reshape(24, 3), np.array(piece["labels"])
+        return ((formulas.hashed(np.arange(72), 22) >> np.uint64(30)) / 4).reshape(24, 3), np.array(piece["labels"])
     assert name == "hash_N240_D512"
     rows = np.arange(240)
-    return unit(240, 512, 23), np.where(rows < 120, rows % 15, 15 + (rows - 120) % 15)
+    return formulas.u(23, 240, 512).numpy(), np.where(rows < 120, rows % 15, 15 + (rows - 120) % 15)
 
 
 RECORDED = (

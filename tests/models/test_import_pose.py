@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+import formulas
 import numpy as np
 import pytest
 import torch
@@ -67,14 +68,6 @@ class PlainNetwork(nn.Module):
         return self.classification_head(embedding), embedding
 
 
-def u(seed: int, count: int) -> np.ndarray:
-    """The generator of tests/golden: integers modulo 2^32 to [-1, 1)."""
-    h = np.arange(count, dtype=np.uint32) + np.uint32((seed + 1) * 0x9E3779B9 % 2**32)
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
-    return ((h ^ (h >> np.uint32(16))) >> np.uint32(8)) / 2.0**23 - 1
-
-
 @pytest.fixture(scope="module")
 def pictures(samples: Path) -> Tensor:
     chosen = sorted(samples.glob("*.png"))[::11][:4]
@@ -90,9 +83,9 @@ def original(pictures: Tensor) -> PlainNetwork:
     for place, layer in enumerate(layers):
         normal = isinstance(layer, nn.BatchNorm2d)
         for seed, (values, offset) in enumerate(((layer.weight, 1.0), (layer.bias, 0.0)), start=100 + 2 * place):
-            drawn = u(seed, values.numel()) * (0.1 if normal else layer.weight[0].numel() ** -0.5)
+            drawn = formulas.u(seed, *values.shape) * (0.1 if normal else layer.weight[0].numel() ** -0.5)
             with torch.no_grad():
-                values.copy_(torch.from_numpy(drawn + (offset if normal else 0)).reshape(values.shape))
+                values.copy_(drawn + (offset if normal else 0))
         if normal:
             layer.momentum = None  # the running statistics are those of all batches seen
     with torch.no_grad():

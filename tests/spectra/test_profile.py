@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import formulas
 import numpy as np
 import pytest
 
@@ -14,28 +15,6 @@ GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "spectrum.json").rea
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
-def formula_hash(index: int, seed: int) -> int:
-    """The generator of golden/README.md, 32 bits."""
-    h = (index + (seed + 1) * 0x9E3779B9) & 0xFFFFFFFF
-    h ^= h >> 16
-    h = (h * 0x85EBCA6B) & 0xFFFFFFFF
-    h ^= h >> 13
-    h = (h * 0xC2B2AE35) & 0xFFFFFFFF
-    return h ^ (h >> 16)
-
-
-def formula_image(side: int) -> np.ndarray:
-    """image_u8(class 2, sample 1), channel 0."""
-    c, b, ch = 2, 1, 0
-    image = np.empty((side, side), np.uint8)
-    for y in range(side):
-        for x in range(side):
-            t = ((c + 1) * x + 2 * (ch + 1) * y + 37 * b + 11 * ch) % 256
-            noise = formula_hash((ch * side + y) * side + x, 1000 + 16 * c + b) >> 24
-            image[y, x] = (3 * abs(2 * t - 255) + noise) // 4
-    return image
-
-
 def as_tiles(plane: np.ndarray) -> np.ndarray:
     return np.repeat(plane[None, None], 3, axis=1)
 
@@ -43,7 +22,7 @@ def as_tiles(plane: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("side", [16, 32])
 def test_profile_of_the_formula_image_is_the_golden_one(side: int) -> None:
     golden = GOLDEN["profiles"][f"A{side}"]
-    planes = channel_planes(as_tiles(formula_image(side)), "red")
+    planes = channel_planes(as_tiles(formulas.image_u8(2, 1, side, side)[0]), "red")
     power = 10.0 ** log_profiles(planes)[0]
     np.testing.assert_allclose(power, golden["floor"]["power_mean"], rtol=1e-11)
 
