@@ -5,12 +5,12 @@ import io
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from forensic.cli.app import main
 from forensic.data.osma import read_class_names
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.models.scorer import SoftmaxScorer
@@ -42,32 +42,8 @@ def test_json_by_default_in_a_pipe_and_a_figure(run_forensic, small: Path, tiny_
     assert [entry.name for entry in tmp_path.iterdir()] == ["scores.svg"]
 
 
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def forensic(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., Said]:
-    """Runs the command in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
-
-    def run(*arguments: str | Path) -> Said:
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return Said(int(left.value.code or 0), said.out, said.err)
-
-    return run
-
-
 def test_a_damaged_image_is_named_and_the_code_is_3(
-    forensic: Callable[..., Said], small: Path, tiny_weights: Path, tmp_path: Path
+    forensic: Callable[..., Any], small: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
     shutil.copytree(small, root)
@@ -88,7 +64,7 @@ def test_a_damaged_image_is_named_and_the_code_is_3(
 
 
 def test_the_numbers_are_those_of_a_scan(
-    forensic: Callable[..., Said], osma_mini_small: Path, tiny_weights: Path
+    forensic: Callable[..., Any], osma_mini_small: Path, tiny_weights: Path
 ) -> None:
     """Accuracy, AUROC and shares again, by counting over what `scan` says of the same files."""
     said = forensic("evaluate", "--data", osma_mini_small, "--weights", tiny_weights, "--format", "json")
@@ -119,7 +95,7 @@ def test_the_numbers_are_those_of_a_scan(
         assert group["false_real"] == sum(f["label"] == "real" for f in some) / len(some)
 
 
-def test_a_page_beside_the_numbers(forensic: Callable[..., Said], small: Path, tiny_weights: Path) -> None:
+def test_a_page_beside_the_numbers(forensic: Callable[..., Any], small: Path, tiny_weights: Path) -> None:
     arguments = ("evaluate", "--data", small, "--weights", tiny_weights, "--jpeg", "70", "--format", "json")
     said = forensic(*arguments, "--out", "page.html")
     assert said.code == 0, said.err
@@ -132,12 +108,12 @@ def test_a_page_beside_the_numbers(forensic: Callable[..., Said], small: Path, t
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
-def test_a_file_has_what_stdout_has(forensic: Callable[..., Said], small: Path, tiny_weights: Path, form: str) -> None:
+def test_a_file_has_what_stdout_has(forensic: Callable[..., Any], small: Path, tiny_weights: Path, form: str) -> None:
     said = forensic("evaluate", "--data", small, "--weights", tiny_weights, "--format", form, "--out", f"n.{form}")
     assert Path(f"n.{form}").read_text(encoding="utf-8") == said.out
 
 
-def test_the_authors_metrics_say_so(forensic: Callable[..., Said], small: Path, tiny_weights: Path) -> None:
+def test_the_authors_metrics_say_so(forensic: Callable[..., Any], small: Path, tiny_weights: Path) -> None:
     options = ("--data", small, "--weights", tiny_weights, "--metrics", "reference")
     row = json.loads(forensic("evaluate", *options, "--format", "json").out)
     assert row["metrics"] == "reference"
@@ -151,7 +127,7 @@ def test_the_authors_metrics_say_so(forensic: Callable[..., Said], small: Path, 
 
 
 def test_two_weights_are_compared(
-    forensic: Callable[..., Said], small: Path, tiny_weights: Path, tmp_path: Path
+    forensic: Callable[..., Any], small: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     loaded = load_weights(tiny_weights)
     scorer = SoftmaxScorer(loaded.card.num_classes, loaded.model.architecture.embedding_dim)
@@ -179,7 +155,7 @@ def test_two_weights_are_compared(
 
 
 def test_weights_of_other_classes_are_refused_in_one_line(
-    forensic: Callable[..., Said], small: Path, tiny_weights: Path, tmp_path: Path
+    forensic: Callable[..., Any], small: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     loaded = load_weights(tiny_weights)
     other = tmp_path / "other.safetensors"
@@ -193,7 +169,7 @@ def test_weights_of_other_classes_are_refused_in_one_line(
 
 
 def test_unknowns_from_a_flat_folder_and_loose_images(
-    forensic: Callable[..., Said], small: Path, tiny_weights: Path, tmp_path: Path
+    forensic: Callable[..., Any], small: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     image = next((small / "test" / "real").iterdir())
     for path in ("flat/1.png", "mine/gan/1.png", "mine/loose.png", "mine/more.png"):
@@ -214,7 +190,7 @@ def test_unknowns_from_a_flat_folder_and_loose_images(
 
 
 def test_the_layout_of_the_paper_from_end_to_end(
-    forensic: Callable[..., Said], samples: Path, tiny_weights: Path, tmp_path: Path
+    forensic: Callable[..., Any], samples: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     """OSMA as it is unpacked: three unseen groups, lists of paths with spaces and colons, fifteen classes."""
     names = read_class_names()["split1"]
@@ -295,7 +271,7 @@ def test_the_layout_of_the_paper_from_end_to_end(
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_use_is_one_line(
-    forensic: Callable[..., Said], tiny_weights: Path, arguments: list[str], code: int, told: str
+    forensic: Callable[..., Any], tiny_weights: Path, arguments: list[str], code: int, told: str
 ) -> None:
     weights = [] if "--weights" in arguments else ["--weights", tiny_weights]
     said = forensic("evaluate", *arguments, *weights)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-
-from forensic.cli.app import main
 
 TINY = [
     "--threads=1",
@@ -23,31 +21,6 @@ TINY = [
     "--set=architecture.neck_channels=2",
     "--set=architecture.embedding_dim=8",
 ]
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def forensic(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., Said]:
-    """Runs the command in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    def run(*arguments: str) -> Said:
-        with pytest.raises(SystemExit) as left:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return Said(int(left.value.code or 0), said.out, said.err)
-
-    return run
 
 
 @pytest.fixture
@@ -63,7 +36,7 @@ def classes(tmp_path: Path) -> Path:
     return tmp_path / "mine"
 
 
-def test_missing_data_says_where_to_get_it(forensic: Callable[..., Said]) -> None:
+def test_missing_data_says_where_to_get_it(forensic: Callable[..., Any]) -> None:
     said = forensic("train", "--split", "1")
     assert said.code == 5
     assert said.err.count("\n") == 1
@@ -71,7 +44,7 @@ def test_missing_data_says_where_to_get_it(forensic: Callable[..., Said]) -> Non
     assert list(Path().iterdir()) == []
 
 
-def test_print_config_is_what_config_takes(forensic: Callable[..., Said]) -> None:
+def test_print_config_is_what_config_takes(forensic: Callable[..., Any]) -> None:
     first = forensic("train", "--print-config", "--epochs", "7", "--set", "lr=1e-4", "--seed", "3", "--threads", "1")
     values = tomllib.loads(first.out)
     assert (values["recipe"]["epochs"], values["recipe"]["lr"], values["run"]["seed"]) == (7, 1e-4, 3)
@@ -81,7 +54,7 @@ def test_print_config_is_what_config_takes(forensic: Callable[..., Said]) -> Non
     assert tomllib.loads(again.out)["run"] == values["run"] | {"seed": 4}
 
 
-def test_a_recipe_is_chosen_by_name(forensic: Callable[..., Said]) -> None:
+def test_a_recipe_is_chosen_by_name(forensic: Callable[..., Any]) -> None:
     values = tomllib.loads(forensic("train", "--print-config", "--recipe", "reference", "--set", "lr=1e-3").out)
     assert (values["recipe"]["name"], values["recipe"]["temperature"], values["recipe"]["lr"]) == (
         "reference",
@@ -108,7 +81,7 @@ def test_a_recipe_is_chosen_by_name(forensic: Callable[..., Said]) -> None:
         (["--set", "name=paper"], "--recipe"),
     ],
 )
-def test_wrong_use_is_one_line(forensic: Callable[..., Said], arguments: list[str], named: str) -> None:
+def test_wrong_use_is_one_line(forensic: Callable[..., Any], arguments: list[str], named: str) -> None:
     said = forensic("train", *arguments)
     assert said.code == 2
     assert named in said.err
@@ -131,7 +104,7 @@ def test_wrong_use_is_one_line(forensic: Callable[..., Said], arguments: list[st
         ("colour = 1", "colour is not known"),
     ],
 )
-def test_configuration_of_a_wrong_type_is_one_line(forensic: Callable[..., Said], line: str, named: str) -> None:
+def test_configuration_of_a_wrong_type_is_one_line(forensic: Callable[..., Any], line: str, named: str) -> None:
     name = line.partition(" ")[0]
     lines = forensic("train", "--print-config", "--threads", "1").out.splitlines()
     at = lines.index("[run]") + 1
@@ -143,21 +116,21 @@ def test_configuration_of_a_wrong_type_is_one_line(forensic: Callable[..., Said]
 
 
 @pytest.mark.parametrize("text", ["", "run = 1\nrecipe = 2", "[run]\n", "[run]\n[recipe]\n", "no TOML"])
-def test_what_is_no_configuration(forensic: Callable[..., Said], text: str) -> None:
+def test_what_is_no_configuration(forensic: Callable[..., Any], text: str) -> None:
     Path("my.toml").write_text(text)
     said = forensic("train", "--config", "my.toml")
     assert (said.code, said.out, said.err.count("\n")) == (5, "", 1)
     assert "is no configuration of a run" in said.err
 
 
-def test_folder_of_a_file_is_made_absolute(forensic: Callable[..., Said]) -> None:
+def test_folder_of_a_file_is_made_absolute(forensic: Callable[..., Any]) -> None:
     text = forensic("train", "--print-config", "--threads", "1").out
     Path("my.toml").write_text(text.replace(str(Path("dataset").absolute()), "here"))
     again = forensic("train", "--config", "my.toml", "--print-config")
     assert tomllib.loads(again.out)["run"]["data"] == str(Path("here").absolute())
 
 
-def test_folder_that_no_configuration_can_hold(forensic: Callable[..., Said], classes: Path) -> None:
+def test_folder_that_no_configuration_can_hold(forensic: Callable[..., Any], classes: Path) -> None:
     strange = classes.with_name("mine\udcff")
     try:
         classes.rename(strange)
@@ -170,13 +143,13 @@ def test_folder_that_no_configuration_can_hold(forensic: Callable[..., Said], cl
     assert forensic("train", "--classes", str(classes), "--out", "run", *TINY).code == 0
 
 
-def test_no_run_to_resume(forensic: Callable[..., Said]) -> None:
+def test_no_run_to_resume(forensic: Callable[..., Any]) -> None:
     said = forensic("train", "--resume", "nothing")
     assert (said.code, said.out) == (5, "")
     assert "nothing" in said.err
 
 
-def test_class_folders_from_start_to_end(forensic: Callable[..., Said], classes: Path) -> None:
+def test_class_folders_from_start_to_end(forensic: Callable[..., Any], classes: Path) -> None:
     (classes / "gan" / "3.png").write_bytes((classes / "gan" / "3.png").read_bytes()[:300])
     said = forensic("train", "--classes", "mine", *TINY)
     assert said.code == 0, said.err
@@ -194,7 +167,7 @@ def test_class_folders_from_start_to_end(forensic: Callable[..., Said], classes:
     assert "--resume" in other.err
 
 
-def test_images_are_kept_below_the_users_cache(forensic: Callable[..., Said], classes: Path) -> None:
+def test_images_are_kept_below_the_users_cache(forensic: Callable[..., Any], classes: Path) -> None:
     assert classes.name == "mine"
     assert forensic("train", "--classes", "mine", "--out", "a", "--no-cache", *TINY).code == 0
     assert not Path("cache").exists()
@@ -211,13 +184,13 @@ def test_images_are_kept_below_the_users_cache(forensic: Callable[..., Said], cl
     assert forensic("train", "--resume", "c", "--no-cache").code == 0
 
 
-def test_quiet_says_nothing(forensic: Callable[..., Said], classes: Path) -> None:
+def test_quiet_says_nothing(forensic: Callable[..., Any], classes: Path) -> None:
     said = forensic("train", "--classes", str(classes), "--out", "run", "--quiet", *TINY)
     assert (said.code, said.out, said.err) == (0, "", "")
     assert (Path("run") / "weights.toml").is_file()
 
 
-def test_osma_mini_has_one_split(forensic: Callable[..., Said], osma_mini_small: Path) -> None:
+def test_osma_mini_has_one_split(forensic: Callable[..., Any], osma_mini_small: Path) -> None:
     said = forensic("train", "--data", str(osma_mini_small), "--split", "2")
     assert said.code == 2
     assert "one split" in said.err
