@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -148,15 +147,12 @@ def _plan(
     )
 
 
-class _Display(AbstractContextManager["_Display"]):
+class _Display(console.Stages):
     """Shows the events of a benchmark as progress on stderr, a bar for each part of a row."""
 
     def __init__(self) -> None:
-        self._bar: console.Progress | None = None
-        self._label = self._row = ""
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
+        super().__init__()
+        self._row = ""
 
     def show(self, event: Event) -> None:
         """Called for each event as it happens."""
@@ -165,35 +161,25 @@ class _Display(AbstractContextManager["_Display"]):
 
         match event:
             case run.RowBegun():
-                self._close()
+                self.close()
                 self._row = f"{event.row.name} ({event.place} of {event.count})"
                 if event.was_finished:
                     console.talk(f"{self._row}: finished earlier")
             case events.ImageRead():
-                self._open("reading", event.total, "images").update(done=event.done)
+                self._part("reading", event.total, "images").update(done=event.done)
                 if event.left_out is not None:
                     console.warn(f"{event.left_out}. Left out of training")
             case events.RunBegun():
-                self._open("training", event.total_steps, "steps").update(done=event.done_steps)
+                self._part("training", event.total_steps, "steps").update(done=event.done_steps)
             case events.StepDone():
-                self._open("training", None, "steps").update(done=event.step)
+                self._part("training", None, "steps").update(done=event.step)
             case events.EpochDone():
                 pass
             case events.FinishingImage() | run.MeasuringImage():
                 label = "finishing" if isinstance(event, events.FinishingImage) else "measuring"
-                self._open(label, event.total, "images").update(done=event.done)
+                self._part(label, event.total, "images").update(done=event.done)
             case run.RowDone():
-                self._close()
+                self.close()
 
-    def _open(self, label: str, total: int | None, unit: str) -> console.Progress:
-        label = f"{self._row}: {label}"
-        if self._bar is None or self._label != label:
-            self._close()
-            self._bar, self._label = console.progress(total, label, unit=unit), label
-            self._bar.__enter__()
-        return self._bar
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None
+    def _part(self, label: str, total: int | None, unit: str) -> console.Progress:
+        return self.open(f"{self._row}: {label}", total, unit)

@@ -151,6 +151,34 @@ def progress(total: int | None, label: str, *, unit: str = "files") -> Progress:
     return Progress(total, label, unit)
 
 
+class Stages(AbstractContextManager["Stages"]):
+    """One progress display after the other, for work that passes through stages."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._label = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self, label: str, total: int | None, unit: str) -> Progress:
+        """The display of a stage: the one that runs if it has this label, else a new one in its place."""
+        if self._bar is None or self._label != label:
+            self.close()
+            self._bar, self._label = progress(total, label, unit=unit), label
+            self._bar.__enter__()
+        return self._bar
+
+    def close(self) -> None:
+        """Ends the display that runs, if one does."""
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
 class Progress(AbstractContextManager["Progress"]):
     """What `progress` returns. Its numbers are pushed by the caller; it polls nothing."""
 

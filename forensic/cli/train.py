@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -216,17 +215,13 @@ def _tell(summary: RunSummary) -> None:
     console.talk(f"{summary.steps} steps done; the weights are {summary.weights}, their card lies beside them")
 
 
-class _Display(AbstractContextManager["_Display"]):
+class _Display(console.Stages):
     """Shows the events of a run as progress on stderr."""
 
     def __init__(self) -> None:
-        self._bar: console.Progress | None = None
-        self._label = ""
+        super().__init__()
         self._left_out = 0
         self._epochs = 0
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
 
     def show(self, event: Event) -> None:
         """Called for each event as it happens."""
@@ -239,22 +234,22 @@ class _Display(AbstractContextManager["_Display"]):
                 console.talk(event.text)
             case events.RunBegun():
                 self._epochs = event.epochs
-                self._close()
+                self.close()
                 if event.done_steps:
                     console.talk(f"going on after {event.done_steps} of {event.total_steps} steps")
-                self._open("training", event.total_steps, "steps").update(done=event.done_steps)
+                self.open("training", event.total_steps, "steps").update(done=event.done_steps)
             case events.StepDone():
-                self._open("training", None, "steps").update(done=event.step, note=self._losses(event))
+                self.open("training", None, "steps").update(done=event.step, note=self._losses(event))
             case events.EpochDone():
                 measured = ", ".join(f"{name} {value:.3f}" for name, value in event.validation.items())
                 console.talk(f"epoch {event.epoch} of {self._epochs} done{': ' if measured else ''}{measured}")
             case events.FinishingImage():
                 if event.done == 1:
-                    self._close()
-                self._open("measuring", event.total, "images").update(done=event.done)
+                    self.close()
+                self.open("measuring", event.total, "images").update(done=event.done)
 
     def _read(self, event: ImageRead) -> None:
-        self._open("reading images", event.total, "images").update(done=event.done)
+        self.open("reading images", event.total, "images").update(done=event.done)
         if event.left_out is not None:
             self._left_out += 1
             if self._left_out <= _NAMED:
@@ -263,15 +258,3 @@ class _Display(AbstractContextManager["_Display"]):
     def _losses(self, event: StepDone) -> str:
         terms = " ".join(f"{name} {value:.3g}" for name, value in event.losses.items())
         return f"epoch {event.epoch}/{self._epochs} {terms}"
-
-    def _open(self, label: str, total: int | None, unit: str) -> console.Progress:
-        if self._bar is None or self._label != label:
-            self._close()
-            self._bar, self._label = console.progress(total, label, unit=unit), label
-            self._bar.__enter__()
-        return self._bar
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None

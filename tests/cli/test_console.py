@@ -128,3 +128,13 @@ def test_progress_in_a_log_is_a_line_a_minute(
 def test_data_is_written_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     console.data('{"path": "[bold]"}')
     assert capsys.readouterr().out == '{"path": "[bold]"}\n'
+
+
+def test_a_stage_keeps_its_display_until_another_begins() -> None:
+    with console.Stages() as stages:
+        reading = stages.open("reading", 3, "files")
+        assert stages.open("reading", None, "files") is reading
+        training = stages.open("training", 5, "steps")
+        assert training is not reading
+        stages.close()
+        assert stages.open("training", 5, "steps") is not training
