@@ -1,5 +1,6 @@
 #include "parallel.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -101,6 +102,25 @@ Pool& pool() {
   return *found;
 }
 
+// The team of OpenMP threads that the calling thread already has, where a library of this process brought one along (as
+// torch does): its threads are awake between two calls, ours would have to be woken, and both at once are more threads
+// than there are cores. Never in a forked child: there the team's threads are gone, and OpenMP does not know.
+using OpenMp = void (*)(void (*)(void*), void*, unsigned, unsigned);
+std::atomic<bool> forked{false};
+// at load, since torch's threads may be there before ours are asked for
+const bool told_of_forks = pthread_atfork(nullptr, nullptr, [] { forked = true; }) == 0;
+
+OpenMp open_mp() {
+  static std::atomic<OpenMp> known{nullptr};
+  if (forked || !told_of_forks) return nullptr;
+  OpenMp found = known;
+  if (found == nullptr) {  // asked anew each time: torch may be imported later
+    found = reinterpret_cast<OpenMp>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
+    known = found;
+  }
+  return found;
+}
+
 // True while this thread runs a block: a call from inside one does its blocks alone.
 thread_local bool inside = false;
 
@@ -114,8 +134,17 @@ void for_each_block(int threads, std::int64_t blocks, const std::function<void(s
     job.run();
   } else {
     inside = true;
-    const bool shared = pool().run(job, helpers);
-    if (!shared) job.run();
+    if (const OpenMp team = open_mp(); team != nullptr) {
+      const auto run = [](void* shared) {
+        const bool before = inside;
+        inside = true;
+        static_cast<Job*>(shared)->run();
+        inside = before;
+      };
+      team(run, &job, static_cast<unsigned>(helpers) + 1, 0);
+    } else if (!pool().run(job, helpers)) {
+      job.run();
+    }
     inside = false;
   }
   if (job.error) std::rethrow_exception(job.error);

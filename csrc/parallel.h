@@ -1,8 +1,9 @@
-// for_each_block: a few threads that live as long as the process share numbered blocks of work.
+// for_each_block: threads share numbered blocks of work: those of OpenMP where a library of this process has brought it
+// along, as torch does, else a few of our own that live as long as the process.
 //   A block must not depend on which thread runs it, nor on the others: then results do not depend on `threads`.
-//   The calling thread works too. While one call runs, another (from a second Python thread, or from inside a block)
-//   does its blocks alone. After fork() the child starts with a new pool. The first exception of a block is thrown to
-//   the caller.
+//   The calling thread works too. A call from inside a block does its blocks alone; so does one from a second Python
+//   thread while our own threads are taken. A forked child starts with threads of its own. The first exception of a
+//   block is thrown to the caller.
 #pragma once
 
 #include <cstdint>

@@ -147,6 +147,22 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_child_forked_before_the_first_kernel_runs_ends() -> None:
+    code = (
+        "import os, torch\nfrom forensic.kernels import _dct, backend\n"
+        "backend.native(); torch.set_num_threads(4)\n"
+        "(torch.rand(600, 600) @ torch.rand(600, 600)).exp()\n"  # torch's threads, not yet ours
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    _dct.dct2(torch.rand(16, 32, 32)); os._exit(0)\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_calls_from_several_threads_at_once(with_threads) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
