@@ -8,6 +8,7 @@
 #include "dct.h"
 #include "dispatch.h"
 #include "door.h"
+#include "norm.h"
 #include "radial.h"
 #include "resize.h"
 #include "triplet.h"
@@ -83,6 +84,15 @@ void bind_augment(py::module_& module) {
   });
 }
 
+// Constants of a kernel: contiguous, of an expected shape.
+template <typename T>
+const T* constants(const Array& array, const char* name, const std::array<std::int64_t, 1>& shape) {
+  const auto view = array.view<const T, 1>();
+  FORENSIC_CHECK((view.contiguous() || view.size() == 0) && view.shape == shape, name, ": expected shape (", shape[0],
+                 ",), contiguous, got ", shape_of(array.tensor()));
+  return view.data;
+}
+
 void bind_triplet(py::module_& module) {
   using Object = const py::object&;
   // `gradient` has no rows where none is asked for.
@@ -101,6 +111,63 @@ void bind_triplet(py::module_& module) {
                             ids.stride[0], {margin, squared, mean}, to, gradient_to, threads);
     });
   });
+}
+
+// Calls `body(S{})` with the storage type of `array`.
+template <typename Body>
+void with_storage_type(const Array& array, const char* name, Body body) {
+  if (array.is<BFloat16>()) {
+    body(BFloat16{});
+  } else {
+    with_float_type(array, name, body);
+  }
+}
+
+void bind_norm(py::module_& module) {
+  using Object = const py::object&;
+  module.def("batch_norm_leaky", [](Object x, Object weight, Object bias, double eps, double slope, Object y,
+                                    Object mean, Object variance, int threads) {
+    const Array in(x, "x"), w(weight, "weight"), b(bias, "bias"), out(y, "y"), m(mean, "mean"), v(variance, "variance");
+    with_storage_type(in, "x", [&]<typename S>(S) {
+      using A = Computed<S>;
+      const auto from = in.view<const S, 2>();
+      FORENSIC_CHECK(from.contiguous() || from.size() == 0, "x: expected a contiguous tensor");
+      const std::array<std::int64_t, 1> channels{from.shape[1]};
+      const A* w_at = constants<A>(w, "weight", channels);
+      const A* b_at = constants<A>(b, "bias", channels);
+      S* y_at = output<S, 2>(out, "y", from.shape);
+      A* m_at = output<A, 1>(m, "mean", channels);
+      A* v_at = output<A, 1>(v, "variance", channels);
+      const NormOptions<S> options{static_cast<A>(eps), static_cast<A>(slope)};
+      const py::gil_scoped_release released;
+      batch_norm_leaky<S>(from.shape[0], from.shape[1], from.data, w_at, b_at, options, y_at, m_at, v_at, threads);
+    });
+  });
+  module.def("batch_norm_leaky_gradient",
+             [](Object dy, Object x, Object mean, Object variance, Object weight, Object bias, double eps, double slope,
+                Object d_x, Object d_weight, Object d_bias, int threads) {
+               const Array above(dy, "dy"), in(x, "x"), m(mean, "mean"), v(variance, "variance"), w(weight, "weight"),
+                   b(bias, "bias"), out(d_x, "d_x"), to_w(d_weight, "d_weight"), to_b(d_bias, "d_bias");
+               with_storage_type(in, "x", [&]<typename S>(S) {
+                 using A = Computed<S>;
+                 const auto from = in.view<const S, 2>(), slopes = above.view<const S, 2>();
+                 check_same_shape(from, "x", slopes, "dy");
+                 FORENSIC_CHECK((from.contiguous() && slopes.contiguous()) || from.size() == 0,
+                                "x, dy: expected contiguous tensors");
+                 const std::array<std::int64_t, 1> channels{from.shape[1]};
+                 const A* m_at = constants<A>(m, "mean", channels);
+                 const A* v_at = constants<A>(v, "variance", channels);
+                 const A* w_at = constants<A>(w, "weight", channels);
+                 const A* b_at = constants<A>(b, "bias", channels);
+                 S* x_at = output<S, 2>(out, "d_x", from.shape);
+                 A* dw_at = output<A, 1>(to_w, "d_weight", channels);
+                 A* db_at = output<A, 1>(to_b, "d_bias", channels);
+                 const NormOptions<S> options{static_cast<A>(eps), static_cast<A>(slope)};
+                 const py::gil_scoped_release released;
+                 batch_norm_leaky_gradient<S>(from.shape[0], from.shape[1], slopes.data, from.data, m_at, v_at, w_at,
+                                              b_at, options, x_at, dw_at, db_at, threads);
+               });
+             });
 }
 
 void bind_resize(py::module_& module) {
@@ -169,4 +236,5 @@ PYBIND11_MODULE(_C, module) {
   bind_resize(module);
   bind_augment(module);
   bind_triplet(module);
+  bind_norm(module);
 }

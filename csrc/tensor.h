@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "bfloat16.h"
 #include "check.h"
 
 namespace forensic {
@@ -58,9 +59,13 @@ struct ManagedVersioned {
 template <typename T>
 constexpr dlpack::DataType type_of() {
   using Value = std::remove_const_t<T>;
-  static_assert(std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>);
-  const std::uint8_t code = std::is_floating_point_v<Value> ? 2 : std::is_unsigned_v<Value> ? 1 : 0;
-  return {code, static_cast<std::uint8_t>(8 * sizeof(Value)), 1};
+  if constexpr (std::is_same_v<Value, BFloat16>) {
+    return {4, 16, 1};
+  } else {
+    static_assert(std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>);
+    const std::uint8_t code = std::is_floating_point_v<Value> ? 2 : std::is_unsigned_v<Value> ? 1 : 0;
+    return {code, static_cast<std::uint8_t>(8 * sizeof(Value)), 1};
+  }
 }
 
 inline std::string name_of(dlpack::DataType type) {

@@ -1,8 +1,9 @@
-"""The five kernels of the program, and which implementation of them runs.
+"""The kernels of the program, and which implementation of them runs.
 
     dct2(images), idct2(coefficients)        orthonormal DCT-II over the last two axes, and its inverse
     augment(images, w1, b1, w2, b2)          two convolutions with nothing between them
     batch_hard_triplet(embeddings, labels)   triplet hinge on the hardest pairs of each anchor
+    batch_norm_leaky(values, weight, bias)   batch norm by the batch's statistics, then leaky ReLU
     resize_square(image, size)               centre square, then Pillow's bicubic, bit for bit
     radial_spectrum(images)                  mean power on rings of equal frequency
     implementation(name), describe()         one implementation by name; what runs here and why
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from forensic.kernels._augment import augment as augment
     from forensic.kernels._dct import dct2 as dct2
     from forensic.kernels._dct import idct2 as idct2
+    from forensic.kernels._norm import batch_norm_leaky as batch_norm_leaky
     from forensic.kernels._radial import radial_spectrum as radial_spectrum
     from forensic.kernels._resize import resize_square as resize_square
     from forensic.kernels._triplet import batch_hard_triplet as batch_hard_triplet
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "augment": "_augment",
     "batch_hard_triplet": "_triplet",
+    "batch_norm_leaky": "_norm",
     "dct2": "_dct",
     "describe": "backend",
     "idct2": "_dct",
@@ -40,6 +43,7 @@ _HOMES = {
 __all__ = [
     "augment",
     "batch_hard_triplet",
+    "batch_norm_leaky",
     "dct2",
     "describe",
     "idct2",

@@ -30,13 +30,14 @@ KERNELS: Final = {
     "idct2": "_dct",
     "augment": "_augment",
     "batch_hard_triplet": "_triplet",
+    "batch_norm_leaky": "_norm",
     "resize_square": "_resize",
     "radial_spectrum": "_radial",
 }
 """Kernel -> the file of this package with its contract."""
 
 _CPU_ONLY: Final = ("resize_square",)
-_TWIN_ON_CUDA: Final = ("radial_spectrum",)
+_TWIN_ON_CUDA: Final = ("radial_spectrum", "batch_norm_leaky")
 """Kernels without a CUDA form of their own: their twins serve tensors on a device."""
 
 

@@ -37,6 +37,24 @@ def idct2(coefficients: Tensor) -> Tensor:
     return down.T @ coefficients @ across
 
 
+# ---- batch_norm_leaky ------------------------------------------------------------------------------------------------
+
+
+def batch_norm_leaky(
+    values: Tensor, weight: Tensor, bias: Tensor, eps: float, slope: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `forensic.kernels.batch_norm_leaky`; mean and variance with their graph."""
+    x = values.to(weight.dtype)
+    if values.numel() == 0:
+        mean = variance = torch.zeros_like(weight)
+    else:
+        mean = x.mean(dim=(0, 2, 3))
+        variance = (x - mean[:, None, None]).square().mean(dim=(0, 2, 3))
+    normal = (x - mean[:, None, None]) / (variance + eps).sqrt()[:, None, None]
+    v = normal * weight[:, None, None] + bias[:, None, None]
+    return torch.where(v > 0, v, slope * v).to(values.dtype), mean, variance
+
+
 # ---- radial_spectrum -------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from forensic.models.feature_extractor import move_statistics
 from forensic.models.folding import FoldedTrunk
 
 if TYPE_CHECKING:
@@ -67,20 +68,9 @@ class Pass:
         if counted:
             with torch.no_grad():
                 for norm, mean, variance in self._caught:
-                    _move(norm, mean, variance)
+                    move_statistics(norm, mean, variance)
         embeddings: Tensor = self._model.dropout(self._features)
         return embeddings
-
-
-def _move(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
-    """What one forward pass in training mode does to the buffers."""
-    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
-        raise TypeError("batch norm has no running statistics")
-    if norm.momentum is None:
-        raise TypeError("batch norm averages over all batches, which has no momentum")
-    norm.running_mean.lerp_(mean, norm.momentum)
-    norm.running_var.lerp_(variance, norm.momentum)
-    norm.num_batches_tracked += 1
 
 
 @contextmanager

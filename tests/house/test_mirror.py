@@ -21,6 +21,7 @@ KERNELS = {
     "dct2": "dct",
     "augment": "augment",
     "batch_hard_triplet": "triplet",
+    "batch_norm_leaky": "norm",
     "resize_square": "resize",
     "radial_spectrum": "radial",
 }

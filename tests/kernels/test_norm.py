@@ -1,0 +1,196 @@
+"""batch_norm_leaky: twin against torch's two modules, compiled kernels against the twin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from forensic import kernels as all_kernels
+from forensic.kernels import backend
+
+FLOAT32 = 2e-5
+"""Bound of a float32 result, as a share of the largest value that it is a sum of."""
+BFLOAT16 = 2.0**-8
+"""Half a unit in the last place of bfloat16 is 2^-9 of a value; twice that, since the rounded value may be the next."""
+DTYPES = (torch.float64, torch.float32, torch.bfloat16)
+
+
+def batch(n: int, c: int, h: int, w: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> tuple[Tensor, ...]:
+    """Values, weight, bias and the gradient from above; channels have their own mean and spread."""
+    draws = np.random.default_rng(seed)
+    inner = torch.float64 if dtype == torch.float64 else torch.float32
+    values = draws.standard_normal((n, c, h, w)) * draws.uniform(0.5, 3, (c, 1, 1)) + draws.uniform(-4, 4, (c, 1, 1))
+    parts = (values, draws.uniform(-2, 2, c), draws.standard_normal(c), draws.standard_normal((n, c, h, w)))
+    return tuple(
+        torch.from_numpy(part).to(kind) for part, kind in zip(parts, (dtype, inner, inner, dtype), strict=True)
+    )
+
+
+def outcome(function, values: Tensor, weight: Tensor, bias: Tensor, above: Tensor, **options: float) -> list[Tensor]:
+    """y, mean, variance and the three gradients."""
+    leaves = [each.detach().clone().requires_grad_() for each in (values, weight, bias)]
+    y, mean, variance = function(*leaves, **options)
+    return [y.detach(), mean, variance, *torch.autograd.grad(y, leaves, above)]
+
+
+def by_modules(values: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5, slope: float = 0.2):
+    norm = nn.BatchNorm2d(values.shape[1], eps=eps, momentum=1.0).to(weight)
+    y = nn.functional.batch_norm(values, norm.running_mean, norm.running_var, weight, bias, True, 1.0, eps)
+    count = values[:, 0].numel()
+    return nn.functional.leaky_relu(y, slope), norm.running_mean, norm.running_var * ((count - 1) / count)
+
+
+def close(found: list[Tensor], expected: list[Tensor], bound: float) -> None:
+    assert len(found) == len(expected)
+    for mine, other in zip(found, expected, strict=True):
+        assert mine.shape == other.shape
+        assert mine.dtype == other.dtype
+        scale = max(float(other.double().abs().max()), 1.0) if other.numel() else 1.0
+        assert float((mine.double() - other.double()).abs().max() if other.numel() else 0.0) <= bound * scale
+
+
+def test_equals_torchs_modules(kernels: backend.Implementation) -> None:
+    parts = batch(6, 37, 5, 7)
+    options = {"eps": 1e-3, "slope": 0.1}
+    close(outcome(kernels.batch_norm_leaky, *parts, **options), outcome(by_modules, *parts, **options), 1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-12), (torch.float32, FLOAT32)])
+@pytest.mark.parametrize("shape", [(28, 32, 64, 64), (3, 5, 2, 9), (2, 70, 3, 3), (1, 1, 1, 2), (40, 256, 8, 8)])
+def test_equals_the_twin(isa: str, shape: tuple[int, ...], dtype: torch.dtype, bound: float) -> None:
+    assert isa == backend.native().isa()
+    parts = batch(*shape, dtype)
+    wide = tuple(part.double() for part in parts)
+    twin = [part.to(dtype) for part in outcome(all_kernels.implementation("reference").batch_norm_leaky, *wide)]
+    found = outcome(all_kernels.implementation("cpp").batch_norm_leaky, *parts)
+    far = float((twin[1].double() / twin[2].double().sqrt()).abs().max())  # what subtracting the mean costs
+    close(found, twin, bound * (1 + far))
+
+
+def test_bfloat16_is_float32_rounded_once(isa: str) -> None:
+    parts = batch(4, 33, 6, 5, torch.bfloat16)
+    wide = (parts[0].float(), *parts[1:3], parts[3].float())
+    found = outcome(all_kernels.implementation("cpp").batch_norm_leaky, *parts)
+    expected = outcome(all_kernels.implementation("cpp").batch_norm_leaky, *wide)
+    assert found[0].dtype == found[3].dtype == torch.bfloat16
+    assert torch.equal(found[0], expected[0].bfloat16()), isa
+    assert torch.equal(found[3], expected[3].bfloat16()), isa
+    for mine, other in zip(found, expected, strict=True):
+        if mine.dtype == torch.float32:
+            assert torch.equal(mine, other)
+
+
+@settings(max_examples=40)
+@given(
+    shape=st.tuples(st.integers(1, 5), st.integers(1, 70), st.integers(1, 6), st.integers(1, 6)),
+    dtype=st.sampled_from(DTYPES),
+    scale=st.sampled_from([1e-3, 1.0, 1e3]),
+    seed=st.integers(0, 99),
+)
+def test_any_shape(shape: tuple[int, ...], dtype: torch.dtype, scale: float, seed: int) -> None:
+    values, weight, bias, _ = batch(*shape, dtype, seed)
+    values = values * scale
+    y, mean, variance = all_kernels.implementation("cpp").batch_norm_leaky(values, weight, bias)
+    twin = all_kernels.implementation("reference").batch_norm_leaky(values, weight, bias)
+    bound = {torch.float64: 1e-12, torch.float32: FLOAT32, torch.bfloat16: BFLOAT16}[dtype]
+    inner = bound if dtype == torch.float64 else FLOAT32
+    assert torch.allclose(mean, twin[1], rtol=inner, atol=inner * scale)
+    assert torch.allclose(variance, twin[2], rtol=10 * inner, atol=inner * scale**2)
+    if values[:, 0].numel() > 4:  # of fewer values the spread may be rounding alone, which the division blows up
+        assert torch.allclose(y.double(), twin[0].double(), rtol=4 * bound, atol=1e3 * inner)
+
+
+def test_layouts_give_the_same_bits(layout) -> None:
+    values, weight, bias, above = batch(2, 6, 4, 8, torch.float32)
+    function = all_kernels.implementation("cpp").batch_norm_leaky
+    expected = outcome(function, values, weight, bias, above)
+    found = outcome(lambda x, *rest: function(layout(x), *rest), values, weight, bias, layout(above))
+    assert all(torch.equal(mine, other) for mine, other in zip(found, expected, strict=True))
+    assert found[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_threads_and_levels_do_not_matter(isa: str, with_threads) -> None:
+    parts = batch(5, 48, 20, 20, torch.float32)
+    function = all_kernels.implementation("cpp").batch_norm_leaky
+    with_threads(1)
+    expected = outcome(function, *parts)
+    for count in range(2, 9):
+        with_threads(count)
+        found = outcome(function, *parts)
+        assert all(torch.equal(mine, other) for mine, other in zip(found, expected, strict=True)), (isa, count)
+
+
+def test_gradients_of_both_orders() -> None:
+    values, weight, bias, _ = (part.requires_grad_() for part in batch(3, 4, 2, 3))
+
+    def y(*leaves: Tensor) -> Tensor:
+        return all_kernels.implementation("cpp").batch_norm_leaky(*leaves)[0]
+
+    assert torch.autograd.gradcheck(y, (values, weight, bias))
+    assert torch.autograd.gradgradcheck(y, (values, weight, bias))
+
+
+def test_a_value_that_is_not_finite_stays_in_its_channel(isa: str) -> None:
+    for dtype in DTYPES:
+        for bad in (float("nan"), float("inf")):
+            values, weight, bias, above = batch(3, 35, 4, 4, dtype)
+            clean = outcome(all_kernels.implementation("cpp").batch_norm_leaky, values, weight, bias, above)
+            values[1, 33, 2, 2] = bad
+            found = outcome(all_kernels.implementation("cpp").batch_norm_leaky, values, weight, bias, above)
+            kept = [channel for channel in range(35) if channel != 33]
+            assert torch.equal(found[0][:, kept], clean[0][:, kept]), isa
+            assert torch.equal(found[3][:, kept], clean[3][:, kept])
+            assert found[0][:, 33].isnan().any()
+            assert found[3][:, 33].isnan().any()
+
+
+def test_empty_and_constant(kernels: backend.Implementation) -> None:
+    y, mean, variance = kernels.batch_norm_leaky(torch.zeros(0, 3, 2, 2), torch.ones(3), torch.zeros(3))
+    assert y.shape == (0, 3, 2, 2)
+    assert mean.tolist() == variance.tolist() == [0, 0, 0]
+    y, mean, variance = kernels.batch_norm_leaky(torch.full((2, 1, 3, 3), 7.0), torch.ones(1), torch.full((1,), -1.0))
+    assert mean.item() == 7
+    assert variance.item() == 0
+    assert torch.allclose(y, torch.full_like(y, -0.2))
+    found = outcome(
+        kernels.batch_norm_leaky, torch.zeros(0, 3, 2, 2), torch.ones(3), torch.zeros(3), torch.zeros(0, 3, 2, 2)
+    )
+    assert all(part.eq(0).all() for part in found)
+
+
+def test_a_mean_far_from_zero_keeps_the_variance() -> None:
+    values = torch.from_numpy(np.random.default_rng(0).standard_normal((8, 4, 16, 16)) + 1000).float()
+    _, mean, variance = all_kernels.implementation("cpp").batch_norm_leaky(values, torch.ones(4), torch.zeros(4))
+    exact = values.double()
+    assert torch.allclose(mean.double(), exact.mean(dim=(0, 2, 3)), rtol=1e-7)
+    assert torch.allclose(variance.double(), exact.var(dim=(0, 2, 3), correction=0), rtol=1e-5)
+
+
+def test_unaligned_data() -> None:
+    values, weight, bias, _ = batch(2, 19, 3, 3, torch.float32)
+    store = torch.zeros(values.numel() + 1)
+    moved = store[1:].view(2, 3, 3, 19).permute(0, 3, 1, 2)
+    moved.copy_(values)
+    function = all_kernels.implementation("cpp").batch_norm_leaky
+    assert torch.equal(function(moved, weight, bias)[0], function(values, weight, bias)[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"values": torch.zeros(2, 3, 4)}, ValueError, "values: expected shape"),
+        ({"values": torch.zeros(2, 3, 4, 4, dtype=torch.float16)}, TypeError, "values: expected"),
+        ({"weight": torch.ones(2)}, ValueError, "weight: expected 3 values"),
+        ({"bias": torch.ones(3, dtype=torch.float64)}, TypeError, "bias: expected float32"),
+        ({"eps": 0.0}, ValueError, "eps: expected"),
+        ({"slope": -0.1}, ValueError, "slope: expected"),
+    ],
+)
+def test_wrong_arguments(change: dict[str, object], error: type[Exception], message: str) -> None:
+    arguments: dict[str, object] = {"values": torch.zeros(2, 3, 4, 4), "weight": torch.ones(3), "bias": torch.zeros(3)}
+    with pytest.raises(error, match=message):
+        all_kernels.batch_norm_leaky(**(arguments | change))  # type: ignore[arg-type]  # wrong on purpose
