@@ -27,7 +27,7 @@ class TrainingState:
 
     Args:
         num_classes: K.
-        recipe: shapes and rates.
+        recipe: shapes and rates; a precision of `auto`, not settled, is float32.
         seed: of all draws but those of the data.
         device: where the networks live.
     """
@@ -45,6 +45,7 @@ class TrainingState:
         if on_cpu:  # a fifth less time for a step; on other devices nobody has measured it
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
         model.dropout = SeededDropout(recipe.architecture.dropout, self.masks)  # type: ignore[assignment]  # same call, other source of randomness
+        model.training_dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
         self.model: TaskModel = model.train()
         self.model_optimizer = torch.optim.AdamW(
             model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=on_cpu

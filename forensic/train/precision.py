@@ -1,0 +1,31 @@
+"""In which precision the trunk is trained, where a recipe leaves it to the machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from forensic.train.config import Recipe
+
+
+def settle(recipe: Recipe, device: torch.device) -> Recipe:
+    """The recipe with a precision in the place of `auto`: bfloat16 where the device multiplies it faster than float32.
+
+    Args:
+        recipe: any; one that names a precision is given back as it is.
+        device: where it is to be trained.
+    """
+    if recipe.precision != "auto":
+        return recipe
+    return replace(recipe, precision="bfloat16" if _multiplies_bfloat16(device) else "float32")
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether there are instructions for it: AVX512_BF16 or AMX on a CPU, tensor cores of Ampere or later on CUDA."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    able = torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "NO AVX", "AVX2")
+    return able and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - no public form
