@@ -109,12 +109,19 @@ void resize_square(const TensorView<const std::uint8_t, 3>& image, const TensorV
       image.data + margin(height - side) * image.stride[0] + margin(width - side) * image.stride[1];
 
   if (side == size) {
-    for (std::int64_t c = 0; c < 3; ++c) {
-      for (std::int64_t y = 0; y < side; ++y) {
-        const std::uint8_t* from = square + y * image.stride[0] + c * image.stride[2];
-        T* to = out.data + c * out.stride[0] + y * out.stride[1];
-        for (std::int64_t x = 0; x < side; ++x) to[x * out.stride[2]] = level_of<T>(from[x * image.stride[1]]);
+    const auto split = FORENSIC_AT_LEVEL(resize_split);
+    const bool straight = std::is_same_v<T, std::uint8_t> && out.stride[2] == 1;
+    auto* line = Scratch::of<std::uint8_t>(static_cast<std::size_t>(3 * size));
+    for (std::int64_t y = 0; y < side; ++y) {
+      ResizeSplit row = {square + y * image.stride[0], image.stride[1], image.stride[2], size, {}};
+      for (std::int64_t c = 0; c < 3; ++c) {
+        row.to[c] = line + c * size;
+        if constexpr (std::is_same_v<T, std::uint8_t>) {
+          if (straight) row.to[c] = out.data + c * out.stride[0] + y * out.stride[1];
+        }
       }
+      split(row);
+      if (!straight) write_row(line, y, out);
     }
     return;
   }

@@ -88,7 +88,52 @@ void gather(const ResizeRows& block, std::uint8_t* columns) {
   }
 }
 
+#if defined(FORENSIC_LEVEL_avx512) || defined(FORENSIC_LEVEL_avx2)
+// Where channel c of 16 pixels lies in the bytes 16 part .. 16 part + 15 of them; -1: elsewhere, which gives zero.
+struct SplitOrder {
+  alignas(16) signed char of[3][3][16];
+
+  constexpr SplitOrder() : of{} {
+    for (int c = 0; c < 3; ++c) {
+      for (int part = 0; part < 3; ++part) {
+        for (int i = 0; i < 16; ++i) {
+          const int place = 3 * i + c - 16 * part;
+          of[c][part][i] = static_cast<signed char>(place >= 0 && place < 16 ? place : -1);
+        }
+      }
+    }
+  }
+};
+constexpr SplitOrder kSplitOrder;
+
+inline __m128i shuffled(const std::uint8_t* from, const signed char* order) {
+  return _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)),
+                          _mm_load_si128(reinterpret_cast<const __m128i*>(order)));
+}
+#endif
+
 }  // namespace
+
+void resize_split(const ResizeSplit& row) {
+  std::int64_t done = 0;
+#if defined(FORENSIC_LEVEL_avx512) || defined(FORENSIC_LEVEL_avx2)
+  if (row.channel_stride == 1 && row.column_stride == 3) {
+    for (; done + 16 <= row.length; done += 16) {
+      const std::uint8_t* from = row.row + 3 * done;
+      for (int c = 0; c < 3; ++c) {
+        const auto& order = kSplitOrder.of[c];
+        const __m128i all = _mm_or_si128(_mm_or_si128(shuffled(from, order[0]), shuffled(from + 16, order[1])),
+                                         shuffled(from + 32, order[2]));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(row.to[c] + done), all);
+      }
+    }
+  }
+#endif
+  for (; done < row.length; ++done) {
+    const std::uint8_t* from = row.row + done * row.column_stride;
+    for (int c = 0; c < 3; ++c) row.to[c][done] = from[c * row.channel_stride];
+  }
+}
 
 void resize_rows(const ResizeRows& block) {
   gather(block, block.scratch);

@@ -1,4 +1,4 @@
-// The two passes of resize_square, at each level.
+// The two passes of resize_square and the copy that takes their place where nothing is resized, at each level.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,15 @@ struct ResizeColumns {
   std::uint8_t* row;  // (line)
 };
 
-FORENSIC_EACH_LEVEL(void resize_rows(const ResizeRows& block); void resize_columns(const ResizeColumns& block);)
+// One row of a picture that is not resized, to planes.
+struct ResizeSplit {
+  const std::uint8_t* row;
+  std::int64_t column_stride, channel_stride;
+  std::int64_t length;
+  std::uint8_t* to[3];  // channel by channel, contiguous; apart from `row`
+};
+
+FORENSIC_EACH_LEVEL(void resize_split(const ResizeSplit& row); void resize_rows(const ResizeRows& block);
+                    void resize_columns(const ResizeColumns& block);)
 
 }  // namespace forensic

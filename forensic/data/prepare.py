@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forensic.errors import Skipped, UsageError
+from forensic.kernels import resize_square
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def prepare(pixels: NDArray[np.uint8], preprocessing: str, *, max_tiles: int = 2
     origins = tile_origins(padded.shape[0], padded.shape[1], max_tiles)
     tiles = np.empty((len(origins), 3, TILE, TILE), np.uint8)
     for tile, (row, column) in zip(tiles, origins, strict=True):
-        tile[:] = padded[row : row + TILE, column : column + TILE].transpose(2, 0, 1)
+        resize_square(padded[row : row + TILE, column : column + TILE], out=tile)  # its own size: made planar only
     return Prepared(tiles, origins, flags)
 
 
@@ -132,6 +133,4 @@ def _spread(length: int, count: int) -> list[int]:
 
 
 def _resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    from forensic.kernels import resize_square  # noqa: PLC0415 - weights of the other preprocessing need no kernel
-
     return np.asarray(resize_square(pixels, TILE), dtype=np.uint8)[None]

@@ -40,6 +40,34 @@ void check_gradient(std::int64_t h, std::int64_t w) {
   }
 }
 
+// The same planes backwards and with their axes exchanged in memory; in float32 within its roundings.
+void check_views(std::int64_t h, std::int64_t w) {
+  const std::vector<double> x = values<double>(2 * h * w);
+  const std::vector<double> expected = spectrum(x, {2, h, w}, 1);
+  std::vector<double> turned(x.size());
+  std::vector<float> single(x.size());
+  double power = 0.0;
+  for (std::int64_t p = 0; p < 2; ++p) {
+    for (std::int64_t i = 0; i < h; ++i) {
+      for (std::int64_t j = 0; j < w; ++j) {
+        const double value = x[static_cast<std::size_t>((p * h + i) * w + j)];
+        turned[static_cast<std::size_t>((p * w + w - 1 - j) * h + i)] = value;
+        single[static_cast<std::size_t>((p * h + i) * w + j)] = static_cast<float>(value);
+        power += value * value * static_cast<double>(h * w);
+      }
+    }
+  }
+  const std::int64_t rings = std::min(h, w) / 2;
+  forensic::TensorView<const double, 3> view{turned.data() + (w - 1) * h, {2, h, w}, {h * w, 1, -h}};
+  std::vector<double> y(expected.size());
+  forensic::radial_spectrum<double>(view, row_major<double, 2>(y.data(), {2, rings}), 3);
+  EXPECT(y == expected);
+  std::vector<float> rough(expected.size());
+  forensic::radial_spectrum<float>(row_major<const float, 3>(single.data(), {2, h, w}),
+                                   row_major<float, 2>(rough.data(), {2, rings}), 1);
+  for (std::size_t r = 0; r < y.size(); ++r) EXPECT(std::fabs(static_cast<double>(rough[r]) - y[r]) < 1e-5 * power);
+}
+
 }  // namespace
 
 int main() {
@@ -50,6 +78,12 @@ int main() {
   for (const std::string& level : forensic::supported_levels()) {
     forensic::set_level(level);
     for (const auto& [h, w] : {std::pair<int, int>{4, 4}, {7, 5}, {16, 12}, {9, 34}, {2, 2}}) check_gradient(h, w);
+    for (const auto& [h, w] : {std::pair<int, int>{4, 6}, {33, 17}, {24, 40}}) check_views(h, w);
+    // a NaN stays in its plane
+    std::vector<double> bad = values<double>(3 * 9 * 20);
+    bad[9 * 20 + 7] = std::nan("");
+    const std::vector<double> rings = spectrum(bad, {3, 9, 20}, 2);
+    for (std::size_t r = 0; r < rings.size(); ++r) EXPECT(std::isnan(rings[r]) == (r / 4 == 1));
     // ring 0 is the mean alone
     const std::vector<double> ones(64, 1.0);
     const std::vector<double> flat = spectrum(ones, {1, 8, 8}, 1);

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensic import kernels as public
-from forensic.kernels import _radial, reference
+from forensic.kernels import _radial, backend, reference
 
 # powers of two, odd, primes, products of other primes, tall, wide, one row
 SHAPES = [
@@ -183,6 +183,51 @@ def test_any_size(height, width, count) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * (height * width) ** 2)
 
 
+@st.composite
+def views(draw: st.DrawFn) -> torch.Tensor:
+    """(P, H, W) of either dtype: any order of axes, steps, a start inside a larger one; small and large values."""
+    shape = draw(st.tuples(st.integers(1, 3), st.integers(2, 24), st.integers(2, 24)))
+    order = draw(st.permutations(range(3)))
+    steps = draw(st.tuples(*[st.integers(1, 3)] * 3))
+    starts = draw(st.tuples(*[st.integers(0, 2)] * 3))
+    stored = [start + step * extent for start, step, extent in zip(starts, steps, shape, strict=True)]
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    values = random.standard_normal([stored[axis] for axis in order]) * 10.0 ** draw(st.integers(-6, 6))
+    dtype = draw(st.sampled_from([torch.float32, torch.float64]))
+    larger = torch.from_numpy(values).to(dtype).permute(*np.argsort(order).tolist())
+    return larger[tuple(slice(start, None, step) for start, step in zip(starts, steps, strict=True))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(views(), st.integers(1, 8), st.sampled_from(backend.native().supported_isas()))
+def test_any_view_value_level_and_number_of_threads(images, threads, level) -> None:
+    native = backend.native()
+    before, chosen = torch.get_num_threads(), native.isa()
+    torch.set_num_threads(threads)
+    native.set_isa(level)
+    try:
+        found = public.implementation("cpp").radial_spectrum(images)
+    finally:
+        torch.set_num_threads(before)
+        native.set_isa(chosen)
+    error = np.abs(found.double().numpy() - second_opinion(images)).max()
+    assert error <= error_bound(images.shape, images.dtype) * total_power(images)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.usefixtures("isa")
+def test_gradient_is_bounded(planes, shape, dtype) -> None:
+    """Two transforms there and back, so twice the roundings of one; relative to the norm of what is transformed."""
+    images = planes(shape, dtype)
+    weights = planes((*shape[:-2], min(shape[-2:]) // 2), dtype)
+    found = _radial._radial_spectrum_gradient(images, weights).double()
+    twin = reference.radial_spectrum_gradient(images.double(), weights.double())
+    count = math.prod(shape[-2:])
+    norm = images.double().square().sum(dim=(-2, -1)).max().sqrt() * weights.double().abs().max() * count
+    assert (found - twin).abs().max() <= 4 * error_bound(shape, dtype) * norm
+
+
 @pytest.mark.parametrize("shape", [(2, 4, 8), (1, 5, 5), (1, 3, 2)], ids=str)
 def test_gradients_of_both_orders(kernels, device, planes, shape) -> None:
     images = planes(shape, torch.float64, device).requires_grad_()
@@ -203,6 +248,33 @@ def test_what_is_not_finite_spreads_over_its_plane_only(kernels, device, planes,
     found = kernels.radial_spectrum(images)
     assert not found[1].isfinite().any()
     assert found[[0, 2]].isfinite().all()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_in_a_gradient_stays_in_its_plane(planes, value) -> None:
+    images, weights = planes((3, 12, 16), torch.float32), planes((3, 6), torch.float32)
+    weights[1, 2] = value
+    found = _radial._radial_spectrum_gradient(images, weights)
+    assert not found[1].isfinite().any()
+    assert found[[0, 2]].isfinite().all()
+
+
+def test_misaligned_storage_is_refused() -> None:
+    memory = np.zeros(8 * 9 + 1, np.uint8)[1:].view("<f8").reshape(1, 3, 3)
+    with pytest.raises(ValueError, match="x: expected data aligned to 8 bytes"):
+        backend.native().radial_spectrum(memory, np.zeros((1, 1)), 1)
+
+
+def test_outputs_that_do_not_fit_are_refused_at_the_door() -> None:
+    native, images = backend.native(), torch.zeros(2, 6, 8)
+    with pytest.raises(ValueError, match=r"y: expected shape \(2, 3\), got \(2, 4\)"):
+        native.radial_spectrum(images, torch.zeros(2, 4), 1)
+    with pytest.raises(ValueError, match=r"g: expected shape \(2, 3\), got \(1, 3\)"):
+        native.radial_spectrum_gradient(images, torch.zeros(1, 3), torch.zeros(2, 6, 8), 1)
+    with pytest.raises(ValueError, match="d_x: expected the shape of x"):
+        native.radial_spectrum_gradient(images, torch.zeros(2, 3), torch.zeros(2, 6, 7), 1)
+    with pytest.raises(ValueError, match="d_x: expected a contiguous tensor"):
+        native.radial_spectrum_gradient(images, torch.zeros(2, 3), torch.zeros(2, 8, 6).transpose(1, 2), 1)
 
 
 @pytest.mark.parametrize("shape", [(0, 8, 8), (2, 0, 8), (2, 8, 0), (3, 1, 1), (3, 1, 9)], ids=str)

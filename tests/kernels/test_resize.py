@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from forensic import kernels as public
+from forensic.kernels import backend
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIZES = [
@@ -102,6 +103,50 @@ def test_any_strides(resize, strided) -> None:
     before = image.copy()
     assert np.array_equal(resize(image, 33), pillow(image, 33))
     assert np.array_equal(image, before)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.permutations(range(3)),
+    st.tuples(st.integers(-3, 3).filter(bool), st.integers(-3, 3).filter(bool), st.sampled_from([-1, 1])),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.integers(1, 30),
+    st.integers(0, 2**32 - 1),
+)
+def test_any_view(order, steps, extents, size, seed) -> None:
+    """Any order of axes in memory, steps of either sign."""
+    shape = (extents[0] * abs(steps[0]), extents[1] * abs(steps[1]), 3)
+    stored = np.random.default_rng(seed).integers(0, 256, [shape[axis] for axis in order], dtype=np.uint8)
+    image = stored.transpose(np.argsort(order))[:: steps[0], :: steps[1], :: steps[2]]
+    assert np.array_equal(public.implementation("cpp").resize_square(image, size), pillow(image, size))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 90),
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    st.sampled_from([*STRIDED]),
+    st.sampled_from(["uint8", "float32"]),
+    st.sampled_from(backend.native().supported_isas()),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_square_of_the_right_side_is_a_copy(size, more, strided, dtype, level, seed) -> None:
+    """Tiles at native resolution: a cut of a larger picture, planar, no value changed, at every level."""
+    larger = STRIDED[strided](pixels(2 * size + 12, 2 * size + 12, seed))
+    image = larger[more[0] :, more[1] :][:size, :size]
+    batch = np.full((3, 3, size, size), 77, dtype)
+    native = backend.native()
+    before = native.isa()
+    native.set_isa(level)
+    try:
+        public.implementation("cpp").resize_square(image, out=batch[1])
+    finally:
+        native.set_isa(before)
+    expected = image.transpose(2, 0, 1)
+    if dtype == "float32":
+        expected = (expected.astype(np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
+    assert np.array_equal(batch[1], expected)
+    assert (batch[[0, 2]] == 77).all()
 
 
 def test_read_only_input(resize) -> None:
@@ -197,6 +242,19 @@ def test_needs_no_torch() -> None:
 def test_wrong_arguments_are_named(resize, argument, options, error, message) -> None:
     with pytest.raises(error, match=message):
         resize(argument, **options)
+
+
+def test_a_misaligned_slot_is_refused() -> None:
+    slot = np.zeros(4 * 48 + 1, np.uint8)[1:].view("<f4").reshape(3, 4, 4)
+    with pytest.raises(ValueError, match="out: expected data aligned to 4 bytes"):
+        public.resize_square(pixels(9, 9), out=slot)
+
+
+def test_a_slot_of_another_type_is_refused_at_the_door() -> None:
+    with pytest.raises(TypeError, match="out: expected uint8 or float32, got float64"):
+        backend.native().resize_square(pixels(9, 9), np.zeros((3, 4, 4)), 1)
+    with pytest.raises(ValueError, match=r"out: expected shape \(3, size, size\), got \(3, 4, 5\)"):
+        backend.native().resize_square(pixels(9, 9), np.zeros((3, 4, 5), np.uint8), 1)
 
 
 def test_a_read_only_slot_is_refused() -> None:
