@@ -23,17 +23,16 @@ class DctTables {
   explicit DctTables(std::int64_t n) : n_(n), odd_(n) {
     std::size_t depth = 0;
     for (; odd_ % 2 == 0; odd_ /= 2) ++depth;
-    const auto count = static_cast<double>(n);
-    scale_.assign(static_cast<std::size_t>(n), static_cast<T>(std::sqrt(2.0 / count)));
-    scale_[0] = static_cast<T>(std::sqrt(1.0 / count));
     constexpr double pi = std::numbers::pi;
     for (std::size_t d = 0; d < depth; ++d) {
       const std::int64_t length = n >> d;
       std::vector<T>& rotation = rotations_.emplace_back();
       for (std::int64_t i = 0; i < length / 2; ++i) {
         const double angle = pi * static_cast<double>(2 * i + 1) / static_cast<double>(4 * length);
-        rotation.push_back(static_cast<T>(std::cos(angle)));
-        rotation.push_back(static_cast<T>(std::sin(angle)));
+        const double sign = i % 2 == 0 ? 1.0 : -1.0;
+        for (const double one : {std::cos(angle), std::sin(angle), sign * std::cos(angle), sign * std::sin(angle)}) {
+          rotation.push_back(static_cast<T>(one));
+        }
       }
     }
     for (const std::vector<T>& rotation : rotations_) pointers_.push_back(rotation.data());
@@ -44,11 +43,11 @@ class DctTables {
   DctTables(const DctTables&) = delete;
   DctTables& operator=(const DctTables&) = delete;
 
-  DctAxis<T> axis() const { return {n_, odd_, scale_.data(), pointers_.data(), cosines_.data()}; }
+  DctAxis<T> axis() const { return {n_, odd_, pointers_.data(), cosines_.data()}; }
 
  private:
   std::int64_t n_, odd_;
-  std::vector<T> scale_, cosines_;
+  std::vector<T> cosines_;
   std::vector<std::vector<T>> rotations_;
   std::vector<const T*> pointers_;
 };
@@ -78,12 +77,34 @@ void dct2(const TensorView<const T, 3>& x, const TensorView<T, 3>& y, bool inver
   const auto [planes, height, width] = x.shape;
   const auto vertical = tables_of<T>(height);
   const auto horizontal = tables_of<T>(width);
-  const auto kernel = FORENSIC_AT_LEVEL(dct_plane<T>);
-  const auto scratch_size = static_cast<std::size_t>(dct_scratch_size(height, width));
+  std::vector<T> row_factors(static_cast<std::size_t>(height),
+                             static_cast<T>(2.0 / std::sqrt(static_cast<double>(height) * static_cast<double>(width))));
+  row_factors[0] = static_cast<T>(std::sqrt(2.0 / (static_cast<double>(height) * static_cast<double>(width))));
+  const auto columns = FORENSIC_AT_LEVEL(dct_columns<T>);
+  const auto rows = FORENSIC_AT_LEVEL(dct_rows<T>);
+  const std::int64_t pitch = dct_pitch<T>(width);
+  const std::int64_t line = dct_line_size<T>(height, width);
   const std::int64_t area = height * width;
-  for_each_block(threads, planes, [&](std::int64_t plane) {
-    kernel({x.data + plane * x.stride[0], x.stride[1], x.stride[2], y.data + plane * area, vertical->axis(),
-            horizontal->axis(), Scratch::of<T>(scratch_size), inverse});
+  for_each_block(threads, planes, [&](std::int64_t index) {
+    T* memory = Scratch::of<T>(static_cast<std::size_t>(height * pitch + line));
+    const DctPlane<T> plane{x.data + index * x.stride[0],
+                            x.stride[1],
+                            x.stride[2],
+                            y.data + index * area,
+                            vertical->axis(),
+                            horizontal->axis(),
+                            row_factors.data(),
+                            static_cast<T>(std::sqrt(0.5)),
+                            memory + line,
+                            pitch,
+                            inverse};
+    if (inverse) {
+      rows(plane, 0, height, memory);
+      columns(plane, 0, width, memory);
+    } else {
+      columns(plane, 0, width, memory);
+      rows(plane, 0, height, memory);
+    }
   });
 }
 

@@ -12,9 +12,9 @@ template <typename T>
 struct DctAxis {
   std::int64_t n;
   std::int64_t odd;
-  const T* scale;             // (n): s_k
-  const T* const* rotations;  // [d]: cos and sin of pi (2i+1) / 4m in turn, i < m/2, of the DCT-IV of length m = n >> d
-  const T* cosines;           // (8 odd): cos(pi j / 4 odd)
+  // [d]: cos, sin, (-1)^i cos and (-1)^i sin of pi (2i+1) / 4m in turn, i < m/2, of the DCT-IV of length m = n >> d
+  const T* const* rotations;
+  const T* cosines;  // (8 odd): cos(pi j / 4 odd)
 };
 
 template <typename T>
@@ -23,18 +23,36 @@ struct DctPlane {
   std::int64_t row_stride, column_stride;
   T* y;  // (H, W)
   DctAxis<T> vertical, horizontal;
-  T* scratch;  // dct_scratch_size() elements, aligned to 64 bytes
+  const T* row_factors;  // (H): s_k sqrt(2 / W), s_k of the vertical axis
+  T first_column;        // sqrt(1/2): what the first column is multiplied by besides
+  T* middle;             // (H, pitch), aligned to 64 bytes
+  std::int64_t pitch;
   bool inverse;
 };
 
-// Enough at every level: a plane with padded rows, and two lines of registers.
-inline std::int64_t dct_scratch_size(std::int64_t height, std::int64_t width) {
-  constexpr std::int64_t most_lanes = 16;
-  const std::int64_t padded = (width + most_lanes - 1) / most_lanes * most_lanes;
-  const std::int64_t line = height > padded ? height : padded;
-  return height * padded + 2 * line * most_lanes;
+// Elements of a row of the plane between the axes: an odd number of cache lines, so that a column of them does not fall
+// into the same few sets of a cache.
+template <typename T>
+constexpr std::int64_t dct_pitch(std::int64_t width) {
+  constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));
+  return ((width + line - 1) / line | 1) * line;
 }
 
-FORENSIC_EACH_LEVEL(template <typename T> void dct_plane(const DctPlane<T>& plane);)
+// Registers are at most this many elements: a block is so many columns, or rows.
+template <typename T>
+inline constexpr std::int64_t kDctBlock = 64 / static_cast<std::int64_t>(sizeof(T));
+
+// Elements that dct_columns and dct_rows need beside the plane, at any level, aligned to 64 bytes.
+template <typename T>
+constexpr std::int64_t dct_line_size(std::int64_t height, std::int64_t width) {
+  return (5 * (height > width ? height : width) + 4 + kDctBlock<T>)*kDctBlock<T>;
+}
+
+// Columns (rows) from `first` to `last`, multiples of kDctBlock or the end. The forward transform does columns, from x
+// to the middle, then rows, from there to y; the inverse does rows, then columns.
+FORENSIC_EACH_LEVEL(template <typename T>
+                    void dct_columns(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory);
+                    template <typename T>
+                    void dct_rows(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory);)
 
 }  // namespace forensic
