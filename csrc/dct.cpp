@@ -1,5 +1,6 @@
 #include "dct.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -67,6 +68,9 @@ std::shared_ptr<const DctTables<T>> tables_of(std::int64_t n) {
   return found->second;
 }
 
+constexpr std::int64_t kShared = 1 << 14;  // elements of a plane that is worth more than one thread
+constexpr std::int64_t kSharedLines = 64;  // columns or rows of a block then; a multiple of kDctBlock
+
 }  // namespace
 
 template <typename T>
@@ -77,35 +81,49 @@ void dct2(const TensorView<const T, 3>& x, const TensorView<T, 3>& y, bool inver
   const auto [planes, height, width] = x.shape;
   const auto vertical = tables_of<T>(height);
   const auto horizontal = tables_of<T>(width);
-  std::vector<T> row_factors(static_cast<std::size_t>(height),
+  std::vector<T> row_factors(static_cast<std::size_t>(height + kDctBlock<T>),
                              static_cast<T>(2.0 / std::sqrt(static_cast<double>(height) * static_cast<double>(width))));
   row_factors[0] = static_cast<T>(std::sqrt(2.0 / (static_cast<double>(height) * static_cast<double>(width))));
   const auto columns = FORENSIC_AT_LEVEL(dct_columns<T>);
   const auto rows = FORENSIC_AT_LEVEL(dct_rows<T>);
   const std::int64_t pitch = dct_pitch<T>(width);
   const std::int64_t line = dct_line_size<T>(height, width);
-  const std::int64_t area = height * width;
-  for_each_block(threads, planes, [&](std::int64_t index) {
-    T* memory = Scratch::of<T>(static_cast<std::size_t>(height * pitch + line));
-    const DctPlane<T> plane{x.data + index * x.stride[0],
-                            x.stride[1],
-                            x.stride[2],
-                            y.data + index * area,
-                            vertical->axis(),
-                            horizontal->axis(),
-                            row_factors.data(),
-                            static_cast<T>(std::sqrt(0.5)),
-                            memory + line,
-                            pitch,
-                            inverse};
-    if (inverse) {
-      rows(plane, 0, height, memory);
-      columns(plane, 0, width, memory);
-    } else {
-      columns(plane, 0, width, memory);
-      rows(plane, 0, height, memory);
-    }
-  });
+  const auto plane_of = [&](std::int64_t index, T* middle) {
+    return DctPlane<T>{x.data + index * x.stride[0],
+                       x.stride[1],
+                       x.stride[2],
+                       y.data + index * height * width,
+                       vertical->axis(),
+                       horizontal->axis(),
+                       row_factors.data(),
+                       static_cast<T>(std::sqrt(0.5)),
+                       middle,
+                       pitch,
+                       inverse};
+  };
+  if (planes >= threads || height * width < kShared) {
+    for_each_block(threads, planes, [&](std::int64_t index) {
+      T* memory = Scratch::of<T>(static_cast<std::size_t>(height * pitch + line));
+      const DctPlane<T> plane = plane_of(index, memory + line);
+      inverse ? rows(plane, 0, height, memory) : columns(plane, 0, width, memory);
+      inverse ? columns(plane, 0, width, memory) : rows(plane, 0, height, memory);
+    });
+    return;
+  }
+  // fewer planes than threads: blocks of columns, then blocks of rows
+  const AlignedMemory<T> middle(static_cast<std::size_t>(planes * height * pitch));
+  for (const bool across : {inverse, !inverse}) {
+    const std::int64_t length = across ? height : width;
+    const std::int64_t blocks = (length + kSharedLines - 1) / kSharedLines;
+    for_each_block(threads, planes * blocks, [&](std::int64_t block) {
+      T* memory = Scratch::of<T>(static_cast<std::size_t>(line));
+      const std::int64_t index = block / blocks;
+      const std::int64_t first = block % blocks * kSharedLines;
+      const std::int64_t last = std::min(first + kSharedLines, length);
+      const DctPlane<T> plane = plane_of(index, middle.data() + index * height * pitch);
+      across ? rows(plane, first, last, memory) : columns(plane, first, last, memory);
+    });
+  }
 }
 
 template void dct2<float>(const TensorView<const float, 3>&, const TensorView<float, 3>&, bool, int);

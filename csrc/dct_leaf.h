@@ -20,6 +20,7 @@ template <typename T>
 struct Place {
   T* at;
   std::int64_t step;
+  Wide<T> get(std::int64_t i) const { return load(at + i * step); }
   void put(std::int64_t i, Wide<T> wide) const { store(at + i * step, wide); }
 };
 

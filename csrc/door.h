@@ -1,5 +1,5 @@
-// The one door from Python: anything with __dlpack__ (torch, NumPy) becomes a dlpack::Tensor, without a copy. Torch
-// tensors that need a gradient are detached by the caller.
+// The one door from Python: anything with __dlpack__ (torch, NumPy), or what it returns, becomes a dlpack::Tensor,
+// without a copy. Torch tensors that need a gradient are detached by the caller.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -16,6 +16,10 @@ namespace py = pybind11;
 class Array {
  public:
   Array(const py::object& source, const char* name) : name_(name) {
+    if (PyCapsule_CheckExact(source.ptr()) != 0) {  // torch makes one ten times as fast as its __dlpack__
+      take(source.ptr());
+      return;
+    }
     FORENSIC_CHECK_TYPE(py::hasattr(source, "__dlpack__"), name, ": expected an array with __dlpack__, got ",
                         std::string(py::str(py::type::of(source).attr("__name__"))));
     py::object capsule;

@@ -51,14 +51,13 @@ class Pool {
       }
       job_ = &job;
       wanted_ = helpers;
-      working_ = helpers;
       ++round_;
     }
     wake_.notify_all();
     job.run();
     std::unique_lock<std::mutex> lock(state_);
+    job_ = nullptr;  // a helper that wakes only now finds nothing to do: nobody waits for it
     done_.wait(lock, [this] { return working_ == 0; });
-    job_ = nullptr;
     return true;
   }
 
@@ -70,6 +69,7 @@ class Pool {
       wake_.wait(lock, [&] { return round_ != seen && job_ != nullptr && index < wanted_; });
       seen = round_;
       Job* job = job_;
+      ++working_;
       lock.unlock();
       job->run();
       lock.lock();
@@ -83,7 +83,7 @@ class Pool {
   std::vector<std::thread> threads_;
   Job* job_ = nullptr;
   int wanted_ = 0;
-  int working_ = 0;
+  int working_ = 0;  // helpers that hold the job
   std::uint64_t round_ = 0;
 };
 

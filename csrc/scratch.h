@@ -42,4 +42,20 @@ class Scratch {
   std::size_t size_ = 0;
 };
 
+// Memory of one call, aligned to 64 bytes, not initialised.
+template <typename T>
+class AlignedMemory {
+ public:
+  explicit AlignedMemory(std::size_t count)
+      : data_(static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{64}))) {}
+  AlignedMemory(const AlignedMemory&) = delete;
+  AlignedMemory& operator=(const AlignedMemory&) = delete;
+  ~AlignedMemory() { ::operator delete (data_, std::align_val_t{64}); }
+
+  T* data() const { return data_; }
+
+ private:
+  T* data_;
+};
+
 }  // namespace forensic

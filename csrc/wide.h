@@ -4,6 +4,10 @@
 
 #include <cstdint>
 
+#if defined(FORENSIC_LEVEL_avx512) || defined(FORENSIC_LEVEL_avx2)
+#include <immintrin.h>
+#endif
+
 #ifndef FORENSIC_LEVEL
 #error "wide.h is for files that are compiled once a level"
 #endif
@@ -90,6 +94,61 @@ inline void transpose(V* rows) {
     }
 #pragma GCC unroll 16
     for (int i = 0; i < Count; ++i) rows[i] = next[i];
+  }
+}
+
+// 16 bytes each from lines that are `step` elements apart, one after another. The loads put them in place: no shuffle.
+template <typename T>
+inline Wide<T> load_quarters(const T* from, [[maybe_unused]] std::int64_t step) {
+#if defined(FORENSIC_LEVEL_avx512)
+  const auto quarter = [&](std::int64_t i) { return _mm_loadu_ps(reinterpret_cast<const float*>(from + i * step)); };
+  __m512 all = _mm512_castps128_ps512(quarter(0));
+  all = _mm512_mask_broadcast_f32x4(all, 0x00f0, quarter(1));
+  all = _mm512_mask_broadcast_f32x4(all, 0x0f00, quarter(2));
+  all = _mm512_mask_broadcast_f32x4(all, 0xf000, quarter(3));
+  return reinterpret_cast<Wide<T>>(all);
+#elif defined(FORENSIC_LEVEL_avx2)
+  const auto half = [&](std::int64_t i) { return _mm_loadu_ps(reinterpret_cast<const float*>(from + i * step)); };
+  return reinterpret_cast<Wide<T>>(_mm256_insertf128_ps(_mm256_castps128_ps256(half(0)), half(1), 1));
+#else
+  return load(from);
+#endif
+}
+
+// Within each 16 bytes: a0 b0 a1 b1 of four, a0 b0 of two; and the same of the upper half.
+template <int High, typename V, int... Lane>
+inline V unpack(V a, V b, Order<Lane...>) {
+  constexpr int count = sizeof...(Lane);
+  constexpr int group = 16 / static_cast<int>(sizeof(a[0]));
+  return __builtin_shufflevector(
+      a, b, (Lane / group * group + High * (group / 2) + Lane % group / 2 + (Lane % 2) * count)...);
+}
+
+// A square of kLanes x kLanes elements from memory to memory, `finish(line)` applied to each register on its way.
+template <typename T, typename Finish>
+inline void transpose_square(const T* from, std::int64_t from_step, T* to, std::int64_t to_step, Finish finish) {
+  using V = Wide<T>;
+  using All = typename OrderOf<kLanes<T>>::type;
+  constexpr int group = 16 / static_cast<int>(sizeof(T));
+#pragma GCC unroll 8
+  for (int column = 0; column < kLanes<T>; column += group) {
+    V lines[group];
+#pragma GCC unroll 4
+    for (int i = 0; i < group; ++i) lines[i] = load_quarters(from + i * from_step + column, group * from_step);
+    T* line = to + column * to_step;
+    if constexpr (group == 2) {
+      store(line, finish(unpack<0>(lines[0], lines[1], All{})));
+      store(line + to_step, finish(unpack<1>(lines[0], lines[1], All{})));
+    } else {
+      const V even_low = unpack<0>(lines[0], lines[2], All{});
+      const V even_high = unpack<1>(lines[0], lines[2], All{});
+      const V odd_low = unpack<0>(lines[1], lines[3], All{});
+      const V odd_high = unpack<1>(lines[1], lines[3], All{});
+      store(line, finish(unpack<0>(even_low, odd_low, All{})));
+      store(line + to_step, finish(unpack<1>(even_low, odd_low, All{})));
+      store(line + 2 * to_step, finish(unpack<0>(even_high, odd_high, All{})));
+      store(line + 3 * to_step, finish(unpack<1>(even_high, odd_high, All{})));
+    }
   }
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_planes
@@ -38,6 +39,8 @@ def dct2(images: Tensor, *, implementation: str | None = None) -> Tensor:
     require_planes(images, "images")
     if backend.choose(images, implementation) == "reference":
         return reference.dct2(images)
+    if backend.unobserved(images):
+        return _transform(images, inverse=False)
     spectrum: Tensor = _dct2(images)
     return spectrum
 
@@ -60,6 +63,8 @@ def idct2(coefficients: Tensor, *, implementation: str | None = None) -> Tensor:
     require_planes(coefficients, "coefficients")
     if backend.choose(coefficients, implementation) == "reference":
         return reference.idct2(coefficients)
+    if backend.unobserved(coefficients):
+        return _transform(coefficients, inverse=True)
     images: Tensor = _idct2(coefficients)
     return images
 
@@ -74,7 +79,7 @@ def _transform(planes: Tensor, *, inverse: bool) -> Tensor:
         stream = torch.cuda.current_stream(planes.device).cuda_stream
         backend.native_cuda().dct2(source, result.view(shape), inverse, stream)
     else:
-        backend.native().dct2(source, result.view(shape), inverse, backend.threads())
+        backend.native().dct2(to_dlpack(source), to_dlpack(result.view(shape)), inverse, backend.threads())
     return result
 
 

@@ -156,6 +156,28 @@ def choose(tensor: Tensor, implementation: str | None = None) -> str:
     return name
 
 
+def unobserved(*tensors: Tensor) -> bool:
+    """Whether a kernel may compute on `tensors` at once, without its operator.
+
+    An operator of torch.library costs as much time as a small image's transform, and serves only gradients, compilers
+    and tracers.
+
+    Args:
+        tensors: the arguments of the kernel, any shapes.
+    """
+    import torch  # noqa: PLC0415 - this file serves workers without torch
+    from torch.autograd import forward_ad  # noqa: PLC0415
+    from torch.utils._python_dispatch import is_in_torch_dispatch_mode  # noqa: PLC0415
+
+    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
+        return False
+    # there is no public question for these two
+    if torch._C._get_tracing_state() is not None or forward_ad._current_level >= 0:  # noqa: SLF001
+        return False
+    gradients = torch.is_grad_enabled()
+    return all(type(tensor) is torch.Tensor and not (gradients and tensor.requires_grad) for tensor in tensors)
+
+
 def threads() -> int:
     """Threads of a CPU kernel: as many as torch uses, one where torch is not imported."""
     torch = sys.modules.get("torch")

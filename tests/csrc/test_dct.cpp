@@ -46,13 +46,33 @@ void check(std::int64_t h, std::int64_t w) {
   EXPECT(again == y);
 }
 
+// A plane alone is shared by the threads: the same bits as from one.
+void one_plane_shared(std::int64_t h, std::int64_t w, bool inverse) {
+  const std::vector<float> x = values<float>(h * w);
+  std::vector<float> one(x.size());
+  std::vector<float> many(x.size());
+  const std::array<std::int64_t, 3> shape = {1, h, w};
+  const auto from = row_major<const float, 3>(x.data(), shape);
+  forensic::dct2<float>(from, row_major<float, 3>(one.data(), shape), inverse, 1);
+  for (const int threads : {2, 5}) {
+    forensic::dct2<float>(from, row_major<float, 3>(many.data(), shape), inverse, threads);
+    EXPECT(many == one);
+  }
+}
+
 }  // namespace
 
 int main() {
   for (const std::string& level : forensic::supported_levels()) {
     forensic::set_level(level);
-    for (const auto& [h, w] : {std::pair<int, int>{1, 1}, {2, 3}, {8, 8}, {5, 17}, {16, 33}, {31, 12}, {1, 40}})
+    for (const auto& [h, w] :
+         {std::pair<int, int>{1, 1}, {2, 3}, {8, 8}, {5, 17}, {16, 33}, {31, 12}, {1, 40}, {32, 20}})
       check(h, w);
+    // every number of levels above every kind of leaf, along either axis
+    for (const int n : {4, 6, 10, 24, 28, 48, 64, 80, 96, 128, 200, 256, 320, 512, 1024}) {
+      check(n, 1);
+      check(1, n);
+    }
     const std::vector<float> x = values<float>(37 * 24 * 20);
     std::vector<float> one(x.size());
     std::vector<float> many(x.size());
@@ -63,6 +83,8 @@ int main() {
                             threads);
       EXPECT(many == one);
     }
+    one_plane_shared(130, 144, false);
+    one_plane_shared(144, 130, true);
   }
   return failures == 0 ? 0 : 1;
 }
