@@ -78,7 +78,9 @@ void dct2(const TensorView<const T, 3>& x, const TensorView<T, 3>& y, bool inver
   check_same_shape(x, "x", y, "y");
   FORENSIC_CHECK(y.contiguous(), "y: expected a contiguous tensor");
   if (x.size() == 0) return;
-  const auto [planes, height, width] = x.shape;
+  const std::int64_t planes = x.shape[0];
+  const std::int64_t height = x.shape[1];
+  const std::int64_t width = x.shape[2];
   const auto vertical = tables_of<T>(height);
   const auto horizontal = tables_of<T>(width);
   std::vector<T> row_factors(static_cast<std::size_t>(height + kDctBlock<T>),
