@@ -27,6 +27,7 @@ struct Lanes<float> {
   static Lanes load(const float* p) { return {_mm512_loadu_ps(p)}; }
   static Lanes all(float s) { return {_mm512_set1_ps(s)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
+  void add(Lanes a) { v = _mm512_add_ps(v, a.v); }
   void add_product(Lanes a, Lanes b) { v = _mm512_fmadd_ps(a.v, b.v, v); }
 };
 
@@ -37,6 +38,7 @@ struct Lanes<double> {
   static Lanes load(const double* p) { return {_mm512_loadu_pd(p)}; }
   static Lanes all(double s) { return {_mm512_set1_pd(s)}; }
   void store(double* p) const { _mm512_storeu_pd(p, v); }
+  void add(Lanes a) { v = _mm512_add_pd(v, a.v); }
   void add_product(Lanes a, Lanes b) { v = _mm512_fmadd_pd(a.v, b.v, v); }
 };
 
@@ -51,6 +53,7 @@ struct Lanes<float> {
   static Lanes load(const float* p) { return {_mm256_loadu_ps(p)}; }
   static Lanes all(float s) { return {_mm256_set1_ps(s)}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
+  void add(Lanes a) { v = _mm256_add_ps(v, a.v); }
   void add_product(Lanes a, Lanes b) { v = _mm256_fmadd_ps(a.v, b.v, v); }
 };
 
@@ -61,6 +64,7 @@ struct Lanes<double> {
   static Lanes load(const double* p) { return {_mm256_loadu_pd(p)}; }
   static Lanes all(double s) { return {_mm256_set1_pd(s)}; }
   void store(double* p) const { _mm256_storeu_pd(p, v); }
+  void add(Lanes a) { v = _mm256_add_pd(v, a.v); }
   void add_product(Lanes a, Lanes b) { v = _mm256_fmadd_pd(a.v, b.v, v); }
 };
 
@@ -68,27 +72,21 @@ struct Lanes<double> {
 
 inline constexpr std::ptrdiff_t kTileTerms = 4;
 
-// Sixteen bytes as an array: every compiler turns these loops into its widest baseline instructions (SSE2, NEON).
+// Sixteen bytes, as compilers spell the widest registers of every processor (SSE2, NEON).
 template <typename T>
 struct Lanes {
   static constexpr std::ptrdiff_t count = 16 / sizeof(T);
-  T v[count];
+  typedef T Vector __attribute__((vector_size(16)));
+  Vector v;
   static Lanes load(const T* p) {
     Lanes r;
-    for (std::ptrdiff_t n = 0; n < count; ++n) r.v[n] = p[n];
+    __builtin_memcpy(&r.v, p, sizeof(r.v));
     return r;
   }
-  static Lanes all(T s) {
-    Lanes r;
-    for (std::ptrdiff_t n = 0; n < count; ++n) r.v[n] = s;
-    return r;
-  }
-  void store(T* p) const {
-    for (std::ptrdiff_t n = 0; n < count; ++n) p[n] = v[n];
-  }
-  void add_product(Lanes a, Lanes b) {
-    for (std::ptrdiff_t n = 0; n < count; ++n) v[n] += a.v[n] * b.v[n];
-  }
+  static Lanes all(T s) { return {s - Vector{}}; }  // minus zero stays minus zero
+  void store(T* p) const { __builtin_memcpy(p, &v, sizeof(v)); }
+  void add(Lanes a) { v += a.v; }
+  void add_product(Lanes a, Lanes b) { v += a.v * b.v; }
 };
 
 #endif

@@ -150,4 +150,47 @@ void for_each_block(int threads, std::int64_t blocks, const std::function<void(s
   if (job.error) std::rethrow_exception(job.error);
 }
 
+namespace {
+
+// How often a thread asks for the end of a stage before it offers its processor to others, some tenths of a
+// millisecond: an offer that another process takes costs milliseconds.
+constexpr int kPatience = 10000;
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+void for_each_stage(int threads, const std::vector<std::int64_t>& counts,
+                    const std::function<void(std::size_t stage, std::int64_t block)>& work) {
+  std::int64_t blocks = 0;
+  for (const std::int64_t count : counts) blocks += count;
+  // Blocks are given out in order, so whoever waits waits for blocks that other threads are at.
+  std::atomic<std::int64_t> done{0};
+  std::atomic<bool> failed{false};
+  for_each_block(threads, blocks, [&](std::int64_t block) {
+    std::size_t stage = 0;
+    std::int64_t first = 0;
+    while (block - first >= counts[stage]) first += counts[stage++];
+    for (int asked = 0; done < first && !failed; ++asked) {
+      if (asked < kPatience) {
+        pause();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+    if (failed) return;
+    try {
+      work(stage, block - first);
+    } catch (...) {
+      failed = true;
+      throw;
+    }
+    ++done;
+  });
+}
+
 }  // namespace forensic

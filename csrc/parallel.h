@@ -6,11 +6,18 @@
 //   block is thrown to the caller.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 namespace forensic {
 
 void for_each_block(int threads, std::int64_t blocks, const std::function<void(std::int64_t)>& work);
+
+// Stages of `counts[stage]` blocks each: all blocks of a stage are done before the next one begins. One call wakes the
+// threads once; they wait for one another by asking again and again, so stages should be short.
+void for_each_stage(int threads, const std::vector<std::int64_t>& counts,
+                    const std::function<void(std::size_t stage, std::int64_t block)>& work);
 
 }  // namespace forensic

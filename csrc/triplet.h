@@ -7,9 +7,10 @@
 //   gradient: what the clamp at 1e-12 holds and d(i, i) pass none; a hinge of exactly 0 passes; a maximum or minimum
 //   that t entries reach gives each 1/t. A NaN among the compared distances makes the loss and the whole gradient NaN.
 // Equal rows are at distance exactly 1e-6 of each other: norms and products are summed in the same order.
-// Why: rows are sorted by class, so positives are one range and negatives two, without masks; a strip of kAnchors x N
-// distances is reduced while it is in cache, and no (N, N) matrix is written. The gradient is a sum over the few chosen
-// pairs; where ties choose many, the strips are computed again instead of listing the pairs.
+// Why: rows are sorted by class, so positives are one range and negatives two, without masks. Up to 1,024 rows all gaps
+// (squared distances) are kept, and only one triangle of them is computed, since the other has the same bits; beyond,
+// each panel of anchors meets all rows in a strip of its own, and no (N, N) matrix is written. The gradient is a sum
+// over the few chosen pairs; where ties choose many, gaps are looked through again instead of listing the pairs.
 // Source: Hermans et al. 2017, "batch hard"; POSE (CVPR 2023), Eq. 5.  Twin: forensic/kernels/reference.py.
 #pragma once
 

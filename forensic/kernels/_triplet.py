@@ -80,15 +80,15 @@ def _batch_hard_triplet(
 ) -> tuple[Tensor, Tensor]:
     """The loss, and its gradient (N, D) or an empty tensor (0, D)."""
     source = embeddings.detach().resolve_neg()
-    loss = source.new_empty(1)
+    loss = source.new_empty(())
     gradient = source.new_empty(source.shape if with_gradient else (0, source.shape[1]))
-    mean = reduction == "mean"
+    mean, into = reduction == "mean", loss.reshape(1)
     if source.is_cuda:
         stream = torch.cuda.current_stream(source.device).cuda_stream
-        backend.native_cuda().batch_hard_triplet(source, labels, margin, squared, mean, loss, gradient, stream)
+        backend.native_cuda().batch_hard_triplet(source, labels, margin, squared, mean, into, gradient, stream)
     else:
-        backend.native().batch_hard_triplet(source, labels, margin, squared, mean, loss, gradient, backend.threads())
-    return loss.reshape(()).clone(), gradient
+        backend.native().batch_hard_triplet(source, labels, margin, squared, mean, into, gradient, backend.threads())
+    return loss, gradient
 
 
 @_batch_hard_triplet.register_fake

@@ -26,9 +26,41 @@ void every_block_once(int threads, std::int64_t blocks) {
   for (const auto& count : seen) EXPECT(count == 1);
 }
 
+void stages_in_order(int threads, const std::vector<std::int64_t>& counts) {
+  std::vector<std::atomic<std::int64_t>> done(counts.size());
+  forensic::for_each_stage(threads, counts, [&](std::size_t stage, std::int64_t block) {
+    EXPECT(block >= 0 && block < counts[stage]);
+    for (std::size_t before = 0; before < stage; ++before) EXPECT(done[before] == counts[before]);
+    ++done[stage];
+  });
+  for (std::size_t stage = 0; stage < counts.size(); ++stage) EXPECT(done[stage] == counts[stage]);
+}
+
+void a_stage_that_fails_ends_the_call(std::size_t failing) {
+  std::atomic<int> later{0};
+  try {
+    forensic::for_each_stage(4, {9, 1, 9}, [&](std::size_t stage, std::int64_t) {
+      if (stage == failing) throw std::runtime_error("stage");
+      if (stage > failing) ++later;
+    });
+    EXPECT(false && "must throw");
+  } catch (const std::runtime_error& error) {
+    EXPECT(std::string(error.what()) == "stage");
+  }
+  EXPECT(later == 0);
+}
+
 }  // namespace
 
 int main() {
+  for (const int threads : {1, 2, 8}) {
+    for (int again = 0; again < 20; ++again) {
+      stages_in_order(threads, {5, 0, 40, 1, 7});
+      stages_in_order(threads, {0, 0, 3});
+      stages_in_order(threads, {});
+    }
+  }
+  for (std::size_t stage = 0; stage < 3; ++stage) a_stage_that_fails_ends_the_call(stage);
   for (const int threads : {1, 2, 8, 3}) {
     for (const std::int64_t blocks : {0, 1, 2, 7, 500}) every_block_once(threads, blocks);
   }

@@ -49,22 +49,34 @@ int main() {
     expect(empty.loss == 0, level + ": empty batch");
 
     // Few points of a grid, many of each: too many tied pairs to list. The gradient of a sum of distances adds up to
-    // zero.
+    // zero. The larger batch is beyond those whose distances are all kept.
     Values z;
     std::vector<std::int64_t> labels;
-    for (std::int64_t n = 0; n < 90; ++n) {
-      z.push_back(static_cast<double>(n % 3));
-      z.push_back(static_cast<double>(n / 3 % 2));
-      labels.push_back(n * 7 % 4);
+    for (const std::int64_t rows : {1100, 90}) {
+      z.clear();
+      labels.clear();
+      for (std::int64_t n = 0; n < rows; ++n) {
+        z.push_back(static_cast<double>(n % 3));
+        z.push_back(static_cast<double>(n / 3 % 2));
+        labels.push_back(n * 7 % 4);
+      }
+      const Result once = run(z, 2, labels, 1);
+      double sum = 0;
+      for (const double value : once.gradient) sum += value;
+      expect(std::isfinite(once.loss) && std::fabs(sum) < 1e-12, level + ": ties");
+      for (int threads = 2; threads <= 8; threads += 3) {
+        const Result again = run(z, 2, labels, threads);
+        expect(again.loss == once.loss && again.gradient == once.gradient, level + ": other bits with more threads");
+      }
     }
-    const Result once = run(z, 2, labels, 1);
-    double sum = 0;
-    for (const double value : once.gradient) sum += value;
-    expect(std::isfinite(once.loss) && std::fabs(sum) < 1e-12, level + ": ties");
-    for (int threads = 2; threads <= 8; ++threads) {
-      const Result again = run(z, 2, labels, threads);
-      expect(again.loss == once.loss && again.gradient == once.gradient, level + ": other bits with more threads");
-    }
+
+    // Longer than one chain of sums: a point, its double, and one at distance 20 in each of two classes.
+    Values wide(4 * 400, 1.0);
+    for (std::size_t n = 800; n < 1600; ++n) wide[n] = 2.0;
+    const Result twins = run(wide, 400, {0, 0, 1, 1}, 3);
+    expect(twins.loss == 0 && twins.gradient == Values(1600, 0.0), level + ": doubles far from the others");
+    const Result crossed = run(wide, 400, {0, 1, 0, 1}, 3);
+    expect(std::fabs(crossed.loss - (20 - 1e-6 + 0.3)) < 1e-12, level + ": doubles of another class");
 
     z[5] = NAN;
     const Result hidden = run(z, 2, labels, 3);
