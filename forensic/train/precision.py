@@ -27,5 +27,6 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     """Whether there are instructions for it: AVX512_BF16 or AMX on a CPU, tensor cores of Ampere or later on CUDA."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    able = torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "NO AVX", "AVX2")
-    return able and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - no public form
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's own convolutions would go value by value
+        return False
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - no public form

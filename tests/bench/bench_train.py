@@ -35,10 +35,12 @@ from forensic.data.sampler import ClassBalancedSampler
 from forensic.models.predict import scaled
 from forensic.train.config import RECIPES, Recipe
 from forensic.train.history import OldAugmenters
+from forensic.train.precision import settle
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
 from forensic.train.state import TrainingState
 from forensic.train.step import TERMS, iterate, warm_up
 
+OURS = "ours"
 CLASSES, ITEMS = 7, 8
 """osma-mini's classes and the recipes' items: 56 images a batch."""
 OLD = 7
@@ -194,7 +196,7 @@ def check_equal(recipe: Recipe, old: int, data: Data, options: Options) -> str:
     Raises:
         AssertionError: they differ by more than the arithmetic explains.
     """
-    recipe = replace(recipe, augmented_items=min(recipe.augmented_items, 2))
+    recipe = replace(recipe, augmented_items=min(recipe.augmented_items, 2), precision="float32")
     narrow = replace(recipe, architecture=replace(recipe.architecture, dropout=0.0, width=8))
     loss, way = _differences(narrow, old, data, options, torch.float64)
     assert loss < 1e-9, (recipe.name, loss)
@@ -246,7 +248,7 @@ def fastest_options() -> Options:
 
 @dataclass(frozen=True)
 class Compared:
-    """Seconds of our step and of the better plain one, and the median of their paired ratios."""
+    """Seconds of our step and of the fastest plain one, and the median of their paired ratios."""
 
     ours: float
     plain: float
@@ -254,22 +256,28 @@ class Compared:
 
 
 def compare(title: str, recipe: Recipe, old: int, data: Data, plain: Options, rounds: int) -> Compared:
-    """Times of rivals, printed: ours and the plain program in either memory layout."""
+    """Times of rivals, printed: ours and the plain program, in each memory layout and in the precision of ours."""
     found = check_equal(recipe, old, data, plain)
     ours = Ours(recipe, old, data)
-    rivals: dict[str, Callable[[], object]] = {"forensic": lambda: ours.step(data.x, data.y)}
-    for channels_last in (True, False):
-        twin = plain_twin(ours, replace(plain, channels_last=channels_last))
+    rivals: dict[str, Callable[[], object]] = {OURS: lambda: ours.step(data.x, data.y)}
+    options = [replace(plain, channels_last=channels_last) for channels_last in (True, False)]
+    if recipe.precision == "bfloat16":
+        wide = Ours(replace(recipe, precision="float32"), old, data)
+        rivals["forensic, float32"] = lambda: wide.step(data.x, data.y)
+        options.append(replace(plain, bfloat16=True))
+    for each in options:
+        twin = plain_twin(ours, each)
         rivals[f"plain torch, {twin.options}"] = lambda twin=twin: twin.step(data.x, data.y)
     times = interleaved(rivals, rounds)
     print(f"{title}; {found}")
     rows = {}
     for name, seconds in times.items():
-        paired = sorted(b / a for a, b in zip(times["forensic"], seconds, strict=True))
-        rows[name] = Compared(*(statistics.median(each) for each in (times["forensic"], seconds, paired)))
+        paired = sorted(b / a for a, b in zip(times[OURS], seconds, strict=True))
+        rows[name] = Compared(*(statistics.median(each) for each in (times[OURS], seconds, paired)))
         spread = f"({paired[0]:.2f}..{paired[-1]:.2f})"
-        print(f"  {name:<60}{1e3 * rows[name].plain:8.0f} ms {rows[name].ratio:6.2f}x  {spread}", flush=True)
-    return min((row for name, row in rows.items() if name != "forensic"), key=lambda row: row.ratio)
+        label = f"forensic, {recipe.precision}" if name == OURS else name
+        print(f"  {label:<70}{1e3 * rows[name].plain:8.0f} ms {rows[name].ratio:6.2f}x  {spread}", flush=True)
+    return min((row for name, row in rows.items() if name.startswith("plain")), key=lambda row: row.ratio)
 
 
 def processor() -> str:
@@ -307,7 +315,7 @@ def main() -> None:
     plain = fastest_options()
     paces: dict[str, Pace] = {}
     for name in [options.recipe] if options.recipe else ["reference", "forensic"]:
-        recipe = RECIPES[name]
+        recipe = settle(RECIPES[name], torch.device("cpu"))
         first = compare(f"{name}, first epoch", recipe, 0, data, plain, max(2, options.rounds // 2))
         later = compare(f"{name}, later epochs", recipe, OLD, data, plain, options.rounds)
         print(f"  bar {BARS[name]:.2f}x a step: {'reached' if later.ratio >= BARS[name] else 'missed'}")

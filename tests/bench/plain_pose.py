@@ -10,7 +10,7 @@ Written from the pseudo-code of the method alone; nothing of `forensic` is used.
 
 What a good user does about speed is done: leaky ReLU in place, no graph where none is needed, no gradient for frozen
 parameters, a vectorised batch-hard triplet loss. Options, of which the faster ones count: memory layout, two forms of
-the DCT, Adam with one kernel for all that it does.
+the DCT, Adam with one kernel for all that it does, autocast to bfloat16.
 """
 
 from __future__ import annotations
@@ -35,10 +35,14 @@ class Options:
     dct: str = "matrix"
     """`matrix`: two products with the cosine matrix; `fft`: by a real FFT of the reordered signal."""
     fused_adam: bool = True
+    bfloat16: bool = False
+    """The network under torch.autocast."""
 
     def __str__(self) -> str:
         layout = "channels-last" if self.channels_last else "contiguous"
-        return f"{layout}, DCT by {self.dct}, Adam {'fused' if self.fused_adam else 'by torch defaults'}"
+        precision = "autocast to bfloat16" if self.bfloat16 else "float32"
+        adam = "fused" if self.fused_adam else "by torch defaults"
+        return f"{precision}, {layout}, DCT by {self.dct}, Adam {adam}"
 
 
 def dct_by_matrix(x: Tensor) -> Tensor:
@@ -98,10 +102,13 @@ class PlainModel(nn.Module):
         self.fc = nn.Linear(before * (size // 16) ** 2, 512)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(512, num_classes)
+        self.bfloat16 = False
 
     def z(self, spectra: Tensor) -> Tensor:
         """Embeddings after dropout."""
-        return self.dropout(self.fc(self.trunk(spectra)))  # type: ignore[no-any-return]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            z = self.fc(self.trunk(spectra))
+        return self.dropout(z.to(spectra.dtype))  # type: ignore[no-any-return]
 
 
 def triplet(z: Tensor, labels: Tensor) -> Tensor:
@@ -142,6 +149,7 @@ class PlainPose:
         self.draw = draw
         self.mean, self.std = torch.zeros(3, 128, 128), torch.ones(3, 128, 128)
         self.model = PlainModel(num_classes, width or (64 if self.authors else 32), 0 if self.authors else 48)
+        self.model.bfloat16 = options.bfloat16
         self.model.to(memory_format=self.layout)  # type: ignore[call-overload]  # torch takes it, its stub does not
         kind = torch.optim.Adam if self.authors else torch.optim.AdamW
         rate, decay = (1e-4, 0.0) if self.authors else (1e-3, 1e-2)
