@@ -23,8 +23,8 @@ ARGS ?=
 
 SOURCES := CMakeLists.txt $(wildcard csrc/*)
 
-.PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench bench-train bench-train-full gold \
-  inplace wheelhouse clean
+.PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench bench-check bench-train \
+  bench-train-full mutate gold inplace wheelhouse clean
 
 help:  ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,8 +69,14 @@ format: setup  ## put the code into the form that lint asks for
 	$(BIN)/ruff check --fix
 	clang-format -i $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/csrc/*.cpp' 'tests/csrc/*.h')
 
-bench: setup  ## kernels beside their rivals, equality first; K=dct for one
-	@for file in $(filter-out %bench_train.py,$(wildcard tests/bench/bench_$(K).py)); do $(BIN)/python $$file; done
+bench: setup  ## kernels beside their rivals, equality first, one table; K=dct for one, ARGS="--all --json FILE"
+	@$(BIN)/python tests/bench/run.py --kernel '$(K)' $(ARGS)
+
+bench-check: setup  ## the same, held against the figures recorded for this processor in docs/bench
+	@$(BIN)/python tests/bench/run.py --kernel '$(K)' --check docs/bench $(ARGS)
+
+mutate: setup  ## faults put into the C++ of a copy, one at a time: a test must see each; a quarter of an hour
+	@$(BIN)/python tests/csrc/mutate.py $(ARGS)
 
 bench-train: setup  ## a training step beside plain torch, and the time to a quality; ten minutes on two cores
 	@$(BIN)/python tests/bench/bench_train.py --data $(DATA) $(ARGS)

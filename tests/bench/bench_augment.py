@@ -1,94 +1,87 @@
-"""augment against torch's convolutions: equality first, then interleaved rounds and ratios of medians.
-
-python tests/bench/bench_augment.py [--batch 64] [--rounds 15] [--threads 2]
-"""
-
-# ruff: noqa: T201 - a bench prints its table
+"""augment beside torch's convolutions: two of them, and the one that they fold to, border mended."""
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
+from case import Case, images
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, conv_transpose2d
 
 from forensic import kernels
+
+HIDDEN = 32
+LAST = {"memory_format": torch.channels_last}
+WORK = ("forward", "weight gradients", "all gradients")
+
+
+def cases(threads: int, *, everything: bool) -> Iterator[Case]:
+    for work in WORK:
+        yield case((64, 3, 128, 128), work, threads)
+    if everything:
+        for work in WORK:
+            yield case((1, 3, 128, 128), work, threads)
+            yield case((500, 3, 128, 128), work, threads)
+            for size in (96, 200, 256, 512):
+                yield case((8, 3, size, size), work, threads)
 
 
 def two_convolutions(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
     return conv2d(conv2d(x, w1, b1, padding=1), w2, b2, padding=1)
 
 
-def channels_last(x: Tensor, *weights: Tensor) -> Tensor:
-    return two_convolutions(x.contiguous(memory_format=torch.channels_last), *weights)
+def one_convolution(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+    """What two fold to away from the border; the four border lines, which it gets wrong, are made with two."""
+    kernel = conv_transpose2d(w2, w1).contiguous(memory_format=_format_of(x))  # (3, 3, 5, 5)
+    bias = b2 + w2.sum(dim=(2, 3)) @ b1
+    y = conv2d(x, kernel, bias, padding=2)
+    weights = (w1, b1, w2, b2)
+    y[:, :, 0] = two_convolutions(x[:, :, :3], *weights)[:, :, 0]
+    y[:, :, -1] = two_convolutions(x[:, :, -3:], *weights)[:, :, -1]
+    y[:, :, :, 0] = two_convolutions(x[:, :, :, :3], *weights)[:, :, :, 0]
+    y[:, :, :, -1] = two_convolutions(x[:, :, :, -3:], *weights)[:, :, :, -1]
+    return y
 
 
-def with_gradients(function: Callable[..., Tensor], inputs: list[Tensor], above: Tensor, first: int) -> list[Tensor]:
-    leaves = [one.detach().requires_grad_(n >= first) for n, one in enumerate(inputs)]
-    return list(torch.autograd.grad(function(*leaves), leaves[first:], above))
+def _format_of(x: Tensor) -> torch.memory_format:
+    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return torch.channels_last if last else torch.contiguous_format
 
 
-def interleaved(rivals: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    for run in rivals.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        for name, run in rivals.items():
-            count, start = 0, time.perf_counter()
-            while time.perf_counter() - start < 0.05:
-                run()
-                count += 1
-            times[name].append((time.perf_counter() - start) / count)
-    return times
+def case(shape: tuple[int, ...], work: str, threads: int) -> Case:
+    x, above = images(*shape), images(*shape).flip(0, 2)
+    weights = [images(*one) for one in ((HIDDEN, 3, 3, 3), (HIDDEN,), (3, HIDDEN, 3, 3), (3,))]
+    plain = [x, *weights]
+    last = [one.contiguous(**LAST) if one.ndim == 4 else one for one in plain]
+    first = {"forward": len(plain), "weight gradients": 1, "all gradients": 0}[work]
 
+    def run(function: Callable[..., Tensor], inputs: list[Tensor], g: Tensor) -> Tensor | tuple[Tensor, ...]:
+        if work == "forward":
+            return function(*inputs)
+        leaves = [one.detach().requires_grad_(n >= first) for n, one in enumerate(inputs)]
+        return torch.autograd.grad(function(*leaves), leaves[first:], g)
 
-def show(title: str, times: dict[str, list[float]]) -> None:
-    ours = times["forensic"]
-    print(title)
-    for name, rounds in times.items():
-        ratios = sorted(b / a for a, b in zip(ours, rounds, strict=True))
-        ratio = statistics.median(rounds) / statistics.median(ours)
-        print(
-            f"  {name:<28}{1e3 * statistics.median(rounds):9.3f} ms  {ratio:7.2f}x  ({ratios[0]:.2f}..{ratios[-1]:.2f})"
-        )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    generator = torch.Generator().manual_seed(0)
-    shapes = ((options.batch, 3, 128, 128), (32, 3, 3, 3), (32,), (3, 32, 3, 3), (3,))
-    inputs = [torch.randn(shape, generator=generator) for shape in shapes]
-    above = torch.randn(shapes[0], generator=generator)
-    exact = two_convolutions(*(one.double() for one in inputs))
-    error = (kernels.augment(*inputs).double() - exact).abs().max() / exact.abs().max()
-    assert error < 1e-5, error
-    grads = zip(
-        with_gradients(kernels.augment, inputs, above, 0),
-        with_gradients(two_convolutions, [one.double() for one in inputs], above.double(), 0),
-        strict=True,
-    )
-    assert all((got.double() - want).abs().max() < 1e-4 * want.abs().max() for got, want in grads)
-    print(kernels.describe()["augment"], f"largest relative error {error:.1e}")
-    functions = {
-        "forensic": kernels.augment,
-        "two conv2d": two_convolutions,
-        "two conv2d, channels last": channels_last,
+    above_last = above.contiguous(**LAST)
+    rivals = {
+        "two conv2d": lambda: run(two_convolutions, plain, above),
+        "two conv2d, channels-last": lambda: run(two_convolutions, last, above_last),
+        "one folded conv2d": lambda: run(one_convolution, plain, above),
+        "one folded conv2d, channels-last": lambda: run(one_convolution, last, above_last),
     }
-    with torch.inference_mode():
-        show("forward", interleaved({n: lambda f=f: f(*inputs) for n, f in functions.items()}, options.rounds))
-    for title, first in (("forward and weight gradients", 1), ("forward and all gradients", 0)):
-        rivals = {n: lambda f=f, first=first: with_gradients(f, inputs, above, first) for n, f in functions.items()}
-        show(title, interleaved(rivals, options.rounds))
-
-
-if __name__ == "__main__":
-    main()
+    exact = run(two_convolutions, [one.double() for one in plain], above.double())
+    pixels = x.numel() // 3
+    passes = 1 + (work != "forward") + (work == "all gradients")
+    return Case(
+        kernel="augment" if work == "forward" else f"augment, {work}",
+        shape="x".join(map(str, shape)),
+        dtype="float32",
+        threads=threads,
+        ours=lambda: run(kernels.augment, plain, above),
+        rivals=rivals,
+        expected=exact if isinstance(exact, tuple) else (exact,),
+        bound=1e-5 if work == "forward" else 1e-4,
+        bytes_moved=(2 * x.nbytes) + (2 * x.nbytes if first <= 1 else 0) + (2 * x.nbytes if first == 0 else 0),
+        multiply_adds=225 * pixels * passes,
+        gradients=work != "forward",
+    )

@@ -1,74 +1,68 @@
-"""radial_spectrum against NumPy, torch and ducc0: equality first, then interleaved rounds and ratios of medians.
-
-python tests/bench/bench_radial.py [--rounds 15] [--threads 2]
-"""
-
-# ruff: noqa: T201 - a bench prints its table
+"""radial_spectrum beside NumPy, torch and ducc0, which all get the half spectrum of a real input."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+import math
+from collections.abc import Iterator
 
 import ducc0
 import numpy as np
 import torch
-from interleaving import interleaved, show
+from case import Case, images
 
 from forensic import kernels
 from forensic.kernels import reference
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    print(kernels.describe()["radial_spectrum"])
-    for shape in ((64, 3, 128, 128), (4, 3, 1024, 1024)):
-        images = torch.from_numpy(np.random.default_rng(0).random(shape, dtype=np.float32))
-        array = images.numpy().reshape(-1, *shape[2:])
-        count = min(shape[2:]) // 2
-        ring = reference.ring_of(*shape[2:]).flatten().clamp(max=count)
-        counts = torch.bincount(ring, minlength=count + 1)
-        rings, size = ring.numpy(), counts.numpy()
-        half = ring.reshape(shape[2:])[:, : shape[3] // 2 + 1].flatten().numpy()
-        twice = np.full(shape[3] // 2 + 1, 2.0, np.float32)
-        twice[[0, -1]] = 1  # even widths: the first and the last column are their own mirror
-
-        def means(powers: np.ndarray, rings: np.ndarray, size: np.ndarray = size, count: int = count) -> np.ndarray:
-            sums = [np.bincount(rings, plane.ravel(), count + 1) for plane in powers]
-            return np.stack(sums)[:, :count] / size[:count]
-
-        def numpy_fft(a: np.ndarray = array, rings: np.ndarray = rings, means: Callable = means) -> np.ndarray:
-            return means(np.abs(np.fft.fft2(a)) ** 2, rings)
-
-        def ducc_fft(
-            a: np.ndarray = array, rings: np.ndarray = half, twice: np.ndarray = twice, means: Callable = means
-        ) -> np.ndarray:
-            transform = ducc0.fft.r2c(a, axes=(1, 2), nthreads=options.threads)
-            return means((transform.real**2 + transform.imag**2) * twice, rings)
-
-        def torch_fft(
-            x: torch.Tensor = images, ring: torch.Tensor = ring, counts: torch.Tensor = counts, count: int = count
-        ) -> torch.Tensor:
-            transform = torch.fft.fft2(x)
-            power = (transform.real**2 + transform.imag**2).flatten(0, 1).flatten(1)
-            return power.new_zeros(len(power), count + 1).index_add(1, ring, power)[:, :count] / counts[:count]
-
-        rivals: dict[str, Callable[[], object]] = {
-            "forensic": lambda x=images: kernels.radial_spectrum(x),
-            "NumPy fft2 + bincount": numpy_fft,
-            "torch fft2 + index_add": torch_fft,
-            "ducc0 r2c + bincount": ducc_fft,
-        }
-        expected = numpy_fft(array.astype(np.float64))
-        for name, run in rivals.items():
-            error = np.abs(np.asarray(run()).reshape(expected.shape) / expected - 1).max()
-            assert error < 1e-3, f"{name} is off by a share of {error}"
-        show(f"radial_spectrum {shape} float32", interleaved(rivals, options.rounds))
+def cases(threads: int, *, everything: bool) -> Iterator[Case]:
+    yield case((64, 3, 128, 128), threads)
+    yield case((4, 3, 1024, 1024), threads)
+    if everything:
+        for shape in ((1, 3, 128, 128), (500, 3, 128, 128), *((8, 3, n, n) for n in (96, 200, 256, 512))):
+            yield case(shape, threads)
+        yield case((64, 3, 128, 128), threads, "float64")
 
 
-if __name__ == "__main__":
-    main()
+def case(shape: tuple[int, ...], threads: int, dtype: str = "float32") -> Case:
+    height, width = shape[-2:]
+    x = images(*shape, dtype=dtype).abs()  # as pictures: the mean is not zero
+    a = x.numpy().reshape(-1, height, width)
+    count = min(height, width) // 2
+    whole = reference.ring_of(height, width).clamp(max=count)
+    counts = torch.bincount(whole.flatten(), minlength=count + 1)[:count]
+    ring = whole[:, : width // 2 + 1].flatten()
+    rings, sizes = ring.numpy(), counts.numpy()
+    twice = np.full(width // 2 + 1, 2, dtype)
+    twice[0] = 1
+    if width % 2 == 0:
+        twice[-1] = 1  # its own mirror, as the first
+    times = torch.from_numpy(twice)
+
+    def means(transform: np.ndarray) -> np.ndarray:
+        power = (transform.real**2 + transform.imag**2) * twice
+        sums = [np.bincount(rings, plane.ravel(), count + 1) for plane in power]
+        return np.stack(sums)[:, :count] / sizes
+
+    def with_torch() -> torch.Tensor:
+        transform = torch.fft.rfft2(x)
+        power = ((transform.real**2 + transform.imag**2) * times).flatten(0, 1).flatten(1)
+        return power.new_zeros(len(power), count + 1).index_add_(1, ring, power)[:, :count] / counts
+
+    planes = len(a)
+    operations = 2.5 * height * width * math.log2(height * width) / 2  # of a complex transform, halved for a real input
+    return Case(
+        kernel="radial_spectrum",
+        shape="x".join(map(str, shape)),
+        dtype=dtype,
+        threads=threads,
+        ours=lambda: kernels.radial_spectrum(x),
+        rivals={
+            "NumPy rfft2 + bincount": lambda: means(np.fft.rfft2(a)),
+            "torch rfft2 + index_add": with_torch,
+            "ducc0 r2c + bincount": lambda: means(ducc0.fft.r2c(a, axes=(1, 2), nthreads=threads)),
+        },
+        expected=(means(np.fft.rfft2(a.astype(np.float64))),),
+        bound=1e-5,
+        bytes_moved=a.nbytes + planes * count * a.itemsize,
+        multiply_adds=planes * int(operations / 2 + 1.5 * height * (width // 2 + 1)),
+    )

@@ -1,79 +1,88 @@
-"""batch_hard_triplet, forward and backward, against torch and a loop: equality first, then ratios of medians.
-
-python tests/bench/bench_triplet.py [--rows 240] [--width 512] [--rounds 15] [--threads 2]
-"""
-
-# ruff: noqa: T201 - a bench prints its table
+"""batch_hard_triplet, forward and backward, beside torch's matrices and masks, a loop, and pytorch_metric_learning."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
-from interleaving import interleaved, show
+from case import Case, images
 from torch import Tensor
 
 from forensic import kernels
 from forensic.kernels import reference
 
+try:  # not among the requirements: a rival where it is installed
+    from pytorch_metric_learning import distances, losses, miners, reducers
+except ImportError:
+    losses = None
 
-def of_distances(distances: Tensor, labels: Tensor) -> Tensor:
-    same = labels[:, None] == labels[None, :]
-    farthest = distances.masked_fill(~same, -torch.inf).amax(dim=1)
-    nearest = distances.masked_fill(same, torch.inf).amin(dim=1)
-    return (farthest - nearest + 0.3).clamp(min=0).mean()
+MARGIN = 0.3
+
+
+def cases(threads: int, *, everything: bool) -> Iterator[Case]:
+    yield case(240, 512, threads)
+    if everything:
+        for rows in (56, 96, 200, 500, 1024):
+            yield case(rows, 512, threads)
 
 
 def by_gram(z: Tensor, labels: Tensor) -> Tensor:
     norms = (z * z).sum(dim=1)
-    gaps = torch.addmm(norms[:, None] + norms[None, :], z, z.T, alpha=-2)
-    return of_distances(gaps.clamp(min=1e-12).sqrt(), labels)
+    return _of(torch.addmm(norms[:, None] + norms[None, :], z, z.T, alpha=-2).clamp(min=1e-12).sqrt(), labels)
 
 
 def by_cdist(z: Tensor, labels: Tensor) -> Tensor:
-    return of_distances(torch.cdist(z, z), labels)
+    return _of(torch.cdist(z, z), labels)
+
+
+def _of(distance: Tensor, labels: Tensor) -> Tensor:
+    same = labels[:, None] == labels[None, :]
+    farthest = distance.masked_fill(~same, -torch.inf).amax(dim=1)
+    nearest = distance.masked_fill(same, torch.inf).amin(dim=1)
+    return (farthest - nearest + MARGIN).clamp(min=0).mean()
 
 
 def per_anchor(z: Tensor, labels: Tensor) -> Tensor:
     """The authors' way: one masked row at a time."""
     norms = (z * z).sum(1)
-    distances = (norms[:, None] + norms[None, :] - 2 * z @ z.T).clamp(min=1e-12).sqrt()
+    distance = (norms[:, None] + norms[None, :] - 2 * z @ z.T).clamp(min=1e-12).sqrt()
     same = labels[:, None] == labels[None, :]
-    hinges = [(distances[n][same[n]].max() - distances[n][~same[n]].min() + 0.3).clamp(min=0) for n in range(len(z))]
+    hinges = [(distance[n][same[n]].max() - distance[n][~same[n]].min() + MARGIN).clamp(min=0) for n in range(len(z))]
     return torch.stack(hinges).mean()
 
 
-def step(function: Callable[[Tensor, Tensor], Tensor], z: Tensor, labels: Tensor) -> Tensor:
-    leaf = z.detach().requires_grad_()
-    return torch.autograd.grad(function(leaf, labels), leaf)[0]
+def metric_learning() -> Callable[[Tensor, Tensor], Tensor]:
+    distance = distances.LpDistance(normalize_embeddings=False)
+    miner = miners.BatchHardMiner(distance=distance)
+    loss = losses.TripletMarginLoss(margin=MARGIN, distance=distance, reducer=reducers.MeanReducer())
+    return lambda z, labels: loss(z, labels, miner(z, labels))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=240)
-    parser.add_argument("--width", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    z = torch.randn(options.rows, options.width, generator=torch.Generator().manual_seed(0))
-    labels = torch.arange(options.rows) % 30
-    functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "forensic": kernels.batch_hard_triplet,
+def case(rows: int, width: int, threads: int) -> Case:
+    z, labels = images(rows, width), torch.arange(rows) % max(2, rows // 8)
+
+    def step(function: Callable[[Tensor, Tensor], Tensor], z: Tensor = z) -> tuple[Tensor, Tensor]:
+        leaf = z.detach().requires_grad_()
+        loss = function(leaf, labels)
+        return loss.detach(), torch.autograd.grad(loss, leaf)[0]
+
+    functions = {
         "Gram matrix and masks": by_gram,
         "cdist and masks": by_cdist,
-        "the twin": reference.batch_hard_triplet,
         "loop over anchors": per_anchor,
     }
-    exact = step(reference.batch_hard_triplet, z.double(), labels)
-    for name, function in functions.items():
-        error = (step(function, z, labels).double() - exact).abs().max() / exact.abs().max()
-        assert error < 1e-4, (name, error)
-    print(kernels.describe()["batch_hard_triplet"])
-    rivals = {name: lambda f=function: step(f, z, labels) for name, function in functions.items()}
-    show(f"forward and backward, {tuple(z.shape)} float32", interleaved(rivals, options.rounds))
-
-
-if __name__ == "__main__":
-    main()
+    if losses is not None:
+        functions["pytorch_metric_learning"] = metric_learning()
+    return Case(
+        kernel="batch_hard_triplet, gradient",
+        shape=f"{rows}x{width}",
+        dtype="float32",
+        threads=threads,
+        ours=lambda: step(kernels.batch_hard_triplet),
+        rivals={name: lambda f=function: step(f) for name, function in functions.items()},
+        expected=step(reference.batch_hard_triplet, z.double()),
+        bound=1e-4,
+        bytes_moved=2 * z.nbytes,
+        multiply_adds=rows * (rows + 1) // 2 * width + 4 * rows * width,  # each pair once; two chosen pairs an anchor
+        gradients=True,
+    )

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 
@@ -50,6 +51,16 @@ void a_stage_that_fails_ends_the_call(std::size_t failing) {
   EXPECT(later == 0);
 }
 
+// The call returns when all blocks are done, not when there is none left to take.
+void waits_for_all(int threads) {
+  std::atomic<int> done{0};
+  forensic::for_each_block(threads, threads, [&](std::int64_t) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ++done;
+  });
+  EXPECT(done == threads);
+}
+
 }  // namespace
 
 int main() {
@@ -64,6 +75,7 @@ int main() {
   for (const int threads : {1, 2, 8, 3}) {
     for (const std::int64_t blocks : {0, 1, 2, 7, 500}) every_block_once(threads, blocks);
   }
+  for (const int threads : {2, 4, 6}) waits_for_all(threads);
   try {
     forensic::for_each_block(4, 100, [](std::int64_t block) {
       if (block == 41) throw std::runtime_error("block 41");

@@ -194,3 +194,12 @@ def test_wrong_arguments(change: dict[str, object], error: type[Exception], mess
     arguments: dict[str, object] = {"values": torch.zeros(2, 3, 4, 4), "weight": torch.ones(3), "bias": torch.zeros(3)}
     with pytest.raises(error, match=message):
         all_kernels.batch_norm_leaky(**(arguments | change))  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_bfloat16_ties_go_to_even(isa: str) -> None:  # noqa: ARG001 - in force
+    """Of no values but 0 the bias is what comes out: here always half way between two of bfloat16, 1 + n / 128."""
+    channels = 37  # whole registers and single lanes
+    bias = 1 + (2 * torch.arange(channels).remainder(60) + 1) / 256
+    values = torch.zeros(2, channels, 3, 3, dtype=torch.bfloat16)
+    y, _, _ = all_kernels.implementation("cpp").batch_norm_leaky(values, torch.ones(channels), bias)
+    assert torch.equal(y[0, :, 0, 0], bias.to(torch.bfloat16))
