@@ -69,7 +69,7 @@ format: setup  ## put the code into the form that lint asks for
 	$(BIN)/ruff check --fix
 	clang-format -i $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/csrc/*.cpp' 'tests/csrc/*.h')
 
-bench: setup  ## kernels beside their rivals, equality first, one table; K=dct for one, ARGS="--all --json FILE"
+bench: setup  ## kernels beside their rivals, equality first, one table; K=dct for one, ARGS="--all --json docs/bench"
 	@$(BIN)/python tests/bench/run.py --kernel '$(K)' $(ARGS)
 
 bench-check: setup  ## the same, held against the figures recorded for this processor in docs/bench

@@ -1,6 +1,6 @@
 """Kernels beside their rivals: equality first, then interleaved rounds, and one table with losses like wins.
 
-python tests/bench/run.py [--kernel dct] [--all] [--threads 2] [--rounds 15] [--json FILE] [--check FOLDER]
+python tests/bench/run.py [--kernel dct] [--all] [--threads 2] [--rounds 15] [--json FILE|FOLDER] [--check FOLDER]
 
 A ratio is a rival's median time over ours; its spread goes from the 10th to the 90th percentile of the ratios round by
 round. `limit` is the larger of two shares: bytes that must move over what a copy of as many bytes reaches in the same
@@ -121,14 +121,16 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="more sizes, batches and types; an hour or so")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=Path, help="write machine, versions, commit and rows")
+    parser.add_argument(
+        "--json", type=Path, help="write machine, versions, commit and rows, in a folder under its processor's name"
+    )
     parser.add_argument("--check", type=Path, help="compare with the figures of this processor in a folder")
     options = parser.parse_args()
     about = machine.processor()
     print(f"{about['model']}, {about['cores']} cores, our level {about['level']}", file=sys.stderr)
     figures = options.check / f"{about['key']}.json" if options.check else None
     if figures is not None and not figures.exists():
-        print(f"no committed figures for this processor ({figures}): make them with --json")
+        print(f"no recorded figures for this processor, {about['key']}: make them with --json {options.check}")
         return 0
 
     def rows() -> list[dict[str, Any]]:
@@ -142,6 +144,7 @@ def main() -> int:
     measured = rows()
     show(measured)
     if options.json:
+        target = options.json if options.json.suffix == ".json" else options.json / f"{about['key']}.json"
         found = {
             "machine": about,
             "versions": machine.versions(),
@@ -151,8 +154,8 @@ def main() -> int:
             "multiply_adds_a_second": machine.multiply_adds_a_second("float32", options.threads),
             "rows": measured,
         }
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if figures is None:
         return 0
     before = json.loads(figures.read_text(encoding="utf-8"))
