@@ -49,6 +49,21 @@ def _format_of(x: Tensor) -> torch.memory_format:
     return torch.channels_last if last else torch.contiguous_format
 
 
+def exact(work: str, inputs: list[Tensor], above: Tensor, first: int) -> tuple[Tensor, ...]:
+    """In float64, a few images at a time: of 500 the hidden channels alone are 4 GB."""
+    parts = []
+    for x, g in zip(inputs[0].double().split(16), above.double().split(16), strict=True):
+        leaves = [x, *(one.double() for one in inputs[1:])]
+        if work == "forward":
+            parts.append((two_convolutions(*leaves),))
+            continue
+        leaves = [one.requires_grad_(n >= first) for n, one in enumerate(leaves)]
+        parts.append(torch.autograd.grad(two_convolutions(*leaves), leaves[first:], g))
+    # what there is of each image is lined up, gradients of weights are added up
+    by_part = enumerate(zip(*parts, strict=True))
+    return tuple(torch.cat(one) if n == 0 and first != 1 else torch.stack(one).sum(dim=0) for n, one in by_part)
+
+
 def case(shape: tuple[int, ...], work: str, threads: int) -> Case:
     x, above = images(*shape), images(*shape).flip(0, 2)
     weights = [images(*one) for one in ((HIDDEN, 3, 3, 3), (HIDDEN,), (3, HIDDEN, 3, 3), (3,))]
@@ -69,7 +84,6 @@ def case(shape: tuple[int, ...], work: str, threads: int) -> Case:
         "one folded conv2d": lambda: run(one_convolution, plain, above),
         "one folded conv2d, channels-last": lambda: run(one_convolution, last, above_last),
     }
-    exact = run(two_convolutions, [one.double() for one in plain], above.double())
     pixels = x.numel() // 3
     passes = 1 + (work != "forward") + (work == "all gradients")
     return Case(
@@ -79,7 +93,7 @@ def case(shape: tuple[int, ...], work: str, threads: int) -> Case:
         threads=threads,
         ours=lambda: run(kernels.augment, plain, above),
         rivals=rivals,
-        expected=exact if isinstance(exact, tuple) else (exact,),
+        expected=exact(work, plain, above, first),
         bound=1e-5 if work == "forward" else 1e-4,
         bytes_moved=(2 * x.nbytes) + (2 * x.nbytes if first <= 1 else 0) + (2 * x.nbytes if first == 0 else 0),
         multiply_adds=225 * pixels * passes,

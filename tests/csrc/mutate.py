@@ -1,6 +1,6 @@
 """Faults put into the C++ one at a time; a test must see each. What survives names a missing test.
 
-python tests/csrc/mutate.py [--only WORD] [--keep]
+python tests/csrc/mutate.py [--only FILE] [--keep]
 
 Everything happens in a copy in a temporary folder: it is built once, and for each fault of mutations.toml only the
 files that see it are compiled again, a kernel file at the best level of this processor alone. Exit code 0: all caught;
@@ -24,6 +24,7 @@ import tempfile
 import time
 import tomllib
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -241,13 +242,13 @@ class Workshop:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="faults whose file or text holds this word")
+    parser.add_argument("--only", default="", help="faults in this file of csrc/; a pattern such as 'triplet*'")
     parser.add_argument("--keep", action="store_true", help="leave the temporary folder")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     root = Path(tempfile.mkdtemp(prefix="forensic-mutate-"))
     try:
-        chosen = [one for one in mutations() if options.only in one.file or options.only in one.old]
+        chosen = [one for one in mutations() if fnmatch(one.file, options.only or "*")]
         for one in chosen:
             mutated(one)  # all must fit before the first is tried
         return check(Workshop(root), chosen)
@@ -267,7 +268,7 @@ def check(workshop: Workshop, chosen: list[Mutation]) -> int:
         how = workshop.fails(test)
         if how:
             raise MisfitError(f"tests/{test} {how} without any fault")
-    print(f"{len(chosen)} faults; kernel files at level {workshop.level}, where no other is named")
+    print(f"{len(chosen)} faults; kernel files at level {workshop.level}, where no other is named", flush=True)
     survivors = 0
     for one in chosen:
         if one.level not in ("", *workshop.levels):
