@@ -3,6 +3,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <optional>
+
 #include "augment.h"
 #include "augment_arguments.h"
 #include "dct.h"
@@ -34,6 +36,21 @@ void bind_dct(py::module_& module) {
     });
   };
   module.def("dct2", transform, py::arg("x"), py::arg("y"), py::arg("inverse"), py::arg("threads"));
+  using Object = const py::object&;
+  // `g` is None where no gradient comes in.
+  module.def("dct2_log", [](Object x, Object mean, Object std, double epsilon, Object g, Object y, int threads) {
+    const Array in(x, "x"), means(mean, "mean"), stds(std, "std"), out(y, "y");
+    std::optional<Array> gradient;
+    if (!g.is_none()) gradient.emplace(g, "g");
+    with_float_type(in, "x", [&]<typename T>(T) {
+      const auto from = in.view<const T, 3>();
+      const auto above = gradient ? gradient->view<const T, 3>() : TensorView<const T, 3>{};
+      const DctStatistics<T> statistics{means.view<const T, 3>(), stds.view<const T, 3>(), static_cast<T>(epsilon)};
+      const auto to = out.view<T, 3>();
+      const py::gil_scoped_release released;
+      dct2_log<T>(from, statistics, gradient ? &above : nullptr, to, threads);
+    });
+  });
 }
 
 void bind_augment(py::module_& module) {

@@ -68,8 +68,100 @@ std::shared_ptr<const DctTables<T>> tables_of(std::int64_t n) {
   return found->second;
 }
 
+constexpr std::int64_t kWorth = 1 << 12;   // elements that are worth a thread of their own
 constexpr std::int64_t kShared = 1 << 14;  // elements of a plane that is worth more than one thread
 constexpr std::int64_t kSharedLines = 64;  // columns or rows of a block then; a multiple of kDctBlock
+
+// What the planes of one call have in common.
+template <typename T>
+class Stack {
+ public:
+  Stack(std::int64_t height, std::int64_t width)
+      : height_(height),
+        width_(width),
+        vertical_(tables_of<T>(height)),
+        horizontal_(tables_of<T>(width)),
+        row_factors_(static_cast<std::size_t>(height + kDctBlock<T>), factor(2.0)) {
+    row_factors_[0] = factor(std::sqrt(2.0));
+  }
+
+  // `log_of(plane)`: what becomes of the coefficients of that plane. `back`: of what they became, the inverse.
+  template <typename LogOf>
+  void transform(const TensorView<const T, 3>& x, T* y, bool inverse, bool back, LogOf log_of, int most_threads) const {
+    const std::int64_t planes = x.shape[0];
+    const std::int64_t worth = planes * height_ * width_ / kWorth + 1;
+    const int threads = static_cast<int>(std::min<std::int64_t>(most_threads, worth));
+    const auto plane_of = [&](std::int64_t index, T* middle) {
+      T* to = y + index * height_ * width_;
+      const T* from = x.data + index * x.stride[0];
+      return DctPlane<T>{
+          from,   x.stride[1], x.stride[2], to,      vertical_->axis(), horizontal_->axis(), row_factors_.data(),
+          kFirst, middle,      pitch_,      inverse, log_of(index)};
+    };
+    if (planes >= threads || height_ * width_ < kShared) {
+      for_each_block(threads, planes, [&](std::int64_t index) {
+        T* memory = Scratch::of<T>(static_cast<std::size_t>(height_ * pitch_ + line_));
+        DctPlane<T> plane = plane_of(index, memory + line_);
+        both_axes(plane, memory);
+        if (back) both_axes(turned(plane), memory);
+      });
+      return;
+    }
+    // fewer planes than threads: blocks of columns, then blocks of rows
+    const AlignedMemory<T> middle(static_cast<std::size_t>(planes * height_ * pitch_));
+    const auto axis = [&](bool across, bool again) {
+      const std::int64_t length = across ? height_ : width_;
+      const std::int64_t blocks = (length + kSharedLines - 1) / kSharedLines;
+      for_each_block(threads, planes * blocks, [&](std::int64_t block) {
+        T* memory = Scratch::of<T>(static_cast<std::size_t>(line_));
+        const std::int64_t index = block / blocks;
+        const std::int64_t first = block % blocks * kSharedLines;
+        const std::int64_t last = std::min(first + kSharedLines, length);
+        const DctPlane<T> plane = plane_of(index, middle.data() + index * height_ * pitch_);
+        (across ? rows_ : columns_)(again ? turned(plane) : plane, first, last, memory);
+      });
+    };
+    axis(inverse, false);
+    axis(!inverse, false);
+    if (back) {
+      axis(true, true);
+      axis(false, true);
+    }
+  }
+
+ private:
+  using Pass = void (*)(const DctPlane<T>&, std::int64_t, std::int64_t, T*);
+
+  static constexpr T kFirst = static_cast<T>(1.0 / std::numbers::sqrt2);
+
+  T factor(double two) const {
+    return static_cast<T>(two / std::sqrt(static_cast<double>(height_) * static_cast<double>(width_)));
+  }
+
+  void both_axes(const DctPlane<T>& plane, T* memory) const {
+    if (plane.inverse) rows_(plane, 0, height_, memory);
+    columns_(plane, 0, width_, memory);
+    if (!plane.inverse) rows_(plane, 0, height_, memory);
+  }
+
+  // The inverse of what this plane became, in place.
+  DctPlane<T> turned(DctPlane<T> plane) const {
+    plane.x = plane.y;
+    plane.row_stride = width_;
+    plane.column_stride = 1;
+    plane.inverse = true;
+    plane.log = {};
+    return plane;
+  }
+
+  std::int64_t height_, width_;
+  std::shared_ptr<const DctTables<T>> vertical_, horizontal_;
+  std::vector<T> row_factors_;
+  Pass columns_ = FORENSIC_AT_LEVEL(dct_columns<T>);
+  Pass rows_ = FORENSIC_AT_LEVEL(dct_rows<T>);
+  std::int64_t pitch_ = dct_pitch<T>(width_);
+  std::int64_t line_ = dct_line_size<T>(height_, width_);
+};
 
 }  // namespace
 
@@ -78,57 +170,46 @@ void dct2(const TensorView<const T, 3>& x, const TensorView<T, 3>& y, bool inver
   check_same_shape(x, "x", y, "y");
   FORENSIC_CHECK(y.contiguous(), "y: expected a contiguous tensor");
   if (x.size() == 0) return;
-  const std::int64_t planes = x.shape[0];
-  const std::int64_t height = x.shape[1];
-  const std::int64_t width = x.shape[2];
-  const auto vertical = tables_of<T>(height);
-  const auto horizontal = tables_of<T>(width);
-  std::vector<T> row_factors(static_cast<std::size_t>(height + kDctBlock<T>),
-                             static_cast<T>(2.0 / std::sqrt(static_cast<double>(height) * static_cast<double>(width))));
-  row_factors[0] = static_cast<T>(std::sqrt(2.0 / (static_cast<double>(height) * static_cast<double>(width))));
-  const auto columns = FORENSIC_AT_LEVEL(dct_columns<T>);
-  const auto rows = FORENSIC_AT_LEVEL(dct_rows<T>);
-  const std::int64_t pitch = dct_pitch<T>(width);
-  const std::int64_t line = dct_line_size<T>(height, width);
-  const auto plane_of = [&](std::int64_t index, T* middle) {
-    return DctPlane<T>{x.data + index * x.stride[0],
-                       x.stride[1],
-                       x.stride[2],
-                       y.data + index * height * width,
-                       vertical->axis(),
-                       horizontal->axis(),
-                       row_factors.data(),
-                       static_cast<T>(std::sqrt(0.5)),
-                       middle,
-                       pitch,
-                       inverse};
+  const Stack<T> stack(x.shape[1], x.shape[2]);
+  stack.transform(
+      x, y.data, inverse, false, [](std::int64_t) { return DctLog<T>{}; }, threads);
+}
+
+template <typename T>
+void dct2_log(const TensorView<const T, 3>& x, const DctStatistics<T>& statistics,
+              const TensorView<const T, 3>* gradient, const TensorView<T, 3>& y, int threads) {
+  check_same_shape(x, "x", y, "y");
+  FORENSIC_CHECK(y.contiguous(), "y: expected a contiguous tensor");
+  const TensorView<const T, 3>& mean = statistics.mean;
+  const TensorView<const T, 3>& std = statistics.std;
+  check_same_shape(mean, "mean", std, "std");
+  FORENSIC_CHECK(mean.contiguous() && std.contiguous(), "mean, std: expected contiguous tensors");
+  if (gradient != nullptr) {
+    check_same_shape(x, "x", *gradient, "g");
+    FORENSIC_CHECK(gradient->contiguous(), "g: expected a contiguous tensor");
+  }
+  if (x.size() == 0) return;
+  FORENSIC_CHECK(mean.shape[1] == x.shape[1] && mean.shape[2] == x.shape[2], "mean: expected planes of ", x.shape[1],
+                 " x ", x.shape[2], ", got ", mean.shape[1], " x ", mean.shape[2]);
+  const std::int64_t period = mean.shape[0];
+  FORENSIC_CHECK(period > 0, "mean: expected at least one plane");
+  const std::int64_t area = x.shape[1] * x.shape[2];
+  const T* slopes = gradient != nullptr ? gradient->data : nullptr;
+  const T* means = mean.data;
+  const T* stds = std.data;
+  const auto log_of = [=, epsilon = statistics.epsilon](std::int64_t plane) {
+    const std::int64_t at = plane % period * area;
+    return DctLog<T>{means + at, stds + at, slopes != nullptr ? slopes + plane * area : nullptr, epsilon};
   };
-  if (planes >= threads || height * width < kShared) {
-    for_each_block(threads, planes, [&](std::int64_t index) {
-      T* memory = Scratch::of<T>(static_cast<std::size_t>(height * pitch + line));
-      const DctPlane<T> plane = plane_of(index, memory + line);
-      inverse ? rows(plane, 0, height, memory) : columns(plane, 0, width, memory);
-      inverse ? columns(plane, 0, width, memory) : rows(plane, 0, height, memory);
-    });
-    return;
-  }
-  // fewer planes than threads: blocks of columns, then blocks of rows
-  const AlignedMemory<T> middle(static_cast<std::size_t>(planes * height * pitch));
-  for (const bool across : {inverse, !inverse}) {
-    const std::int64_t length = across ? height : width;
-    const std::int64_t blocks = (length + kSharedLines - 1) / kSharedLines;
-    for_each_block(threads, planes * blocks, [&](std::int64_t block) {
-      T* memory = Scratch::of<T>(static_cast<std::size_t>(line));
-      const std::int64_t index = block / blocks;
-      const std::int64_t first = block % blocks * kSharedLines;
-      const std::int64_t last = std::min(first + kSharedLines, length);
-      const DctPlane<T> plane = plane_of(index, middle.data() + index * height * pitch);
-      across ? rows(plane, first, last, memory) : columns(plane, first, last, memory);
-    });
-  }
+  const Stack<T> stack(x.shape[1], x.shape[2]);
+  stack.transform(x, y.data, false, gradient != nullptr, log_of, threads);
 }
 
 template void dct2<float>(const TensorView<const float, 3>&, const TensorView<float, 3>&, bool, int);
 template void dct2<double>(const TensorView<const double, 3>&, const TensorView<double, 3>&, bool, int);
+template void dct2_log<float>(const TensorView<const float, 3>&, const DctStatistics<float>&,
+                              const TensorView<const float, 3>*, const TensorView<float, 3>&, int);
+template void dct2_log<double>(const TensorView<const double, 3>&, const DctStatistics<double>&,
+                               const TensorView<const double, 3>*, const TensorView<double, 3>&, int);
 
 }  // namespace forensic

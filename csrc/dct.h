@@ -19,4 +19,20 @@ namespace forensic {
 template <typename T>
 void dct2(const TensorView<const T, 3>& x, const TensorView<T, 3>& y, bool inverse, int threads);
 
+// dct2_log: (log(|dct2(x)| + epsilon) - mean) / std in the same pass; plane p of x meets plane p % M of mean and std.
+//   in   x (P, H, W), any strides; mean, std (M, H, W), contiguous; g (P, H, W), contiguous    out  y (P, H, W)
+//   With g, the gradient with respect to y, comes the gradient with respect to x instead: with c = dct2(x),
+//   idct2(g sign(c) / ((|c| + epsilon) std)), plane by plane while it is in the cache.
+//   The logarithm is at most 2 ulp off (wide_log.h).
+// Twin: forensic/kernels/reference.py, dct2_log and dct2_log_gradient.
+template <typename T>
+struct DctStatistics {
+  TensorView<const T, 3> mean, std;
+  T epsilon;
+};
+
+template <typename T>
+void dct2_log(const TensorView<const T, 3>& x, const DctStatistics<T>& statistics,
+              const TensorView<const T, 3>* gradient, const TensorView<T, 3>& y, int threads);
+
 }  // namespace forensic

@@ -17,6 +17,16 @@ struct DctAxis {
   const T* cosines;  // (8 odd): cos(pi j / 4 odd)
 };
 
+// What becomes of a coefficient c on its way out: (log(|c| + epsilon) - mean) / std, or, where a gradient with respect
+// to that comes in, the gradient with respect to c. All are planes (H, W).
+template <typename T>
+struct DctLog {
+  const T* mean;  // null: c stays
+  const T* std;
+  const T* gradient;  // null: none comes in
+  T epsilon;
+};
+
 template <typename T>
 struct DctPlane {
   const T* x;
@@ -28,6 +38,7 @@ struct DctPlane {
   T* middle;             // (H, pitch), aligned to 64 bytes
   std::int64_t pitch;
   bool inverse;
+  DctLog<T> log;
 };
 
 // Elements of a row of the plane between the axes: an odd number of cache lines, so that a column of them does not fall

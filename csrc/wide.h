@@ -124,7 +124,7 @@ inline V unpack(V a, V b, Order<Lane...>) {
       a, b, (Lane / group * group + High * (group / 2) + Lane % group / 2 + (Lane % 2) * count)...);
 }
 
-// A square of kLanes x kLanes elements from memory to memory, `finish(line)` applied to each register on its way.
+// A square of kLanes x kLanes elements from memory to memory, `finish(line, i)` applied to line i on its way.
 template <typename T, typename Finish>
 inline void transpose_square(const T* from, std::int64_t from_step, T* to, std::int64_t to_step, Finish finish) {
   using V = Wide<T>;
@@ -137,17 +137,17 @@ inline void transpose_square(const T* from, std::int64_t from_step, T* to, std::
     for (int i = 0; i < group; ++i) lines[i] = load_quarters(from + i * from_step + column, group * from_step);
     T* line = to + column * to_step;
     if constexpr (group == 2) {
-      store(line, finish(unpack<0>(lines[0], lines[1], All{})));
-      store(line + to_step, finish(unpack<1>(lines[0], lines[1], All{})));
+      store(line, finish(unpack<0>(lines[0], lines[1], All{}), column));
+      store(line + to_step, finish(unpack<1>(lines[0], lines[1], All{}), column + 1));
     } else {
       const V even_low = unpack<0>(lines[0], lines[2], All{});
       const V even_high = unpack<1>(lines[0], lines[2], All{});
       const V odd_low = unpack<0>(lines[1], lines[3], All{});
       const V odd_high = unpack<1>(lines[1], lines[3], All{});
-      store(line, finish(unpack<0>(even_low, odd_low, All{})));
-      store(line + to_step, finish(unpack<1>(even_low, odd_low, All{})));
-      store(line + 2 * to_step, finish(unpack<0>(even_high, odd_high, All{})));
-      store(line + 3 * to_step, finish(unpack<1>(even_high, odd_high, All{})));
+      store(line, finish(unpack<0>(even_low, odd_low, All{}), column));
+      store(line + to_step, finish(unpack<1>(even_low, odd_low, All{}), column + 1));
+      store(line + 2 * to_step, finish(unpack<0>(even_high, odd_high, All{}), column + 2));
+      store(line + 3 * to_step, finish(unpack<1>(even_high, odd_high, All{}), column + 3));
     }
   }
 }

@@ -1,6 +1,7 @@
 """The kernels of the program, and which implementation of them runs.
 
     dct2(images), idct2(coefficients)        orthonormal DCT-II over the last two axes, and its inverse
+    dct2_log(images, mean, std, epsilon)     its standardised logarithm, which the network sees
     augment(images, w1, b1, w2, b2)          two convolutions with nothing between them
     batch_hard_triplet(embeddings, labels)   triplet hinge on the hardest pairs of each anchor
     batch_norm_leaky(values, weight, bias)   batch norm by the batch's statistics, then leaky ReLU
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from forensic.kernels._augment import augment as augment
     from forensic.kernels._dct import dct2 as dct2
+    from forensic.kernels._dct import dct2_log as dct2_log
     from forensic.kernels._dct import idct2 as idct2
     from forensic.kernels._norm import batch_norm_leaky as batch_norm_leaky
     from forensic.kernels._radial import radial_spectrum as radial_spectrum
@@ -33,6 +35,7 @@ _HOMES = {
     "batch_hard_triplet": "_triplet",
     "batch_norm_leaky": "_norm",
     "dct2": "_dct",
+    "dct2_log": "_dct",
     "describe": "backend",
     "idct2": "_dct",
     "implementation": "backend",
@@ -45,6 +48,7 @@ __all__ = [
     "batch_hard_triplet",
     "batch_norm_leaky",
     "dct2",
+    "dct2_log",
     "describe",
     "idct2",
     "implementation",

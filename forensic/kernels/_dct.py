@@ -1,4 +1,4 @@
-"""Orthonormal DCT-II over planes, and its inverse: contract, operators, gradients.
+"""Orthonormal DCT-II over planes, its inverse, and its standardised logarithm: contract, operators, gradients.
 
 The matrix of an orthonormal transform is orthogonal, so the gradient of one direction is the other direction, and the
 gradient of that the first again: differentiable to any order.
@@ -6,12 +6,14 @@ gradient of that the first again: differentiable to any order.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
-from forensic.kernels.checks import require_planes
+from forensic.kernels.checks import require_like, require_planes, require_tensor
 
 
 def dct2(images: Tensor, *, implementation: str | None = None) -> Tensor:
@@ -69,6 +71,69 @@ def idct2(coefficients: Tensor, *, implementation: str | None = None) -> Tensor:
     return images
 
 
+def dct2_log(
+    images: Tensor, mean: Tensor, std: Tensor, epsilon: float = 1e-3, *, implementation: str | None = None
+) -> Tensor:
+    """(log(|dct2(x)| + epsilon) - mean) / std in one pass; the logarithm is at most 2 ulp off.
+
+    Args:
+        images: (..., H, W), float32 or float64, any strides, CPU or CUDA; any axis may be empty.
+        mean: any shape that broadcasts to `images` without enlarging it; same dtype and device.
+        std: as `mean`.
+        epsilon: at least 0; with 0 a coefficient of 0 becomes -inf.
+        implementation: as in `dct2`.
+
+    Returns:
+        Shape and dtype of `images`, contiguous. Differentiable to any order with respect to `images` only; a
+        coefficient of exactly 0 passes no gradient.
+
+    Raises:
+        TypeError: no tensors, or other dtypes.
+        ValueError: another device or shape, a sparse tensor, mean or std that need a gradient, a negative epsilon.
+
+    Source: literature on POSE, input transform; the logarithm and its statistics are this program's.
+    """
+    require_planes(images, "images")
+    for name, value in (("mean", mean), ("std", std)):
+        require_like(require_tensor(value, name), name, images, "images")
+        if value.requires_grad:
+            raise ValueError(f"{name}: expected a tensor without gradient")
+        pairs = zip(reversed(value.shape), reversed(images.shape), strict=False)
+        if value.dim() > images.dim() or any(extent not in (1, whole) for extent, whole in pairs):
+            raise ValueError(
+                f"{name}: expected a shape that broadcasts to {tuple(images.shape)}, got {tuple(value.shape)}"
+            )
+    if not epsilon >= 0:
+        raise ValueError(f"epsilon: expected at least 0, got {epsilon}")
+    chosen = backend.choose(images, implementation)
+    if chosen == "reference":
+        return reference.dct2_log(images, mean, std, epsilon)
+    if chosen == "cuda":
+        return (dct2(images, implementation=implementation).abs() + epsilon).log().sub(mean).div(std)
+    if backend.unobserved(images, mean, std):
+        return _logarithm(images, mean, std, epsilon, None)
+    result: Tensor = _dct2_log(images, mean, std, epsilon)
+    return result
+
+
+def _logarithm(images: Tensor, mean: Tensor, std: Tensor, epsilon: float, gradient: Tensor | None) -> Tensor:
+    """The result, or the gradient with respect to `images` where one with respect to the result comes in."""
+    result = torch.empty(images.shape, dtype=images.dtype, device=images.device)
+    if images.numel() == 0:
+        return result
+    axes = max(mean.dim(), std.dim(), 2)
+    planes = (-1, *images.shape[-2:])
+
+    def flat(values: Tensor) -> object:
+        return to_dlpack(values.detach().resolve_neg().expand(images.shape[-axes:]).reshape(planes).contiguous())
+
+    source = to_dlpack(images.detach().resolve_neg().reshape(planes))
+    slope = None if gradient is None else to_dlpack(gradient.detach().resolve_neg().reshape(planes).contiguous())
+    target = to_dlpack(result.view(planes))
+    backend.native().dct2_log(source, flat(mean), flat(std), epsilon, slope, target, backend.threads())
+    return result
+
+
 def _transform(planes: Tensor, *, inverse: bool) -> Tensor:
     result = torch.empty(planes.shape, dtype=planes.dtype, device=planes.device)
     if planes.numel() == 0:
@@ -101,3 +166,43 @@ _dct2.register_fake(_same_shape)
 _idct2.register_fake(_same_shape)
 _dct2.register_autograd(lambda _ctx, gradient: _idct2(gradient))
 _idct2.register_autograd(lambda _ctx, gradient: _dct2(gradient))
+
+
+@torch.library.custom_op("forensic::dct2_log", mutates_args=())
+def _dct2_log(images: Tensor, mean: Tensor, std: Tensor, epsilon: float) -> Tensor:
+    return _logarithm(images, mean, std, epsilon, None)
+
+
+@torch.library.custom_op("forensic::dct2_log_gradient", mutates_args=())
+def _dct2_log_gradient(images: Tensor, gradient: Tensor, std: Tensor, epsilon: float) -> Tensor:
+    return _logarithm(images, std, std, epsilon, gradient)  # the mean does not count
+
+
+def _keep(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, float], output: Tensor) -> None:  # noqa: ANN401, ARG001 - torch calls it so
+    images, _, std, ctx.epsilon = inputs
+    ctx.save_for_backward(images, std)
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - torch has no public type for it
+    images, std = ctx.saved_tensors
+    return _dct2_log_gradient(images, gradient, std, ctx.epsilon), None, None, None
+
+
+def _double_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - torch has no public type
+    saved_images, saved_gradient, std = ctx.saved_tensors
+    images, above = saved_images.detach().requires_grad_(), saved_gradient.detach().requires_grad_()
+    with torch.enable_grad():
+        twin = reference.dct2_log_gradient(images, above, std, ctx.epsilon)
+    first, second = torch.autograd.grad(twin, (images, above), gradient)
+    return first, second, None, None
+
+
+def _keep_both(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, float], output: Tensor) -> None:  # noqa: ANN401, ARG001 - torch calls it so
+    images, gradient, std, ctx.epsilon = inputs
+    ctx.save_for_backward(images, gradient, std)
+
+
+_dct2_log.register_fake(lambda images, mean, std, epsilon: _same_shape(images))  # noqa: ARG005 - by name
+_dct2_log_gradient.register_fake(lambda images, gradient, std, epsilon: _same_shape(images))  # noqa: ARG005 - by name
+_dct2_log.register_autograd(_backward, setup_context=_keep)
+_dct2_log_gradient.register_autograd(_double_backward, setup_context=_keep_both)

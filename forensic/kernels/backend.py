@@ -28,6 +28,7 @@ IMPLEMENTATIONS: Final = ("reference", "cpp", "cuda")
 KERNELS: Final = {
     "dct2": "_dct",
     "idct2": "_dct",
+    "dct2_log": "_dct",
     "augment": "_augment",
     "batch_hard_triplet": "_triplet",
     "batch_norm_leaky": "_norm",

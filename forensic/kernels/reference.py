@@ -55,6 +55,24 @@ def batch_norm_leaky(
     return torch.where(v > 0, v, slope * v).to(values.dtype), mean, variance
 
 
+def dct2_log(images: Tensor, mean: Tensor, std: Tensor, epsilon: float) -> Tensor:
+    """As `forensic.kernels.dct2_log`: one step after the other."""
+    return (torch.log(dct2(images).abs() + epsilon) - mean) / std
+
+
+def dct2_log_gradient(images: Tensor, gradient: Tensor, std: Tensor, epsilon: float) -> Tensor:
+    """Gradient of sum(gradient * dct2_log(images)) with respect to `images`, differentiable in both.
+
+    Args:
+        images: (..., H, W).
+        gradient: (..., H, W).
+        std: as in `dct2_log`.
+        epsilon: as in `dct2_log`.
+    """
+    coefficients = dct2(images)
+    return idct2(gradient * coefficients.sign() / ((coefficients.abs() + epsilon) * std))
+
+
 # ---- radial_spectrum -------------------------------------------------------------------------------------------------
 
 

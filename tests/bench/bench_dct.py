@@ -1,4 +1,7 @@
-"""dct2 and idct2 beside ducc0, scipy, OpenCV, matrix products and a transform by FFT in torch."""
+"""dct2 and idct2 beside ducc0, scipy, OpenCV, matrix products and a transform by FFT in torch; dct2_log beside its steps.
+
+FORENSIC_ISA=baseline|avx2|avx512 measures a level.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ def cases(threads: int, *, everything: bool) -> Iterator[Case]:
     for batch in (1, 8, 64):
         yield case((batch, 3, 128, 128), threads)
     yield inverse((64, 3, 128, 128), threads)
+    yield logarithm((64, 3, 128, 128), threads)
+    yield logarithm_with_gradient((64, 3, 128, 128), threads)
     if everything:
         for size in (96, 200, 256, 512):
             yield case((8, 3, size, size), threads)
@@ -105,6 +110,54 @@ def inverse(shape: tuple[int, ...], threads: int) -> Case:
         bound=1e-5,
         bytes_moved=2 * a.nbytes,
         multiply_adds=operations(shape),
+    )
+
+
+def statistics_of(shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """A mean and a spread for each coefficient."""
+    return images(*shape[1:]), images(*shape[1:]).abs() + 0.5
+
+
+def logarithm(shape: tuple[int, ...], threads: int) -> Case:
+    x, epsilon = images(*shape), 1e-3
+    mean, std = statistics_of(shape)
+    exact = np.abs(scipy.fft.dctn(x.double().numpy(), axes=(2, 3), norm="ortho")) + epsilon
+    return Case(
+        kernel="dct2_log",
+        shape="x".join(map(str, shape)),
+        dtype="float32",
+        threads=threads,
+        ours=lambda: kernels.dct2_log(x, mean, std, epsilon),
+        rivals={"our dct2, then torch": lambda: kernels.dct2(x).abs_().add_(epsilon).log_().sub_(mean).div_(std)},
+        expected=((np.log(exact) - mean.double().numpy()) / std.double().numpy(),),
+        bound=1e-3,  # an error of a coefficient near 0 is divided by epsilon
+        bytes_moved=2 * x.nbytes,
+        multiply_adds=operations(shape),
+    )
+
+
+def logarithm_with_gradient(shape: tuple[int, ...], threads: int) -> Case:
+    x, slope, epsilon = images(*shape).requires_grad_(), images(*shape).flip(0), 0.1
+    mean, std = statistics_of(shape)
+
+    def gradient(result: Tensor, of: Tensor) -> Tensor:
+        return torch.autograd.grad(result, of, slope.to(of.dtype))[0]
+
+    exact = x.detach().double().requires_grad_()
+    expected = gradient(reference.dct2_log(exact, mean.double(), std.double(), epsilon), exact)
+    return Case(
+        kernel="dct2_log and its gradient",
+        shape="x".join(map(str, shape)),
+        dtype="float32",
+        threads=threads,
+        ours=lambda: gradient(kernels.dct2_log(x, mean, std, epsilon), x),
+        rivals={
+            "our dct2, then torch": lambda: gradient(((kernels.dct2(x).abs() + epsilon).log() - mean) / std, x),
+        },
+        expected=(expected.numpy(),),
+        bound=0.1,  # a coefficient near 0 may have the other sign, and its gradient jumps there
+        bytes_moved=5 * x.nbytes,
+        multiply_adds=3 * operations(shape),
     )
 
 

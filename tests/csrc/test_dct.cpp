@@ -60,6 +60,39 @@ void one_plane_shared(std::int64_t h, std::int64_t w, bool inverse) {
   }
 }
 
+// (log(|c| + epsilon) - mean) / std of the coefficients c of dct2, and its gradient as dct2 and its inverse give it.
+template <typename T>
+void check_log(std::int64_t h, std::int64_t w, int threads, double tolerance) {
+  const std::int64_t area = h * w;
+  const T epsilon = static_cast<T>(0.1);
+  const std::vector<T> x = values<T>(4 * area);
+  const std::vector<T> mean = values<T>(2 * area, 2);
+  const std::vector<T> gradient = values<T>(4 * area, 3);
+  std::vector<T> std = values<T>(2 * area, 4);
+  for (T& one : std) one += 1;
+  std::vector<T> c(x.size());
+  std::vector<T> y(x.size());
+  std::vector<T> d_x(x.size());
+  std::vector<T> expected(x.size());
+  const std::array<std::int64_t, 3> shape = {4, h, w};
+  const std::array<std::int64_t, 3> two = {2, h, w};
+  const auto from = row_major<const T, 3>(x.data(), shape);
+  const forensic::DctStatistics<T> statistics{row_major<const T, 3>(mean.data(), two),
+                                              row_major<const T, 3>(std.data(), two), epsilon};
+  const auto above = row_major<const T, 3>(gradient.data(), shape);
+  forensic::dct2<T>(from, row_major<T, 3>(c.data(), shape), false, threads);
+  forensic::dct2_log<T>(from, statistics, nullptr, row_major<T, 3>(y.data(), shape), threads);
+  forensic::dct2_log<T>(from, statistics, &above, row_major<T, 3>(d_x.data(), shape), threads);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::size_t at = i % static_cast<std::size_t>(2 * area);
+    const double exact = (std::log(static_cast<double>(std::fabs(c[i]) + epsilon)) - mean[at]) / std[at];
+    EXPECT(std::fabs(y[i] - exact) < tolerance);
+    c[i] = (c[i] > 0 ? gradient[i] : -gradient[i]) / ((std::fabs(c[i]) + epsilon) * std[at]);
+  }
+  forensic::dct2<T>(row_major<const T, 3>(c.data(), shape), row_major<T, 3>(expected.data(), shape), true, threads);
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT(std::fabs(d_x[i] - expected[i]) < 100 * tolerance);
+}
+
 }  // namespace
 
 int main() {
@@ -83,6 +116,9 @@ int main() {
                             threads);
       EXPECT(many == one);
     }
+    check_log<float>(5, 19, 2, 2e-6);
+    check_log<double>(12, 16, 2, 1e-14);
+    check_log<float>(130, 128, 7, 2e-6);  // fewer planes than threads
     one_plane_shared(130, 144, false);
     one_plane_shared(144, 130, true);
   }

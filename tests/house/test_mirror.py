@@ -19,6 +19,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
 
 KERNELS = {
     "dct2": "dct",
+    "dct2_log": "dct",
     "augment": "augment",
     "batch_hard_triplet": "triplet",
     "batch_norm_leaky": "norm",

@@ -1,4 +1,4 @@
-"""dct2 and idct2: scipy is the second opinion on twin and compiled kernels alike."""
+"""dct2, idct2 and dct2_log: scipy is the second opinion on twin and compiled kernels alike."""
 
 from __future__ import annotations
 
@@ -207,3 +207,187 @@ def test_output_of_another_shape_is_refused_at_the_door() -> None:
         module.dct2(torch.zeros(1, 2, 4), torch.zeros(1, 2, 4).double(), False, 1)
     with pytest.raises(TypeError, match="x: expected an array with __dlpack__, got list"):
         module.dct2([1], torch.zeros(1, 2, 4), False, 1)
+
+
+# ---- dct2_log --------------------------------------------------------------------------------------------------------
+
+
+def statistics(shape, dtype, device="cpu") -> tuple[torch.Tensor, torch.Tensor]:
+    generator = np.random.default_rng(1)
+    mean = torch.from_numpy(generator.standard_normal(shape)).to(dtype).to(device)
+    return mean, torch.from_numpy(generator.uniform(0.5, 2, shape)).to(dtype).to(device)
+
+
+LOG_SHAPES = [(1, 1, 1), (2, 3, 8, 8), (1, 3, 5), (2, 3, 33, 20), (3, 128, 128), (1, 96, 40)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("shape", LOG_SHAPES, ids=str)
+def test_logarithm_equals_scipy(kernels, device, planes, shape, dtype) -> None:
+    values = planes(shape, dtype, device)
+    mean, std = statistics(shape[-3:], dtype, device)
+    found = kernels.dct2_log(values, mean, std, 1e-2)
+    coefficients = np.abs(second_opinion(values)) + 1e-2
+    expected = (np.log(coefficients) - mean.double().cpu().numpy()) / std.double().cpu().numpy()
+    error = np.abs(found.double().cpu().numpy() - expected)
+    norm = float(values.double().flatten(-2).norm(dim=-1).max())
+    # the error of a coefficient divided by coefficient and std, then a few roundings of the result and of the mean
+    bound = error_bound(shape, dtype, norm) / (coefficients * 0.5) + 8 * EPSILON[dtype] * (np.abs(expected) + 8)
+    assert (error <= bound).all()
+
+
+@pytest.mark.parametrize("shape", LOG_SHAPES, ids=str)
+@pytest.mark.usefixtures("isa")
+def test_every_level_takes_the_logarithm_of_its_coefficients(planes, shape) -> None:
+    cpp = public.implementation("cpp")
+    for dtype in (torch.float32, torch.float64):
+        values = planes(shape, dtype)
+        mean, std = statistics(shape[-2:], dtype)
+        expected = (torch.log(cpp.dct2(values).abs() + 1e-3) - mean) / std
+        torch.testing.assert_close(
+            cpp.dct2_log(values, mean, std), expected, rtol=8 * EPSILON[dtype], atol=32 * EPSILON[dtype]
+        )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.usefixtures("isa")
+def test_logarithm_is_within_two_ulp(dtype) -> None:
+    """A plane of one pixel is its own coefficient, up to one rounding: every exponent, subnormal values too."""
+    kind = np.float32 if dtype == torch.float32 else np.float64
+    least, most = (-149, 127) if kind == np.float32 else (-1074, 1023)
+    generator = np.random.default_rng(2)
+    exponents = np.arange(least, most).repeat(16 if kind == np.float32 else 6)
+    values = np.ldexp(generator.uniform(1, 2, exponents.shape), exponents).astype(kind)
+    values = np.concatenate([values, 1 + generator.uniform(-0.4, 0.4, 4000).astype(kind)])
+    pixels = torch.from_numpy(values).reshape(-1, 1, 1)
+    cpp = public.implementation("cpp")
+    zero, one = torch.zeros((), dtype=dtype), torch.ones((), dtype=dtype)
+    found = cpp.dct2_log(pixels, zero, one, 0.0).numpy().ravel()
+    expected = np.log(cpp.dct2(pixels).abs().numpy().ravel().astype(np.longdouble))
+    unit = np.spacing(np.abs(expected).astype(kind)).astype(np.longdouble)
+    assert (np.abs(found.astype(np.longdouble) - expected) <= 2 * unit).all()
+
+
+def test_logarithm_of_what_has_none(kernels, device) -> None:
+    zero, one = torch.zeros((), device=device), torch.ones((), device=device)
+    pixels = torch.tensor([0.0, -0.0, torch.inf, -torch.inf, torch.nan, -1.0], device=device).reshape(-1, 1, 1)
+    found = kernels.dct2_log(pixels, zero, one, 0.0).flatten().tolist()
+    assert found[:2] == [-torch.inf, -torch.inf]
+    assert found[2:4] == [torch.inf, torch.inf]
+    assert np.isnan(found[4])
+    assert abs(found[5]) < 1e-6
+    even = kernels.dct2_log(torch.zeros(2, 9, 5, device=device), zero, one, 0.5)
+    torch.testing.assert_close(even, torch.full_like(even, float(np.log(0.5))))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4, 1), (4, 5), (1, 4, 1), (3, 4, 5), (2, 1, 1, 5), (2, 3, 4, 5)], ids=str)
+def test_statistics_broadcast(kernels, device, planes, shape) -> None:
+    values = planes((2, 3, 4, 5), torch.float64, device)
+    mean, std = statistics(shape, torch.float64, device)
+    found = kernels.dct2_log(values, mean, std)
+    expected = (torch.log(kernels.dct2(values).abs() + 1e-3) - mean) / std
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_logarithm_under_strides(compiled, planes, layout) -> None:
+    device = "cuda" if compiled.name == "cuda" else "cpu"
+    values = planes((2, 3, 20, 33), torch.float32, device)
+    mean, std = (layout(one[None])[0] for one in statistics((3, 20, 33), torch.float32, device))
+    found = compiled.dct2_log(layout(values), mean, std)
+    assert torch.equal(found, compiled.dct2_log(values, mean.contiguous(), std.contiguous()))
+
+
+@pytest.mark.parametrize("shape", [(7, 33, 40), (1, 144, 130)], ids=str)
+@pytest.mark.usefixtures("isa")
+def test_bits_of_logarithm_and_gradient_do_not_depend_on_threads(planes, with_threads, shape) -> None:
+    values = planes(shape, torch.float32).requires_grad_()
+    mean, std = statistics(shape[-2:], torch.float32)
+    results = []
+    for count in range(1, 9):
+        with_threads(count)
+        found = public.implementation("cpp").dct2_log(values, mean, std)
+        results.append((found, *torch.autograd.grad(found.square().sum(), values)))
+    assert all(torch.equal(first, one) for result in results for first, one in zip(results[0], result, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 8), (1, 3, 5), (1, 1, 1)], ids=str)
+def test_logarithm_has_gradients_of_both_orders(kernels, device, planes, shape) -> None:
+    values = planes(shape, torch.float64, device).requires_grad_()
+    mean, std = statistics(shape[-2:], torch.float64, device)
+    assert torch.autograd.gradcheck(lambda x: kernels.dct2_log(x, mean, std, 0.3), values)
+    assert torch.autograd.gradgradcheck(lambda x: kernels.dct2_log(x, mean, std, 0.3), values)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("shape", LOG_SHAPES, ids=str)
+def test_gradient_of_the_logarithm_equals_that_of_the_steps(compiled, planes, shape, dtype) -> None:
+    device = "cuda" if compiled.name == "cuda" else "cpu"
+    values = planes(shape, dtype, device).requires_grad_()
+    weights = planes(shape[::-1], dtype, device).permute(*reversed(range(len(shape))))
+    mean, std = statistics(shape[-2:], dtype, device)
+    (found,) = torch.autograd.grad((compiled.dct2_log(values, mean, std, 0.1) * weights).sum(), values)
+    exact = values.detach().double().requires_grad_()
+    steps = public.implementation("reference").dct2_log(exact, mean.double(), std.double(), 0.1)
+    (expected,) = torch.autograd.grad((steps * weights.double()).sum(), exact)
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=(4e-3 if dtype == torch.float32 else 1e-11))
+
+
+def test_a_coefficient_of_zero_passes_no_gradient(kernels, device) -> None:
+    values = torch.zeros(2, 8, 24, device=device, requires_grad=True)
+    kernels.dct2_log(values, torch.zeros((), device=device), torch.ones((), device=device)).sum().backward()
+    assert values.grad is not None
+    assert not values.grad.any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 3), st.integers(1, 2))
+def test_logarithm_of_any_size(height, width, count, channels) -> None:
+    values = torch.from_numpy(np.random.default_rng(height).uniform(-1, 1, (count, channels, height, width)))
+    mean, std = statistics((channels, height, width), torch.float64)
+    found = public.implementation("cpp").dct2_log(values, mean, std)
+    expected = public.implementation("reference").dct2_log(values, mean, std)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
+
+
+def test_operators_of_the_logarithm_are_well_formed(planes) -> None:
+    values, (mean, std) = planes((2, 6, 9), torch.float32), statistics((6, 9), torch.float32)
+    torch.library.opcheck(_dct._dct2_log, (values, mean, std, 1e-3))
+    torch.library.opcheck(_dct._dct2_log, (values.clone().requires_grad_(), mean, std, 0.1))
+    torch.library.opcheck(_dct._dct2_log_gradient, (values, values.flip(0), std, 1e-3))
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 8, 8), (2, 0, 8), (2, 8, 0), (0, 0)], ids=str)
+def test_logarithm_of_nothing(kernels, device, shape) -> None:
+    empty = torch.empty(shape, device=device, requires_grad=True)
+    found = kernels.dct2_log(empty, torch.zeros((), device=device), torch.ones((), device=device))
+    assert found.shape == shape
+    found.sum().backward()
+    assert empty.grad is not None
+
+
+def test_wrong_statistics_are_named(kernels, device) -> None:
+    images, zero = torch.zeros(2, 4, 4, device=device), torch.zeros((), device=device)
+    with pytest.raises(ValueError, match=r"mean: expected a shape that broadcasts to \(2, 4, 4\), got \(3, 4, 4\)"):
+        kernels.dct2_log(images, zero.expand(3, 4, 4), zero)
+    with pytest.raises(ValueError, match=r"std: expected a shape that broadcasts to \(2, 4, 4\), got \(1, 2, 4, 4\)"):
+        kernels.dct2_log(images, zero, zero.expand(1, 2, 4, 4))
+    with pytest.raises(TypeError, match=r"mean: expected torch.float32 as images, got torch.float64"):
+        kernels.dct2_log(images, zero.double(), zero)
+    with pytest.raises(ValueError, match="std: expected a tensor without gradient"):
+        kernels.dct2_log(images, zero, torch.ones((), device=device, requires_grad=True))
+    with pytest.raises(ValueError, match="epsilon: expected at least 0, got -1"):
+        kernels.dct2_log(images, zero, zero, -1.0)
+    with pytest.raises(ValueError, match="epsilon: expected at least 0, got nan"):
+        kernels.dct2_log(images, zero, zero, float("nan"))
+
+
+def test_statistics_of_another_shape_are_refused_at_the_door() -> None:
+    module, x = backend.native(), torch.ones(2, 4, 4)
+    with pytest.raises(ValueError, match="mean: expected planes of 4 x 4, got 4 x 5"):
+        module.dct2_log(x, torch.ones(1, 4, 5), torch.ones(1, 4, 5), 0.1, None, x.clone(), 1)
+    with pytest.raises(ValueError, match="std: expected the shape of mean, got 2 instead of 1 along axis 0"):
+        module.dct2_log(x, torch.ones(1, 4, 4), torch.ones(2, 4, 4), 0.1, None, x.clone(), 1)
+    with pytest.raises(ValueError, match="mean: expected at least one plane"):
+        module.dct2_log(x, torch.ones(0, 4, 4), torch.ones(0, 4, 4), 0.1, None, x.clone(), 1)
+    with pytest.raises(ValueError, match="g: expected the shape of x"):
+        module.dct2_log(x, x, x, 0.1, torch.ones(1, 4, 4), x.clone(), 1)
