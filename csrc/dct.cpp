@@ -163,12 +163,17 @@ class Stack {
   std::int64_t line_ = dct_line_size<T>(height_, width_);
 };
 
+template <typename T>
+void check_output(const TensorView<const T, 3>& x, const TensorView<T, 3>& y) {
+  check_same_shape(x, "x", y, "y");
+  FORENSIC_CHECK(y.contiguous(), "y: expected a contiguous tensor");
+}
+
 }  // namespace
 
 template <typename T>
 void dct2(const TensorView<const T, 3>& x, const TensorView<T, 3>& y, bool inverse, int threads) {
-  check_same_shape(x, "x", y, "y");
-  FORENSIC_CHECK(y.contiguous(), "y: expected a contiguous tensor");
+  check_output(x, y);
   if (x.size() == 0) return;
   const Stack<T> stack(x.shape[1], x.shape[2]);
   stack.transform(
@@ -178,8 +183,7 @@ void dct2(const TensorView<const T, 3>& x, const TensorView<T, 3>& y, bool inver
 template <typename T>
 void dct2_log(const TensorView<const T, 3>& x, const DctStatistics<T>& statistics,
               const TensorView<const T, 3>* gradient, const TensorView<T, 3>& y, int threads) {
-  check_same_shape(x, "x", y, "y");
-  FORENSIC_CHECK(y.contiguous(), "y: expected a contiguous tensor");
+  check_output(x, y);
   const TensorView<const T, 3>& mean = statistics.mean;
   const TensorView<const T, 3>& std = statistics.std;
   check_same_shape(mean, "mean", std, "std");

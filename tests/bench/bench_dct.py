@@ -1,4 +1,4 @@
-"""dct2 and idct2 beside ducc0, scipy, OpenCV, matrix products and a transform by FFT in torch; dct2_log beside its steps.
+"""dct2 and idct2 beside ducc0, scipy, OpenCV, matrix products and a transform by FFT in torch; dct2_log.
 
 FORENSIC_ISA=baseline|avx2|avx512 measures a level.
 """
