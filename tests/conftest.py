@@ -211,10 +211,18 @@ SKIP_REASONS = (
     "needs pillow-heif",
     "needs a git checkout",
     "needs Python",
+    "needs openvino",
+    "needs onnxruntime",
 )
 """What a skip may say, or begin with; any other fails the run, so that no test goes missing unseen."""
 
-_FORBIDDEN_IN_CI = ("needs Chromium", "needs a git checkout", "needs the C++ toolchain")
+_FORBIDDEN_IN_CI = (
+    "needs Chromium",
+    "needs a git checkout",
+    "needs the C++ toolchain",
+    "needs openvino",
+    "needs onnxruntime",
+)
 
 _skipped_for_no_good_reason: list[str] = []
 

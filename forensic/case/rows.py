@@ -52,9 +52,11 @@ class Finding:
     weights: str
     """Short hash, 12 hex digits."""
     decoder: str | None = None
+    engine: str | None = None
+    """What computed the score, only where it was not torch in float32."""
 
 
-OPTIONAL_KEYS = frozenset({"path_b64", "scores", "llr", "p"})
+OPTIONAL_KEYS = frozenset({"path_b64", "scores", "llr", "p", "engine"})
 """Keys a JSON line may lack; every other key is always present, null where it does not apply."""
 
 

@@ -73,7 +73,15 @@ def doctor(
 
 
 def _all_checks() -> Iterator[Check]:
-    parts: tuple[Callable[[], Iterator[Check]], ...] = (_program, _torch, _kernels, _decoders, _weights, _extras)
+    parts: tuple[Callable[[], Iterator[Check]], ...] = (
+        _program,
+        _torch,
+        _kernels,
+        _engines,
+        _decoders,
+        _weights,
+        _extras,
+    )
     for part in parts:
         try:
             yield from part()
@@ -105,6 +113,18 @@ def _kernels() -> Iterator[Check]:
 
     for subject, found in kernels.describe().items():
         yield Check("kernels", subject, "ok", str(found))
+
+
+def _engines() -> Iterator[Check]:
+    from forensic.engines.choice import DISTRIBUTIONS, choose, install, installed
+
+    best = choose("auto")
+    yield Check("engines", "auto", "ok", f"{best}: {best.reason}")
+    for name, distribution in DISTRIBUTIONS.items():
+        if installed(name) is None:
+            yield Check("engines", name, "absent", f"{distribution}, for a faster scan on a CPU", install(name))
+        else:
+            yield Check("engines", name, "ok", str(choose(name)))
 
 
 def _decoders() -> Iterator[Check]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -89,6 +89,10 @@ def scan(
         int | None, typer.Option(min=1, help="Processes that decode; one a processor by default.")
     ] = None,
     device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda or cuda:N.")] = "cpu",
+    engine: Annotated[
+        Literal["auto", "torch", "openvino", "onnx"] | None,
+        typer.Option(help="What runs it on a CPU: the fastest that is installed; torch with --case or --report."),
+    ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are unreadable.")] = 250_000_000,
     max_bytes: Annotated[int, typer.Option(min=1, help="Larger files are unreadable.")] = 1 << 30,
     timeout: Annotated[float, typer.Option(help="Seconds one file may take.")] = 30.0,
@@ -121,6 +125,7 @@ def scan(
         threshold=threshold,
         workers=workers or len(os.sched_getaffinity(0)),
         device=device,
+        engine=engine,
         follow_links=follow_links,
         exclude=tuple(exclude or ()),
         limits=DecodeLimits(max_pixels=max_pixels, max_bytes=max_bytes, seconds=timeout),

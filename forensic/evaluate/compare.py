@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forensic.engines import choice
+from forensic.engines.runner import Runner
 from forensic.errors import MissingError
 from forensic.evaluate.images import LeftOut, attribute
 from forensic.evaluate.measures import photographs
 from forensic.evaluate.selection import ALL
 from forensic.metrics.openset import auroc_replicates, fpr95_replicates, oscr_replicates
 from forensic.metrics.paired import paired_difference, share_replicates
-from forensic.models.predict import Predictor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,7 +106,7 @@ def compare(
     found: dict[int | None, list[list[Attributed]]] = {form: [] for form in forms}
     left_out: dict[str, LeftOut] = {}
     for plan in (first, second):
-        predictor = Predictor(plan.weights, plan.device)
+        predictor = Runner(plan.weights, plan.device, choice.choose(plan.engine, plan.device))
         for form in forms:
             said, missed = attribute(plan.weights, predictor, _everything(plan), jpeg=form, on_image=count)
             found[form].append(said)

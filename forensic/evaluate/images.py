@@ -12,7 +12,7 @@ import numpy as np
 from forensic.data.decode import decode
 from forensic.data.prepare import prepare
 from forensic.errors import FileOutcome, Skipped, Unreadable
-from forensic.models.predict import Predictor, predict_images
+from forensic.models.predict import predict_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from forensic.data.layouts import Sample
+    from forensic.models.predict import ImagePredictor
     from forensic.models.weights import Weights
 
 _AHEAD = 64
@@ -55,7 +56,7 @@ class LeftOut:
 
 def attribute(
     weights: Weights,
-    predictor: Predictor,
+    predictor: ImagePredictor,
     samples: tuple[Sample, ...],
     *,
     jpeg: int | None = None,

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from forensic.engines import choice
+from forensic.engines.runner import Runner
 from forensic.evaluate.images import LeftOut, attribute
 from forensic.evaluate.measures import Computation, Condition, Terms, measure
 from forensic.evaluate.tsne import Map, choose, draw_map
 from forensic.metrics.measured import REPLICATES
-from forensic.models.predict import Predictor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from forensic.engines.choice import EngineName
     from forensic.evaluate.selection import Selection
     from forensic.models.weights import Weights
 
@@ -30,6 +32,8 @@ class EvaluationPlan:
     """Of the bootstrap and of the map."""
     replicates: int = REPLICATES
     device: str = "cpu"
+    engine: EngineName = "torch"
+    """What runs the network."""
     computation: Computation = "forensic"
     with_map: bool = False
     """Whether embeddings are kept and drawn; a page shows them."""
@@ -54,7 +58,7 @@ def evaluate(plan: EvaluationPlan, on_image: Callable[[int, int], None] | None =
         plan: what to do.
         on_image: called with (done, total).
     """
-    predictor = Predictor(plan.weights, plan.device)
+    predictor = Runner(plan.weights, plan.device, choice.choose(plan.engine, plan.device))
     unknown = tuple(sample for samples in plan.selection.unknown.values() for sample in samples)
     everything = plan.selection.known + unknown
     mapped = frozenset([*choose(plan.selection.known), *choose(unknown)]) if plan.with_map else frozenset()

@@ -7,6 +7,7 @@ of them, those of batch norm included; folding costs one pass over the weights, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +15,28 @@ from torch.nn import functional
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class FoldedLayer:
+    """A convolution and the leaky ReLU after it."""
+
+    weight: Tensor
+    """(out, in, k, k)."""
+    bias: Tensor
+    """(out,)."""
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    slope: float
+    """Of the leaky ReLU below 0."""
+
+    def detached(self) -> FoldedLayer:
+        """The same without gradients to the parameters."""
+        return replace(self, weight=self.weight.detach(), bias=self.bias.detach())
+
+    def to(self, dtype: torch.dtype) -> FoldedLayer:
+        """Rounded, without gradients to the parameters."""
+        return replace(self, weight=self.weight.detach().to(dtype), bias=self.bias.detach().to(dtype))
 
 
 class FoldedTrunk:
@@ -24,23 +47,20 @@ class FoldedTrunk:
     """
 
     def __init__(self, trunk: nn.Sequential) -> None:
-        self._layers = [_fold(*block) for block in trunk]  # type: ignore[misc]  # a Sequential forgets what is in it
+        self.layers = [_fold(*block) for block in trunk]  # type: ignore[misc]  # a Sequential forgets what is in it
 
     def __call__(self, spectra: Tensor, *, frozen: bool = False) -> Tensor:
         """(N, 3, S, S) -> (N, C, S / 16, S / 16); with `frozen`, gradients go to the spectra alone."""
         values = spectra
-        for weight, bias, stride, padding, slope in self._layers:
-            weights = (weight.detach(), bias.detach()) if frozen else (weight, bias)
-            values = functional.conv2d(values, *weights, stride, padding)
-            values = functional.leaky_relu(values, slope, inplace=True)
+        for folded in self.layers:
+            layer = folded.detached() if frozen else folded
+            values = functional.conv2d(values, layer.weight, layer.bias, layer.stride, layer.padding)
+            values = functional.leaky_relu(values, layer.slope, inplace=True)
         return values
 
 
-_Layer = tuple["Tensor", "Tensor", tuple[int, ...], tuple[int, ...], float]
-
-
-def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d, activation: nn.LeakyReLU) -> _Layer:
-    """Weight (out, in, k, k), bias (out,), stride, padding and slope of one block.
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d, activation: nn.LeakyReLU) -> FoldedLayer:
+    """One block as one layer.
 
     norm(conv(x)) = g (W x + b - m) / sqrt(v + eps) + c = (s W) x + s (b - m) + c with s = g / sqrt(v + eps).
     """
@@ -50,4 +70,5 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d, activation: nn.LeakyReLU
         raise TypeError("a block needs a bias, padding in numbers, and batch norm with running statistics")
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     weight = convolution.weight * scale[:, None, None, None]
-    return weight, (bias - mean) * scale + norm.bias, convolution.stride, padding, activation.negative_slope
+    shift = (bias - mean) * scale + norm.bias
+    return FoldedLayer(weight, shift, convolution.stride, padding, activation.negative_slope)

@@ -6,24 +6,31 @@ choose their algorithm by batch size, and another one differs in the last bits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import torch
 
+from forensic.models.inference import FoldedNetwork
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from forensic.models.feature_extractor import TaskModel
     from forensic.models.weights import Weights
 
+    Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
+
 Key = TypeVar("Key")
 
-BATCH = 32
-"""Tiles a batch; part of what a score depends on in its last bits, hence one for all."""
+BATCH = 8
+"""Tiles a batch on the processor, where more is not faster: eight tiles' activations stay in its caches."""
+CUDA_BATCH = 32
+"""Tiles a batch on a device. Either size is part of what a score depends on in its last bits, hence one for all."""
 
 
 class Predictor:
@@ -32,25 +39,31 @@ class Predictor:
     Args:
         weights: loaded weights, or a task model alone.
         device: `cpu` or `cuda`.
-        batch: tiles a batch.
+        batch: tiles a batch; the device's own where None.
         augmenter: what the tiles, scaled, pass before they come to the model, (N, 3, S, S) -> same.
+        network: runs in place of the model's own trunk and head, on the processor and for batches of this size: output
+            of the input layer (batch, 3, S, S) float32 -> logits (batch, K), embeddings (batch, D).
     """
 
     def __init__(
         self,
         weights: Weights | TaskModel,
         device: str = "cpu",
-        batch: int = BATCH,
+        batch: int | None = None,
         augmenter: torch.nn.Module | None = None,
+        network: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         model = weights if isinstance(weights, torch.nn.Module) else weights.model
         self.device = torch.device(device)
-        self.batch = batch
+        on_processor = self.device.type == "cpu"
+        self.batch = batch or (BATCH if on_processor else CUDA_BATCH)
         self.model = model.to(self.device)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
         self.augmenter = None if augmenter is None else augmenter.to(self.device)
+        if network is None:
+            network = FoldedNetwork(model, self.batch) if on_processor else _whole(model)
+        self._network = network
         side = model.architecture.size
-        self._slots = np.zeros((batch, 3, side, side), dtype=np.uint8)
+        self._slots = np.zeros((self.batch, 3, side, side), dtype=np.uint8)
 
     def __call__(self, tiles: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits and embeddings of tiles.
@@ -84,21 +97,57 @@ class Predictor:
             embeddings[start : start + len(some)] = batch_embeddings[: len(some)]
         return logits, embeddings
 
+    @property
+    def ahead(self) -> int:
+        """Tiles that `predict_images` gathers for one call of `of_images`."""
+        return self.batch
+
+    def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
+        """Logits (T, K) and embeddings (T, D) of each image, from its tiles (T, 3, S, S); batches are filled across."""
+        if not images:
+            return []
+        logits, embeddings = self(np.concatenate(images))
+        ends = np.cumsum([len(tiles) for tiles in images])[:-1]
+        return list(zip(np.split(logits, ends), np.split(embeddings, ends), strict=True))
+
     def _forward(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode(), _same_every_time():
             images = scaled(torch.from_numpy(self._slots).to(self.device))
-            logits, embeddings = self.model(images if self.augmenter is None else self.augmenter(images))
+            images = images if self.augmenter is None else self.augmenter(images)
+            logits, embeddings = self._network(self.model.input_layer(images))
             return logits.cpu().numpy(), embeddings.cpu().numpy()
 
 
+def _whole(model: TaskModel) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """The model as it is, on its device."""
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
+
+    def run(spectra: Tensor) -> tuple[Tensor, Tensor]:
+        embeddings = model.features(spectra)
+        return model.head(embeddings), embeddings
+
+    return run
+
+
+class ImagePredictor(Protocol):
+    """What gives logits and embeddings of whole images: a `Predictor`, or an engine around one."""
+
+    @property
+    def ahead(self) -> int:
+        """Tiles to gather for one call."""
+
+    def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
+        """Logits (T, K) and embeddings (T, D) of each image, in their order."""
+
+
 def predict_images(
-    predictor: Predictor, images: Iterable[tuple[Key, NDArray[np.uint8]]]
+    predictor: ImagePredictor, images: Iterable[tuple[Key, NDArray[np.uint8]]]
 ) -> Iterator[tuple[Key, NDArray[np.float32], NDArray[np.float32]]]:
     """Logits and embeddings of images of any number of tiles, in their order, with batches filled across images.
 
     Args:
         predictor: what runs.
-        images: (key, tiles (T, 3, S, S) uint8); read only as far ahead as one batch needs.
+        images: (key, tiles (T, 3, S, S) uint8); read only as far ahead as the predictor asks for.
 
     Yields:
         key, logits (T, K), embeddings (T, D).
@@ -108,22 +157,18 @@ def predict_images(
     for key, tiles in images:
         waiting.append((key, tiles))
         count += len(tiles)
-        if count >= predictor.batch:
+        if count >= predictor.ahead:
             yield from _apart(predictor, waiting)
             waiting, count = [], 0
-    if waiting:
-        yield from _apart(predictor, waiting)
+    yield from _apart(predictor, waiting)
 
 
 def _apart(
-    predictor: Predictor, images: list[tuple[Key, NDArray[np.uint8]]]
+    predictor: ImagePredictor, images: list[tuple[Key, NDArray[np.uint8]]]
 ) -> Iterator[tuple[Key, NDArray[np.float32], NDArray[np.float32]]]:
-    logits, embeddings = predictor(np.concatenate([tiles for _, tiles in images]))
-    start = 0
-    for key, tiles in images:
-        end = start + len(tiles)
-        yield key, logits[start:end], embeddings[start:end]
-        start = end
+    outputs = predictor.of_images([tiles for _, tiles in images])
+    for (key, _), (logits, embeddings) in zip(images, outputs, strict=True):
+        yield key, logits, embeddings
 
 
 def scaled(images: torch.Tensor) -> torch.Tensor:

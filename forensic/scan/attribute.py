@@ -58,7 +58,15 @@ def attribute(
     )
 
 
-def finding_of(path: bytes, read: Read, card: Card, *, said: Attribution | None, duplicate_of: str | None) -> Finding:
+def finding_of(
+    path: bytes,
+    read: Read,
+    card: Card,
+    *,
+    said: Attribution | None,
+    duplicate_of: str | None,
+    engine: str | None = None,
+) -> Finding:
     """The finding of one path.
 
     Args:
@@ -67,6 +75,7 @@ def finding_of(path: bytes, read: Read, card: Card, *, said: Attribution | None,
         card: of the weights.
         said: None where there is no score; then `read` has an outcome.
         duplicate_of: path of the first finding with the same bytes.
+        engine: what computed the score, where it was not torch in float32.
     """
     shown, exact = display_path(path)
     flags = list(read.flags)
@@ -85,6 +94,7 @@ def finding_of(path: bytes, read: Read, card: Card, *, said: Attribution | None,
             "score": said.score,
             "threshold": said.threshold,
             "scores": said.scores,
+            "engine": engine,
         }
     outcome = read.outcome
     return Finding(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
+from forensic.engines.choice import choose
+from forensic.engines.runner import Runner
 from forensic.errors import UsageError
-from forensic.models.predict import Predictor
 from forensic.models.weights import load_weights
 from forensic.spectra.profile import log_radial
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
+    from forensic.engines.choice import Choice
     from forensic.models.scorer import Scored
 
 
@@ -30,6 +32,8 @@ class Measured:
     """None where a score is not finite: such an image gets no verdict."""
     spectrum: tuple[float, ...]
     """log10 of the radial spectrum, 64 values."""
+    engine: str | None = None
+    """What computed the score, where it was not torch in float32."""
 
 
 class Engine:
@@ -38,16 +42,20 @@ class Engine:
     Args:
         weights: name or file, as for `load_weights`.
         device: `cpu`, `cuda` or `cuda:N`.
+        choice: what runs the network; the fastest here where None.
+        threshold: takes the place of the card's.
 
     Raises:
         UsageError: there is no such device.
         MissingError, WeightsError: as `load_weights`.
     """
 
-    def __init__(self, weights: str | Path | None, device: str) -> None:
+    def __init__(
+        self, weights: str | Path | None, device: str, choice: Choice | None = None, threshold: float | None = None
+    ) -> None:
         _check_device(device)
         self.weights = load_weights(weights, device=device)
-        self._predictor = Predictor(self.weights, device=device)
+        self._runner = Runner(self.weights, device, choice or choose(None, device), threshold)
 
     @property
     def spectra(self) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
@@ -61,19 +69,14 @@ class Engine:
         Args:
             images: tiles of each image, (T, 3, 128, 128) uint8, T >= 1.
         """
-        if not images:
-            return []
-        logits, embeddings = self._predictor(np.concatenate(images))
-        measured, start = [], 0
-        for tiles in images:
-            end = start + len(tiles)
-            spectrum = _floats(log_radial(tiles))
+        measured = []
+        for tiles, output in zip(images, self._runner.outputs(images), strict=True):
             try:
-                scored = self.weights.scorer(logits[start:end], embeddings[start:end])
+                scored = self.weights.scorer(output.logits, output.embeddings)
             except ValueError:
                 scored = None
-            measured.append(Measured(scored, spectrum))
-            start = end
+            engine = None if output.engine.name == "torch" else str(output.engine)
+            measured.append(Measured(scored, _floats(log_radial(tiles)), engine))
         return measured
 
 

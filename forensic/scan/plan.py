@@ -14,6 +14,7 @@ from forensic import kernels
 from forensic.case.ledger import now
 from forensic.case.rows import CaseHeader
 from forensic.data.inspection import DecodeLimits
+from forensic.engines.choice import choose, named_in
 from forensic.errors import UsageError
 from forensic.scan.interruption import Interruption
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from forensic.engines.choice import Choice, EngineName
     from forensic.models.card import Card
 
 MAX_TILES = 25
@@ -54,6 +56,8 @@ class ScanPlan:
     """Takes the place of the card's."""
     workers: int = 2
     device: str = "cpu"
+    engine: EngineName | None = None
+    """What runs the network. None: with a case torch in float32, or what the case was begun with; else the fastest."""
     follow_links: bool = False
     exclude: tuple[str, ...] = ()
     limits: DecodeLimits = field(default_factory=DecodeLimits)
@@ -80,10 +84,34 @@ class ScanPlan:
                 raise UsageError(f"limit of {name}", f"must be above 0, got {value}")
 
 
-def configuration_of(plan: ScanPlan) -> dict[str, Any]:
+def choice_of(plan: ScanPlan, recorded: str | None = None) -> Choice:
+    """The engine of a plan.
+
+    Findings that are kept are evidence, which another machine should be able to give again: without a word they come
+    from torch in float32.
+
+    Args:
+        plan: what was asked.
+        recorded: the engine that a stored case was begun with, as `Choice.recorded` tells it.
+
+    Raises:
+        UsageError, MissingError: as `choose`.
+    """
+    if plan.engine is not None:
+        return choose(plan.engine, plan.device)
+    if recorded is not None:
+        return choose(named_in(recorded), plan.device)
+    return choose("auto" if plan.case is None else "torch", plan.device)
+
+
+def configuration_of(plan: ScanPlan, choice: Choice | None = None) -> dict[str, Any]:
     """Everything that can change a finding besides the files and the weights; JSON values.
 
     A case that was begun with other values can not be gone on with.
+
+    Args:
+        plan: what was asked.
+        choice: the engine; that of the plan where None.
     """
     limits = plan.limits
     skipped = "".join(f"{digest}\n" for digest in sorted(plan.skip_hashes))
@@ -100,7 +128,7 @@ def configuration_of(plan: ScanPlan) -> dict[str, Any]:
         "scores": plan.scores,
         "thumbnails": "full" if plan.thumbnails else "none",
         "skip_hashes": hashlib.sha256(skipped.encode()).hexdigest() if plan.skip_hashes else None,
-        "engine": f"torch {metadata.version('torch')}",
+        "engine": (choice or choice_of(plan)).recorded,
         "device": plan.device,
         "kernels": {name: built[name].partition(",")[0] for name in _KERNELS if name in built},
         "decoders": {name: version for name in _DECODERS if (version := _version(name)) is not None},
@@ -109,7 +137,11 @@ def configuration_of(plan: ScanPlan) -> dict[str, Any]:
 
 
 def header_of(
-    plan: ScanPlan, card: Card, weights_name: str, spectra: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    plan: ScanPlan,
+    card: Card,
+    weights_name: str,
+    spectra: dict[str, tuple[tuple[float, ...], tuple[float, ...]]],
+    choice: Choice | None = None,
 ) -> CaseHeader:
     """What a case of this plan begins with."""
     details = plan.details
@@ -122,7 +154,7 @@ def header_of(
         weights=card.short_hash,
         weights_name=weights_name,
         preprocessing=card.preprocessing,
-        configuration=configuration_of(plan),
+        configuration=configuration_of(plan, choice),
         card=card.to_dict(),
         classes=card.classes,
         class_spectra=spectra,
@@ -132,7 +164,7 @@ def header_of(
 
 def versions() -> dict[str, str]:
     """Tool, Python and libraries, for the case's history."""
-    names = ("torch", "safetensors", *_DECODERS)
+    names = ("torch", "openvino", "onnxruntime", "safetensors", *_DECODERS)
     found = {name: version for name in names if (version := _version(name)) is not None}
     return {"forensic": forensic.__version__, "python": platform.python_version(), **found}
 

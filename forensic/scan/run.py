@@ -34,7 +34,7 @@ from forensic.scan.continuing import check_fits, stored_findings
 from forensic.scan.events import Event, Finished, Found, Outcome, Started, Summary
 from forensic.scan.frames import Read
 from forensic.scan.interruption import StopRequested
-from forensic.scan.plan import MAX_TILES, ScanPlan, header_of, versions
+from forensic.scan.plan import MAX_TILES, ScanPlan, choice_of, header_of, versions
 from forensic.scan.pool import DecodePool
 from forensic.scan.walk import Candidate, Walk, roots_of_arguments
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from forensic.engines.choice import Choice, EngineName
     from forensic.models.card import Card
     from forensic.scan.engine import Engine, Measured
 
@@ -55,19 +56,24 @@ THUMBNAIL_BUDGET = 64 << 20
 """Bytes of thumbnails a case keeps; beyond them findings have none."""
 
 
-def scan_images(paths: Sequence[str | bytes | os.PathLike[str]], weights: str | Path | None = None) -> list[Finding]:
+def scan_images(
+    paths: Sequence[str | bytes | os.PathLike[str]],
+    weights: str | Path | None = None,
+    engine: EngineName | None = None,
+) -> list[Finding]:
     """Findings of files and folders, in path order; nothing is kept or printed.
 
     Args:
         paths: files and folders.
         weights: name or file; None is the default among the bundled ones.
+        engine: `auto`, `torch`, `openvino` or `onnx`; None is `auto`, the fastest that is installed.
 
     Raises:
         UsageError: nothing was found to scan.
-        MissingError: no such weights.
+        MissingError: no such weights, or the engine is not installed.
         MachineError: the decoder does not work on this machine.
     """
-    plan = ScanPlan(paths=tuple(os.fsencode(path) for path in paths), weights=weights, thumbnails=False)
+    plan = ScanPlan(paths=tuple(os.fsencode(path) for path in paths), weights=weights, engine=engine, thumbnails=False)
     with closing(run(plan)) as events:
         return [event.finding for event in events if isinstance(event, Found)]
 
@@ -90,13 +96,16 @@ def run(plan: ScanPlan) -> Generator[Event]:
     location = find_weights(plan.weights)
     card = read_card(location)
     begun = plan.case is not None and case_is_begun(plan.case)
+    choice: Choice | None = None
     if begun and plan.case is not None:
         with open_case(plan.case) as stored:
-            check_fits(stored, header_of(plan, card, location.stem, {}), plan.details, roots, plan.case)
+            choice = choice_of(plan, stored.header.configuration.get("engine"))
+            check_fits(stored, header_of(plan, card, location.stem, {}, choice), plan.details, roots, plan.case)
             if stored.complete:
                 yield from _tell_again(stored, plan.case)
                 return
             roots = stored.roots
+    choice = choice or choice_of(plan)
     walk = Walk(roots, follow_links=plan.follow_links, exclude=plan.exclude)
     from forensic.scan.engine import Engine  # noqa: PLC0415 - torch; a complete case is told without it
 
@@ -110,12 +119,12 @@ def run(plan: ScanPlan) -> Generator[Event]:
         raise UsageError(
             _named(plan.paths), f"no images here ({walk.other_files} other files)", "Name a file or folder"
         )
-    engine = Engine(plan.weights, plan.device)
+    engine = Engine(plan.weights, plan.device, choice, plan.threshold)
     start = RunStart(started=plan.clock(), argv=plan.argv, versions=versions())
     if begun and plan.case is not None:
         case = resume_case(plan.case, run=start)
     else:
-        header = header_of(plan, card, location.stem, engine.spectra)
+        header = header_of(plan, card, location.stem, engine.spectra, choice)
         case = create_case(plan.case, header, roots=roots, run=start)
     with case:
         yield from _Scan(plan, card, engine, case, walk).events(_after(first, candidates))
@@ -225,7 +234,8 @@ class _Scan:
         duplicate_of = None
         if read.sha256 is not None and read.bytes:
             duplicate_of = self._case.first_with(read.sha256) or firsts.get(read.sha256)
-        finding = finding_of(path, read, self._card, said=said, duplicate_of=duplicate_of)
+        engine = measured.engine if measured is not None else None
+        finding = finding_of(path, read, self._card, said=said, duplicate_of=duplicate_of, engine=engine)
         if read.sha256 is not None:
             firsts.setdefault(read.sha256, finding.path)
         thumbnail = read.thumbnail

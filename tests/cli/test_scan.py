@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -17,8 +18,10 @@ import pytest
 
 import forensic
 from forensic.case.ledger import open_case
+from forensic.engines.choice import DISTRIBUTIONS, choose
 from forensic.errors import UsageError
 
+REPOSITORY = Path(forensic.__file__).resolve().parents[1]
 FIXED = {"SOURCE_DATE_EPOCH": "1767323045"}
 
 
@@ -221,3 +224,97 @@ def test_full_disk_at_stdout(tiny_weights, folder) -> None:
     assert process.returncode == 6
     assert b"No space left" in err
     assert b"Traceback" not in err
+
+
+@pytest.fixture(params=["openvino", "onnx"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine that is not torch."""
+    package = DISTRIBUTIONS[request.param]
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"needs {package}")
+    return request.param
+
+
+def bundled_scan(run_forensic, *arguments: str | Path) -> tuple[list[dict], object]:
+    ran = run_forensic("scan", *arguments)
+    assert ran.code == 0, ran.err
+    return [json.loads(line) for line in ran.lines], ran
+
+
+def test_every_engine_says_the_same_and_findings_name_it(run_forensic, samples, engine, tmp_path) -> None:
+    some = sorted(samples.glob("*.png"))[::4]
+    exact, _ = bundled_scan(run_forensic, "--engine", "torch", *some)
+    found, _ = bundled_scan(run_forensic, "--engine", engine, "--case", tmp_path / "x.case", *some)
+    verdicts = ("path", "sha256", "verdict", "label", "nearest", "threshold")
+    assert [[row[name] for name in verdicts] for row in found] == [[row[name] for name in verdicts] for row in exact]
+    assert all("engine" not in row for row in exact)
+    named = str(choose(engine))
+    assert {row.get("engine", named) for row in found} == {named}
+    assert all(row["score"] == other["score"] for row, other in zip(found, exact, strict=True) if "engine" not in row)
+    with open_case(tmp_path / "x.case") as stored:
+        assert stored.header.configuration["engine"] == choose(engine).recorded
+
+
+def test_a_case_keeps_its_engine(run_forensic, folder, engine, tmp_path, tiny_weights) -> None:
+    begun = ("scan", "--weights", tiny_weights, "--case", tmp_path / "x.case", folder)
+    first = run_forensic(*begun, "--engine", engine)
+    again = run_forensic(*begun)
+    assert (again.code, again.out) == (0, first.out)
+    other = run_forensic(*begun, "--engine", "torch")
+    assert other.code == 2
+    assert f"engine was {DISTRIBUTIONS[engine]}" in other.err
+
+
+def test_a_case_is_torch_in_float32(scan, folder, tmp_path) -> None:
+    assert scan("--case", tmp_path / "x.case", folder).code == 0
+    with open_case(tmp_path / "x.case") as stored:
+        assert stored.header.configuration["engine"] == choose("torch").recorded
+
+
+def test_an_engine_that_is_not_installed(scan, folder, tmp_path) -> None:
+    """A package without metadata is none that pip knows of."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "from importlib import metadata\n"
+        "found = metadata.version\n"
+        "def version(name):\n"
+        "    if name in ('openvino', 'onnxruntime'):\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return found(name)\n"
+        "metadata.version = version\n"
+    )
+    ran = scan("--engine", "openvino", folder, env={"PYTHONPATH": f"{hidden}{os.pathsep}{REPOSITORY}"})
+    assert ran.code == 5
+    (line,) = ran.err.splitlines()
+    assert "openvino is not installed" in line
+    assert "pip install 'forensic-attribution[openvino]'" in line
+    assert scan("--engine", "tensorrt", folder).code == 2
+    assert scan(folder, env={"PYTHONPATH": f"{hidden}{os.pathsep}{REPOSITORY}"}).code == 0
+
+
+def test_no_engine_opens_a_connection(run_forensic, samples, engine, tmp_path) -> None:
+    """Python's sockets are refused by an audit hook; those of a library show among the open files at the end."""
+    watch = tmp_path / "watch"
+    watch.mkdir()
+    (watch / "sitecustomize.py").write_text(
+        "import atexit, os, sys\n"
+        "def refuse(event, arguments):\n"
+        "    if event.startswith('socket.') and event not in ('socket.gethostname', 'socket.__new__'):\n"
+        "        print(f'SOCKET {event} {arguments}', file=sys.stderr)\n"
+        "        os._exit(99)\n"
+        "sys.addaudithook(refuse)\n"
+        "def tell():\n"
+        "    links = [f'/proc/self/fd/{name}' for name in os.listdir('/proc/self/fd')]\n"
+        "    held = [os.readlink(link) for link in links if os.path.lexists(link)]\n"
+        "    print(f'SOCKETS {sum(name.startswith(\"socket:\") for name in held)}', file=sys.stderr)\n"
+        "    print(f'TELEMETRY {\"openvino_telemetry\" in sys.modules}', file=sys.stderr)\n"
+        "if 'forensic' in sys.orig_argv:\n"
+        "    atexit.register(tell)\n"
+    )
+    path = f"{watch}{os.pathsep}{REPOSITORY}"
+    ran = run_forensic("scan", "--engine", engine, min(samples.glob("*.png")), env={"PYTHONPATH": path})
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["status"] == "ok"
+    assert "SOCKETS 0" in ran.err
+    assert "TELEMETRY False" in ran.err

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
 from forensic.data.inspection import DecodeLimits
-from forensic.errors import UsageError
-from forensic.scan.plan import ScanPlan, configuration_of, versions
+from forensic.engines import choice
+from forensic.engines.choice import Choice
+from forensic.errors import MissingError, UsageError
+from forensic.scan.plan import ScanPlan, choice_of, configuration_of, versions
 
 
 @pytest.mark.parametrize(
@@ -39,12 +42,21 @@ CHANGES = [
     {"thumbnails": False},
     {"skip_hashes": frozenset({"0" * 64})},
     {"device": "cuda"},
+    {"engine": "openvino"},
+    {"engine": "onnx"},
 ]
+
+
+@pytest.fixture(autouse=True)
+def every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if all were installed."""
+    monkeypatch.setattr(choice, "_version", lambda _name: "1.2.3")
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_what_can_change_a_finding_is_in_the_configuration(change) -> None:
-    assert configuration_of(ScanPlan(paths=(b"x",), **change)) != configuration_of(ScanPlan(paths=(b"x",)))
+    changed = configuration_of(ScanPlan(paths=(b"x",), case=Path("x.case"), **change))
+    assert changed != configuration_of(ScanPlan(paths=(b"x",), case=Path("x.case")))
 
 
 @pytest.mark.parametrize(
@@ -63,3 +75,36 @@ def test_configuration_comes_back_from_json() -> None:
 
 def test_versions_name_the_libraries() -> None:
     assert {"forensic", "python", "torch", "pillow", "numpy"} <= versions().keys()
+
+
+CASE = {"case": Path("x.case")}
+OPENVINO = Choice("openvino", "1.2.3", "bfloat16").recorded
+
+
+@pytest.mark.parametrize(
+    ("options", "recorded", "expected"),
+    [
+        ({}, None, "auto"),
+        (CASE, None, "torch"),
+        (CASE, OPENVINO, "openvino"),
+        (CASE, "torch 2.11.0 float32", "torch"),
+        (CASE | {"engine": "onnx"}, None, "onnx"),
+        (CASE | {"engine": "onnx"}, OPENVINO, "onnx"),  # which then does not fit the case
+        (CASE | {"device": "cuda"}, OPENVINO, None),
+    ],
+)
+def test_findings_that_are_kept_come_from_torch_unless_another_is_named(options, recorded, expected) -> None:
+    plan = ScanPlan(paths=(b"x",), **options)
+    if expected is None:
+        with pytest.raises(UsageError, match="--engine openvino"):
+            choice_of(plan, recorded)
+    elif expected == "auto":
+        assert choice_of(plan).name == choice.choose("auto").name
+    else:
+        assert choice_of(plan, recorded).name == expected
+
+
+def test_an_engine_that_is_gone_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_version", lambda name: "1.2.3" if name == "torch" else None)
+    with pytest.raises(MissingError, match="openvino is not installed"):
+        choice_of(ScanPlan(paths=(b"x",), **CASE), OPENVINO)

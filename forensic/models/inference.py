@@ -1,0 +1,96 @@
+"""The task model as scans run it on a processor: batch norm folded, activations fused, weights laid out once.
+
+float32 throughout and the same bits every time. Where torch has oneDNN's fused convolution, the leaky ReLU costs no
+pass of its own and the weights lie as its kernels read them; elsewhere the same convolutions run plainly.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from forensic.models.folding import FoldedTrunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+    from forensic.models.feature_extractor import TaskModel
+    from forensic.models.folding import FoldedLayer
+
+
+class FoldedNetwork:
+    """Trunk, neck and head of a task model for batches of one size, on the processor.
+
+    Args:
+        model: in evaluation mode; later changes of it are not seen.
+        batch: images a call.
+        fused: whether oneDNN's fused convolution is used; None: where it is to be had.
+    """
+
+    def __init__(self, model: TaskModel, batch: int, *, fused: bool | None = None) -> None:
+        side = model.architecture.size
+        self._convolutions: list[Callable[[Tensor], Tensor]] = []
+        for layer in folded_layers(model.trunk):
+            make = _fused if (has_fused_convolution() if fused is None else fused) else _plain
+            self._convolutions.append(make(layer, batch, side))
+            side = (side + 2 * layer.padding[0] - layer.weight.shape[2]) // layer.stride[0] + 1
+        self._neck = copy.deepcopy(model.neck).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
+        self._fc = copy.deepcopy(model.fc)
+        self._head = copy.deepcopy(model.head)
+
+    def __call__(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        """Output of the input layer (B, 3, S, S) float32 -> logits (B, K), embeddings (B, D)."""
+        embeddings = self._fc(self._neck(self.trunk(spectra)))
+        return self._head(embeddings), embeddings
+
+    def trunk(self, spectra: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, C, S / 16, S / 16), channels last."""
+        values = spectra.contiguous(memory_format=torch.channels_last)
+        for convolution in self._convolutions:
+            values = convolution(values)
+        return values
+
+
+def folded_layers(trunk: nn.Sequential) -> list[FoldedLayer]:
+    """The trunk's blocks as float32 convolutions, folded in float64 and rounded once."""
+    return [layer.to(torch.float32) for layer in FoldedTrunk(copy.deepcopy(trunk).double()).layers]
+
+
+def has_fused_convolution() -> bool:
+    """Whether this torch has oneDNN with the fused convolution, on a processor that oneDNN is fast on."""
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    fast = there and torch.backends.cpu.get_cpu_capability().startswith("AVX")
+    names = ("_convolution_pointwise", "_reorder_convolution_weight")
+    return fast and all(hasattr(torch.ops.mkldnn, name) for name in names)
+
+
+def _plain(layer: FoldedLayer, _batch: int, _side: int) -> Callable[[Tensor], Tensor]:
+    weight = layer.weight.contiguous(memory_format=torch.channels_last)
+
+    def run(values: Tensor) -> Tensor:
+        found = functional.conv2d(values, weight, layer.bias, layer.stride, layer.padding)
+        return functional.leaky_relu(found, layer.slope, inplace=True)
+
+    return run
+
+
+def _fused(layer: FoldedLayer, batch: int, side: int) -> Callable[[Tensor], Tensor]:
+    stride, padding, dilation, groups = list(layer.stride), list(layer.padding), [1, 1], 1
+    expected = [batch, layer.weight.shape[1], side, side]
+    operators = torch.ops.mkldnn
+    weight = operators._reorder_convolution_weight(  # noqa: SLF001 - torch's own compiler calls these two
+        layer.weight, padding, stride, dilation, groups, expected
+    )
+
+    def run(values: Tensor) -> Tensor:
+        found: Tensor = operators._convolution_pointwise(  # noqa: SLF001
+            values, weight, layer.bias, padding, stride, dilation, groups, "leaky_relu", [layer.slope], ""
+        )
+        return found
+
+    return run

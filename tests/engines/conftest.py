@@ -1,0 +1,49 @@
+"""The engines that are installed here, with weights and tiles to run on."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forensic.engines.choice import DISTRIBUTIONS, Choice, choose
+from forensic.models.weights import Weights, load_weights
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str], Choice]:
+    """`need("openvino")`: the engine, or a skip where its package is not installed."""
+
+    def engine(name: str) -> Choice:
+        if importlib.util.find_spec(DISTRIBUTIONS[name]) is None:
+            pytest.skip(f"needs {DISTRIBUTIONS[name]}")
+        return choose(name)
+
+    return engine
+
+
+@pytest.fixture(params=["openvino", "onnx"])
+def engine(request: pytest.FixtureRequest, need: Callable[[str], Choice]) -> Choice:
+    """Each engine that is not torch."""
+    return need(request.param)
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_weights: Path) -> Weights:
+    """The tiny weights, loaded; not to be changed."""
+    return load_weights(tiny_weights)
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Weights:
+    """The default weights."""
+    return load_weights()
+
+
+@pytest.fixture
+def tiles(seeded: Callable[..., np.random.Generator]) -> np.ndarray:
+    """(21, 3, 128, 128)."""
+    return seeded(1).integers(0, 256, (21, 3, 128, 128), dtype=np.uint8)

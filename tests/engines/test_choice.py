@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+import pytest
+
+from forensic.engines import choice
+from forensic.engines.choice import Choice, choose, named_in, processor_features
+from forensic.errors import MissingError, UsageError
+
+BFLOAT16 = frozenset({"avx2", "avx512f", "avx512_bf16"})
+AVX512 = frozenset({"avx2", "avx512f"})
+AVX2 = frozenset({"avx2"})
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch):
+    """`install("torch", "openvino")`: as if these were all there is, on an x86-64."""
+
+    def only(*engines: str) -> None:
+        monkeypatch.setattr(choice, "_version", lambda name: "1.2.3" if name in engines else None)
+        monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+    return only
+
+
+@pytest.mark.parametrize(
+    ("engines", "features", "expected"),
+    [
+        ((), BFLOAT16, "torch 1.2.3 float32"),
+        (("openvino", "onnx"), BFLOAT16, "openvino 1.2.3 bfloat16"),
+        (("openvino", "onnx"), AVX512, "openvino 1.2.3 float32"),
+        (("openvino", "onnx"), AVX2, "onnxruntime 1.2.3 float32"),
+        (("openvino",), AVX2, "openvino 1.2.3 float32"),
+        (("onnx",), BFLOAT16, "onnxruntime 1.2.3 float32"),
+        (("openvino", "onnx"), frozenset({"avx2", "avx512f", "amx_bf16"}), "openvino 1.2.3 bfloat16"),
+    ],
+)
+@pytest.mark.parametrize("asked", [None, "auto"])
+def test_auto_is_the_fastest_that_is_here(install, engines, features, expected: str, asked) -> None:
+    install("torch", *engines)
+    chosen = choose(asked, features=features)
+    assert str(chosen) == expected
+    assert chosen.reason
+
+
+def test_auto_stays_with_torch_on_other_processors(install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("torch", "openvino", "onnx")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert choose("auto", features=frozenset({"bf16"})).name == "torch"
+
+
+def test_a_device_has_torch(install) -> None:
+    install("torch", "openvino", "onnx")
+    assert choose("auto", "cuda", BFLOAT16).name == "torch"
+    with pytest.raises(UsageError, match="--engine openvino: runs on the CPU, not on cuda:1"):
+        choose("openvino", "cuda:1")
+
+
+@pytest.mark.parametrize(("asked", "package"), [("openvino", "openvino"), ("onnx", "onnxruntime")])
+def test_what_is_not_installed_comes_with_the_remedy(install, asked, package: str) -> None:
+    install("torch")
+    with pytest.raises(MissingError, match=f"{package} is not installed") as raised:
+        choose(asked)
+    assert f"pip install 'forensic-attribution[{asked}]'" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_no_engine_is_wrong_use() -> None:
+    with pytest.raises(UsageError, match="--engine tensorrt: is no engine"):
+        choose("tensorrt")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["torch", "openvino", "onnx"])
+def test_what_a_case_records_tells_the_engine(name) -> None:
+    assert named_in(Choice(name, "1.2.3").recorded) == name
+
+
+def test_a_case_also_names_what_decides_near_a_threshold() -> None:
+    torch = metadata.version("torch")
+    assert Choice("torch", torch).recorded == f"torch {torch} float32"
+    recorded = Choice("openvino", "1.2.3", "bfloat16").recorded
+    assert recorded == f"openvino 1.2.3 bfloat16; near a decision torch {torch} float32"
+
+
+def test_a_case_of_another_version_goes_on_in_torch() -> None:
+    assert named_in("torch 2.11.0") == named_in("") == named_in("tensorrt 9") == "torch"
+
+
+def test_features_of_this_processor() -> None:
+    features = processor_features()
+    assert features
+    assert all(" " not in feature for feature in features)

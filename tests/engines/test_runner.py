@@ -1,0 +1,109 @@
+"""Every engine says what torch says: on the sample pictures, on test images of osma-mini, and at made-up thresholds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forensic.data.decode import decode
+from forensic.data.layouts import read_layout
+from forensic.data.prepare import prepare
+from forensic.engines import runner as running
+from forensic.engines.choice import Choice, choose
+from forensic.engines.runner import BFLOAT16, FLOAT32, Runner
+
+OF_OSMA_MINI = 4
+"""Every fourth test image; the whole benchmark takes the slow test."""
+
+
+@pytest.fixture(scope="session")
+def pictures(samples: Path, bundled) -> list[np.ndarray]:
+    return [_tiles(path, bundled) for path in sorted(samples.rglob("*.png"))]
+
+
+def _tiles(path: Path, weights) -> np.ndarray:
+    return prepare(decode(path.read_bytes(), name=path.name).pixels, weights.card.preprocessing).tiles
+
+
+def said(weights, outputs, threshold: float | None = None) -> list[tuple[bool, int]]:
+    """Known or not, and the best class, of each image."""
+    scored = [weights.scorer(output.logits, output.embeddings) for output in outputs]
+    thresholds = [
+        weights.card.threshold.at(len(output.logits)) if threshold is None else threshold for output in outputs
+    ]
+    return [(one.score >= at, one.label) for one, at in zip(scored, thresholds, strict=True)]
+
+
+def scores(weights, outputs) -> np.ndarray:
+    return np.array([weights.scorer(output.logits, output.embeddings).score for output in outputs])
+
+
+def test_same_verdicts_on_the_samples_and_scores_within_the_tolerance(bundled, engine: Choice, pictures) -> None:
+    torch, fast = Runner(bundled, "cpu", choose("torch")), Runner(bundled, "cpu", engine)
+    expected, found = torch.outputs(pictures), fast.outputs(pictures)
+    assert said(bundled, found) == said(bundled, expected)
+    assert np.abs(scores(bundled, found) - scores(bundled, expected)).max() <= fast.tolerance.score
+    assert any(output.engine == engine for output in found)
+
+
+@pytest.mark.parametrize("every", [OF_OSMA_MINI, pytest.param(1, marks=pytest.mark.slow)])
+def test_same_verdicts_on_osma_mini(bundled, engine: Choice, osma_mini: Path, every: int) -> None:
+    layout = read_layout(osma_mini)
+    unknown = [sample for samples in layout.unseen.values() for sample in samples]
+    images = [_tiles(sample.path, bundled) for sample in [*layout.test, *unknown][::every]]
+    torch, fast = Runner(bundled, "cpu", choose("torch")), Runner(bundled, "cpu", engine)
+    assert said(bundled, fast.outputs(images)) == said(bundled, torch.outputs(images))
+
+
+def test_a_score_near_the_threshold_is_that_of_torch(bundled, engine: Choice, pictures) -> None:
+    """At a threshold that is just the score of an image, no engine but torch itself would be right every time."""
+    some = pictures[:6]
+    exact = scores(bundled, Runner(bundled, "cpu", choose("torch")).outputs(some))
+    for place, score in enumerate(exact):
+        for threshold in (score, np.nextafter(score, np.inf)):
+            outputs = Runner(bundled, "cpu", engine, float(threshold)).outputs(some)
+            assert outputs[place].engine.name == "torch"
+            assert scores(bundled, outputs)[place] == score
+            assert said(bundled, outputs, threshold)[place][0] == (score >= threshold)
+
+
+def test_two_classes_close_together_are_left_to_torch(bundled, engine: Choice, pictures, monkeypatch) -> None:
+    fast = Runner(bundled, "cpu", engine, threshold=-1e6)
+    assert {output.engine.name for output in fast.outputs(pictures[:4])} == {engine.name}
+    monkeypatch.setattr(running, "_gap", lambda _logits: 0.0)
+    assert {output.engine.name for output in fast.outputs(pictures[:4])} == {"torch"}
+
+
+def test_an_image_is_the_same_in_any_company(bundled, engine: Choice, pictures, tiles) -> None:
+    fast = Runner(bundled, "cpu", engine)
+    (alone,) = fast.outputs([tiles[:3]])
+    for before in (1, 5, 6, 13):
+        *_, among = fast.outputs([tiles[3 : 3 + before], *pictures[:2], tiles[:3]])
+        assert among.engine == alone.engine
+        assert among.logits.tobytes() == alone.logits.tobytes()
+        assert among.embeddings.tobytes() == alone.embeddings.tobytes()
+
+
+def test_torch_alone(tiny, tiles) -> None:
+    torch = Runner(tiny, "cpu", choose("torch"))
+    (output,) = torch.outputs([tiles])
+    assert output.engine.name == "torch"
+    assert output.logits.shape == (21, tiny.card.num_classes)
+    assert torch.of_images([]) == []
+
+
+def test_tolerance_is_what_is_stated_or_what_control_tiles_show(bundled, engine: Choice, monkeypatch) -> None:
+    stated = BFLOAT16 if engine.precision == "bfloat16" else FLOAT32
+    found = Runner(bundled, "cpu", engine).tolerance
+    assert stated.score <= found.score <= 1.5 * stated.score
+    assert stated.gap <= found.gap <= 1.5 * stated.gap
+    monkeypatch.setattr(running, "_CONTROL_FACTOR", 1e6)
+    assert Runner(bundled, "cpu", engine).tolerance.score > stated.score
+
+
+def test_control_tiles_are_of_the_models_size_and_differ() -> None:
+    tiles = running._control_tiles(48)
+    assert all(tile.shape == (1, 3, 48, 48) and tile.dtype == np.uint8 for tile in tiles)
+    assert len({tile.tobytes() for tile in tiles}) == len(tiles)
