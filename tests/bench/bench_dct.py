@@ -158,6 +158,7 @@ def logarithm_with_gradient(shape: tuple[int, ...], threads: int) -> Case:
         bound=0.1,  # a coefficient near 0 may have the other sign, and its gradient jumps there
         bytes_moved=5 * x.nbytes,
         multiply_adds=3 * operations(shape),
+        gradients=True,
     )
 
 
