@@ -8,6 +8,7 @@
 //   d - e],   b_S[o] = b2[o] + sum_{e in S} sum_c w2[o, c, e] b1[c]
 // Why: 9 (2k-1)^2 multiply-adds a pixel instead of 6 C k^2, and the C hidden channels are never written.
 // Exact but for rounding: K_S and b_S are summed in float64 and rounded once.
+// Several augmenters on one batch: each has the bits that it has alone; rows of x are read and given their border once.
 // Source: design of the augmenter in POSE (CVPR 2023), section 3.2.  Twin: forensic/kernels/reference.py, augment.
 #pragma once
 
@@ -19,16 +20,17 @@ namespace forensic {
 inline constexpr int kImageChannels = 3;
 
 struct AugmentShape {
-  std::int64_t images;  // N
-  std::int64_t height;  // H
-  std::int64_t width;   // W
-  std::int64_t hidden;  // C
-  std::int64_t kernel;  // k, odd
+  std::int64_t images;          // N
+  std::int64_t height;          // H
+  std::int64_t width;           // W
+  std::int64_t hidden;          // C
+  std::int64_t kernel;          // k, odd
+  std::int64_t augmenters = 1;  // A: with several, weights and outputs have a leading axis of that length
 };
 
-// Strides of an image batch (N, 3, H, W), in elements.
+// Strides of an image batch (N, 3, H, W), or (A, N, 3, H, W), in elements.
 struct ImageStrides {
-  std::int64_t image, channel, row, column;
+  std::int64_t image, channel, row, column, augmenter = 0;
 };
 
 template <typename T>
@@ -39,13 +41,21 @@ struct AugmentWeights {
   const T* b2;  // (3)
 };
 
-// y (N, 3, H, W) contiguous.
+// The weights of augmenter `a` alone.
+template <typename T>
+AugmentWeights<T> weights_of(const AugmentShape& shape, const AugmentWeights<T>& all, std::int64_t a) {
+  const std::int64_t inner = a * shape.hidden * kImageChannels * shape.kernel * shape.kernel;
+  return {all.w1 + inner, all.b1 + a * shape.hidden, all.w2 + inner, all.b2 + a * kImageChannels};
+}
+
+// y (N, 3, H, W), or (A, N, 3, H, W), contiguous.
 template <typename T>
 void augment_forward(const AugmentShape& shape, const T* x, const ImageStrides& x_strides,
                      const AugmentWeights<T>& weights, T* y, int threads);
 
 // d_x (N, 3, H, W) contiguous, from g (N, 3, H, W): the adjoint is again two convolutions with the same zero padding,
-// first w2 then w1, each transposed and flipped, so it is the folded map of those with no bias.
+// first w2 then w1, each transposed and flipped, so it is the folded map of those with no bias. g (A, N, 3, H, W) of
+// several augmenters: the sum of their gradients, added up in their order.
 template <typename T>
 void augment_input_gradient(const AugmentShape& shape, const T* g, const ImageStrides& g_strides,
                             const AugmentWeights<T>& weights, T* d_x, int threads);

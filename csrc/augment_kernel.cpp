@@ -1,6 +1,7 @@
 // Inner loops of the augmenter. Compiled once for each instruction set level; see augment_kernel.h for what they
 // compute. Both are bound by multiply-adds: three outputs share every load of the image, and the accumulators of a tile
-// stay in registers (three outputs x four vectors forward; three outputs x kTileTerms neighbours backward).
+// stay in registers (two rows x three outputs x kPairVectors vectors forward, so that most loads of the image and of
+// the weights serve twice; three outputs x kTileTerms neighbours backward).
 #include "augment_kernel.h"
 
 #include "lanes.h"
@@ -9,60 +10,121 @@ namespace forensic {
 namespace FORENSIC_LEVEL {
 namespace {
 
-// `Vectors` vectors of three outputs from position x on.
-template <typename T, std::ptrdiff_t Vectors>
-inline void line_tile(const T* source, const std::ptrdiff_t* offsets, const T* weights, std::ptrdiff_t terms,
-                      const T* bias, T* const* out, std::ptrdiff_t x) {
+#if defined(FORENSIC_LEVEL_avx512)
+inline constexpr std::ptrdiff_t kPairVectors = 4;  // two rows x three outputs x this many: 24 sums of 32 registers
+#else
+inline constexpr std::ptrdiff_t kPairVectors = 2;  // 12 of 16
+#endif
+
+// Sums of `Rows` rows x three outputs x `Vectors` vectors; rows below one another share what they read.
+template <typename T, std::ptrdiff_t Rows, std::ptrdiff_t Vectors>
+struct Tile {
   using L = Lanes<T>;
-  L sums[3][Vectors];
-  for (std::ptrdiff_t o = 0; o < 3; ++o) {
-    for (std::ptrdiff_t n = 0; n < Vectors; ++n) sums[o][n] = L::all(bias[o]);
-  }
-  for (std::ptrdiff_t j = 0; j < terms; ++j) {
-    const T* p = source + offsets[j] + x;
-    const L w0 = L::all(weights[3 * j]), w1 = L::all(weights[3 * j + 1]), w2 = L::all(weights[3 * j + 2]);
+  L sums[Rows][3][Vectors];
+
+  // Pixels of one neighbour for rows [First, Last); the weights of a row are those of the row above, one line earlier.
+  template <std::ptrdiff_t First, std::ptrdiff_t Last>
+  void add(const T* pixels, const T* weights, std::ptrdiff_t line) {
+    L here[Vectors];
 #pragma GCC unroll 4
-    for (std::ptrdiff_t n = 0; n < Vectors; ++n) {
-      const L pixels = L::load(p + n * L::count);
-      sums[0][n].add_product(pixels, w0);
-      sums[1][n].add_product(pixels, w1);
-      sums[2][n].add_product(pixels, w2);
+    for (std::ptrdiff_t n = 0; n < Vectors; ++n) here[n] = L::load(pixels + n * L::count);
+#pragma GCC unroll 2
+    for (std::ptrdiff_t r = First; r < Last; ++r) {
+#pragma GCC unroll 3
+      for (std::ptrdiff_t o = 0; o < 3; ++o) {
+        const L weight = L::all(weights[o - r * line]);
+#pragma GCC unroll 4
+        for (std::ptrdiff_t n = 0; n < Vectors; ++n) sums[r][o][n].add_product(here[n], weight);
+      }
     }
   }
-  for (std::ptrdiff_t o = 0; o < 3; ++o) {
-    for (std::ptrdiff_t n = 0; n < Vectors; ++n) sums[o][n].store(out[o] + n * L::count);
+};
+
+template <typename T, std::ptrdiff_t Rows, std::ptrdiff_t Vectors>
+inline void forward_tile(const T* source, std::ptrdiff_t pitch, const std::ptrdiff_t* offsets, const T* weights,
+                         std::ptrdiff_t span, const T* bias, T* const* out, std::ptrdiff_t out_pitch,
+                         std::ptrdiff_t x) {
+  using L = Lanes<T>;
+  Tile<T, Rows, Vectors> tile;
+#pragma GCC unroll 2
+  for (std::ptrdiff_t r = 0; r < Rows; ++r) {
+#pragma GCC unroll 3
+    for (std::ptrdiff_t o = 0; o < 3; ++o) {
+#pragma GCC unroll 4
+      for (std::ptrdiff_t n = 0; n < Vectors; ++n) tile.sums[r][o][n] = L::all(bias[o]);
+    }
+  }
+  const T* from = source + x;
+  const std::ptrdiff_t line = 3 * span;
+  for (std::ptrdiff_t channel = 0; channel < 3; ++channel) {
+    std::ptrdiff_t j = channel * span * span;
+    if constexpr (Rows == 1) {
+      for (const std::ptrdiff_t end = j + span * span; j < end; ++j) {
+        tile.template add<0, 1>(from + offsets[j], weights + 3 * j, line);
+      }
+    } else {
+      std::ptrdiff_t end = j + span;
+      for (; j < end; ++j) tile.template add<0, 1>(from + offsets[j], weights + 3 * j, line);
+      for (end += span * (span - 1); j < end; ++j) {
+        tile.template add<0, 2>(from + offsets[j], weights + 3 * j, line);
+      }
+      for (end += span; j < end; ++j) {
+        tile.template add<1, 2>(from + offsets[j - span] + pitch, weights + 3 * j, line);
+      }
+    }
+  }
+#pragma GCC unroll 2
+  for (std::ptrdiff_t r = 0; r < Rows; ++r) {
+#pragma GCC unroll 3
+    for (std::ptrdiff_t o = 0; o < 3; ++o) {
+#pragma GCC unroll 4
+      for (std::ptrdiff_t n = 0; n < Vectors; ++n) {
+        tile.sums[r][o][n].store(out[o] + r * out_pitch + x + n * L::count);
+      }
+    }
+  }
+}
+
+// The last tile of a line overlaps the one before where they do not fill it: an output has the same bits in either.
+template <typename T, std::ptrdiff_t Rows, std::ptrdiff_t Most>
+inline void forward_line(const T* source, std::ptrdiff_t pitch, const std::ptrdiff_t* offsets, const T* weights,
+                         std::ptrdiff_t span, const T* bias, T* const* out, std::ptrdiff_t out_pitch,
+                         std::ptrdiff_t length) {
+  constexpr std::ptrdiff_t vector = Lanes<T>::count;
+  for (std::ptrdiff_t x = 0; x < length;) {
+    const std::ptrdiff_t left = length - x;
+    std::ptrdiff_t vectors = left > 2 * vector ? 4 : left > vector ? 2 : 1;
+    while (vectors > Most || vectors * vector > length) vectors /= 2;
+    const std::ptrdiff_t at = left < vectors * vector ? length - vectors * vector : x;
+    if (vectors == 4) {
+      forward_tile<T, Rows, Most >= 4 ? 4 : 1>(source, pitch, offsets, weights, span, bias, out, out_pitch, at);
+    } else if (vectors == 2) {
+      forward_tile<T, Rows, 2>(source, pitch, offsets, weights, span, bias, out, out_pitch, at);
+    } else {
+      forward_tile<T, Rows, 1>(source, pitch, offsets, weights, span, bias, out, out_pitch, at);
+    }
+    x = at + vectors * vector;
   }
 }
 
 template <typename T>
-void forward(const T* source, const std::ptrdiff_t* offsets, const T* weights, std::ptrdiff_t terms, const T* bias,
-             T* const* out, std::ptrdiff_t length) {
+void forward(const T* source, std::ptrdiff_t pitch, const std::ptrdiff_t* offsets, const T* weights,
+             std::ptrdiff_t span, const T* bias, T* const* out, std::ptrdiff_t out_pitch, std::ptrdiff_t rows,
+             std::ptrdiff_t length) {
   constexpr std::ptrdiff_t vector = Lanes<T>::count;
-  std::ptrdiff_t x = 0;
-  for (; x + 4 * vector <= length; x += 4 * vector) {
-    T* const here[3] = {out[0] + x, out[1] + x, out[2] + x};
-    line_tile<T, 4>(source, offsets, weights, terms, bias, here, x);
-  }
-  // The rest of the line, four vectors at once as well: one at a time would wait for its own sums.
-  if (x == length) return;
-  T rest[3][4 * vector];
-  T* const there[3] = {rest[0], rest[1], rest[2]};
-  const std::ptrdiff_t left = length - x;
-  if (left > 2 * vector) {
-    line_tile<T, 2>(source, offsets, weights, terms, bias, there, x);
-    T* const second[3] = {rest[0] + 2 * vector, rest[1] + 2 * vector, rest[2] + 2 * vector};
-    if (left > 3 * vector) {
-      line_tile<T, 2>(source, offsets, weights, terms, bias, second, x + 2 * vector);
-    } else {
-      line_tile<T, 1>(source, offsets, weights, terms, bias, second, x + 2 * vector);
-    }
-  } else if (left > vector) {
-    line_tile<T, 2>(source, offsets, weights, terms, bias, there, x);
+  if (length >= vector && rows == 2) {
+    forward_line<T, 2, kPairVectors>(source, pitch, offsets, weights, span, bias, out, out_pitch, length);
+  } else if (length >= vector) {
+    forward_line<T, 1, 4>(source, pitch, offsets, weights, span, bias, out, out_pitch, length);
   } else {
-    line_tile<T, 1>(source, offsets, weights, terms, bias, there, x);
-  }
-  for (std::ptrdiff_t o = 0; o < 3; ++o) {
-    for (std::ptrdiff_t n = 0; n < left; ++n) out[o][x + n] = rest[o][n];
+    T whole[3][vector];
+    T* const there[3] = {whole[0], whole[1], whole[2]};
+    for (std::ptrdiff_t r = 0; r < rows; ++r) {
+      forward_tile<T, 1, 1>(source + r * pitch, pitch, offsets, weights, span, bias, there, 0, 0);
+      for (std::ptrdiff_t o = 0; o < 3; ++o) {
+        for (std::ptrdiff_t n = 0; n < length; ++n) out[o][r * out_pitch + n] = whole[o][n];
+      }
+    }
   }
 }
 
@@ -85,7 +147,7 @@ inline void correlate_tile(const T* source, std::ptrdiff_t pitch, const std::ptr
       const L a = L::load(g0 + x), b = L::load(g1 + x), c = L::load(g2 + x);
 #pragma GCC unroll 8
       for (std::ptrdiff_t j = 0; j < Terms; ++j) {
-        const L pixels = L::load(p + offsets[j] + x);
+        const L pixels = L::load_once(p + offsets[j] + x);
         sums[j][0].add_product(pixels, a);
         sums[j][1].add_product(pixels, b);
         sums[j][2].add_product(pixels, c);
@@ -112,17 +174,29 @@ void correlate(const T* source, std::ptrdiff_t pitch, const std::ptrdiff_t* offs
   for (; j < terms; ++j) {
     correlate_tile<T, 1>(source, pitch, offsets + j, g, g_pitch, rows, length, lanes + 3 * j * Lanes<T>::count);
   }
+  for (std::ptrdiff_t o = 0; o < 3; ++o) {
+    T* to = lanes + (3 * terms + o) * Lanes<T>::count;
+    Lanes<T> sum = Lanes<T>::load(to);
+    for (std::ptrdiff_t row = 0; row < rows; ++row) {
+      const T* line = g[o] + row * g_pitch;
+      for (std::ptrdiff_t x = 0; x < length; x += Lanes<T>::count) sum.add(Lanes<T>::load(line + x));
+    }
+    sum.store(to);
+  }
 }
 
 template <typename T>
-void drain(T* lanes, std::ptrdiff_t accumulators, double* sums) {
+void drain(T* lanes, std::ptrdiff_t count, double* wide) {
+  for (std::ptrdiff_t n = 0; n < count; ++n) wide[n] += static_cast<double>(lanes[n]);
+  for (std::ptrdiff_t n = 0; n < count; ++n) lanes[n] = T(0);
+}
+
+template <typename T>
+void reduce(const double* wide, std::ptrdiff_t accumulators, double* sums) {
   constexpr std::ptrdiff_t count = Lanes<T>::count;
   for (std::ptrdiff_t n = 0; n < accumulators; ++n) {
     double part[count];
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-      part[i] = static_cast<double>(lanes[n * count + i]);
-      lanes[n * count + i] = T(0);
-    }
+    for (std::ptrdiff_t i = 0; i < count; ++i) part[i] = wide[n * count + i];
     for (std::ptrdiff_t width = count / 2; width > 0; width /= 2) {
       for (std::ptrdiff_t i = 0; i < width; ++i) part[i] += part[i + width];
     }
@@ -134,8 +208,9 @@ void drain(T* lanes, std::ptrdiff_t accumulators, double* sums) {
 
 extern const AugmentLines<float> augment_lines_f32;
 extern const AugmentLines<double> augment_lines_f64;
-const AugmentLines<float> augment_lines_f32 = {forward<float>, correlate<float>, drain<float>, Lanes<float>::count};
-const AugmentLines<double> augment_lines_f64 = {forward<double>, correlate<double>, drain<double>,
+const AugmentLines<float> augment_lines_f32 = {forward<float>, correlate<float>, drain<float>, reduce<float>,
+                                               Lanes<float>::count};
+const AugmentLines<double> augment_lines_f64 = {forward<double>, correlate<double>, drain<double>, reduce<double>,
                                                 Lanes<double>::count};
 
 }  // namespace FORENSIC_LEVEL

@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "augment.h"
@@ -53,6 +54,50 @@ void bind_dct(py::module_& module) {
   });
 }
 
+// What comes from above an augmenter, (N, 3, H, W), or above several, (A, N, 3, H, W).
+template <typename T>
+struct Above {
+  TensorView<const T, 4> one;
+  ImageStrides strides;
+
+  Above(const Array& array, const AugmentArguments& arguments) {
+    if (arguments.stacked()) {
+      const auto all = array.view<const T, 5>();
+      FORENSIC_CHECK(all.shape[0] == arguments.augmenters(), "g: expected gradients of ", arguments.augmenters(),
+                     " augmenters, got ", all.shape[0]);
+      one = first_of(all);
+      strides = strides_of(all);
+    } else {
+      one = array.view<const T, 4>();
+      strides = strides_of(one);
+    }
+  }
+};
+
+template <typename T>
+T* augmented_output(const Array& array, const char* name, const AugmentShape& s, bool stacked) {
+  if (!stacked) return output<T, 4>(array, name, {s.images, kImageChannels, s.height, s.width});
+  return output<T, 5>(array, name, {s.augmenters, s.images, kImageChannels, s.height, s.width});
+}
+
+// The gradient of a weight: contiguous, and of the weight's size.
+template <typename T>
+T* weight_output(const Array& array, const char* name, const Array& weight) {
+  const dlpack::Tensor &to = array.tensor(), &like = weight.tensor();
+  const bool same = to.ndim == like.ndim && std::equal(to.shape, to.shape + to.ndim, like.shape);
+  FORENSIC_CHECK(same, name, ": expected ", shape_of(like), ", got ", shape_of(to));
+  switch (to.ndim) {
+    case 1:
+      return output<T, 1>(array, name, {to.shape[0]});
+    case 2:
+      return output<T, 2>(array, name, {to.shape[0], to.shape[1]});
+    case 4:
+      return output<T, 4>(array, name, {to.shape[0], to.shape[1], to.shape[2], to.shape[3]});
+    default:
+      return output<T, 5>(array, name, {to.shape[0], to.shape[1], to.shape[2], to.shape[3], to.shape[4]});
+  }
+}
+
 void bind_augment(py::module_& module) {
   using Object = const py::object&;
   module.def("augment", [](Object x, Object w1, Object b1, Object w2, Object b2, Object y, int threads) {
@@ -62,7 +107,7 @@ void bind_augment(py::module_& module) {
       const auto from = in.view<const T, 4>();
       const auto weights = arguments.weights<T>();
       const AugmentShape shape = arguments.shape(from, "x");
-      T* to = output<T, 4>(out, "y", from.shape);
+      T* to = augmented_output<T>(out, "y", shape, arguments.stacked());
       const py::gil_scoped_release released;
       augment_forward(shape, from.data, strides_of(from), weights, to, threads);
     });
@@ -72,12 +117,12 @@ void bind_augment(py::module_& module) {
                const Array in(g, "g"), out(d_x, "d_x");
                const AugmentArguments arguments(w1, b1, w2, b2);
                with_float_type(in, "g", [&]<typename T>(T) {
-                 const auto from = in.view<const T, 4>();
                  const auto weights = arguments.weights<T>();
-                 const AugmentShape shape = arguments.shape(from, "g");
-                 T* to = output<T, 4>(out, "d_x", from.shape);
+                 const Above<T> above(in, arguments);
+                 const AugmentShape shape = arguments.shape(above.one, "g");
+                 T* to = output<T, 4>(out, "d_x", above.one.shape);
                  const py::gil_scoped_release released;
-                 augment_input_gradient(shape, from.data, strides_of(from), weights, to, threads);
+                 augment_input_gradient(shape, above.one.data, above.strides, weights, to, threads);
                });
              });
   module.def("augment_weight_gradients", [](Object x, Object g, Object w1, Object b1, Object w2, Object b2, Object d_w1,
@@ -86,16 +131,17 @@ void bind_augment(py::module_& module) {
         fourth(d_b2, "d_b2");
     const AugmentArguments arguments(w1, b1, w2, b2);
     with_float_type(in, "x", [&]<typename T>(T) {
-      const auto from = in.view<const T, 4>(), above = gradient.view<const T, 4>();
-      check_same_shape(from, "x", above, "g");
+      const auto from = in.view<const T, 4>();
       const auto weights = arguments.weights<T>();
+      const Above<T> above(gradient, arguments);
+      check_same_shape(from, "x", above.one, "g");
       const AugmentShape shape = arguments.shape(from, "x");
-      T* to_w1 = output<T, 4>(first, "d_w1", {shape.hidden, kImageChannels, shape.kernel, shape.kernel});
-      T* to_b1 = output<T, 1>(second, "d_b1", {shape.hidden});
-      T* to_w2 = output<T, 4>(third, "d_w2", {kImageChannels, shape.hidden, shape.kernel, shape.kernel});
-      T* to_b2 = output<T, 1>(fourth, "d_b2", {kImageChannels});
+      T* to_w1 = weight_output<T>(first, "d_w1", arguments.w1());
+      T* to_b1 = weight_output<T>(second, "d_b1", arguments.b1());
+      T* to_w2 = weight_output<T>(third, "d_w2", arguments.w2());
+      T* to_b2 = weight_output<T>(fourth, "d_b2", arguments.b2());
       const py::gil_scoped_release released;
-      augment_weight_gradients(shape, from.data, strides_of(from), above.data, strides_of(above), weights, to_w1, to_b1,
+      augment_weight_gradients(shape, from.data, strides_of(from), above.one.data, above.strides, weights, to_w1, to_b1,
                                to_w2, to_b2, threads);
     });
   });

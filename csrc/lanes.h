@@ -13,6 +13,8 @@ namespace forensic {
 namespace FORENSIC_LEVEL {
 namespace {
 
+// `load_once` is a load that compilers keep in a register: folded into each of its uses, one that crosses cache lines
+// would be paid for as often.
 template <typename T>
 struct Lanes;
 
@@ -25,6 +27,11 @@ struct Lanes<float> {
   static constexpr std::ptrdiff_t count = 16;
   __m512 v;
   static Lanes load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Lanes load_once(const float* p) {
+    Lanes r = load(p);
+    __asm__("" : "+v"(r.v));
+    return r;
+  }
   static Lanes all(float s) { return {_mm512_set1_ps(s)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void add(Lanes a) { v = _mm512_add_ps(v, a.v); }
@@ -36,6 +43,11 @@ struct Lanes<double> {
   static constexpr std::ptrdiff_t count = 8;
   __m512d v;
   static Lanes load(const double* p) { return {_mm512_loadu_pd(p)}; }
+  static Lanes load_once(const double* p) {
+    Lanes r = load(p);
+    __asm__("" : "+v"(r.v));
+    return r;
+  }
   static Lanes all(double s) { return {_mm512_set1_pd(s)}; }
   void store(double* p) const { _mm512_storeu_pd(p, v); }
   void add(Lanes a) { v = _mm512_add_pd(v, a.v); }
@@ -51,6 +63,11 @@ struct Lanes<float> {
   static constexpr std::ptrdiff_t count = 8;
   __m256 v;
   static Lanes load(const float* p) { return {_mm256_loadu_ps(p)}; }
+  static Lanes load_once(const float* p) {
+    Lanes r = load(p);
+    __asm__("" : "+x"(r.v));
+    return r;
+  }
   static Lanes all(float s) { return {_mm256_set1_ps(s)}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
   void add(Lanes a) { v = _mm256_add_ps(v, a.v); }
@@ -62,6 +79,11 @@ struct Lanes<double> {
   static constexpr std::ptrdiff_t count = 4;
   __m256d v;
   static Lanes load(const double* p) { return {_mm256_loadu_pd(p)}; }
+  static Lanes load_once(const double* p) {
+    Lanes r = load(p);
+    __asm__("" : "+x"(r.v));
+    return r;
+  }
   static Lanes all(double s) { return {_mm256_set1_pd(s)}; }
   void store(double* p) const { _mm256_storeu_pd(p, v); }
   void add(Lanes a) { v = _mm256_add_pd(v, a.v); }
@@ -83,6 +105,7 @@ struct Lanes {
     __builtin_memcpy(&r.v, p, sizeof(r.v));
     return r;
   }
+  static Lanes load_once(const T* p) { return load(p); }
   static Lanes all(T s) { return {s - Vector{}}; }  // minus zero stays minus zero
   void store(T* p) const { __builtin_memcpy(p, &v, sizeof(v)); }
   void add(Lanes a) { v += a.v; }

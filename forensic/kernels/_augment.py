@@ -28,18 +28,21 @@ def augment(
 
         hidden = conv2d(images, w1, b1, padding=k // 2);  result = conv2d(hidden, w2, b2, padding=k // 2)
 
+    Several augmenters serve one batch in one call where their weights are stacked along a leading axis of length A.
+
     Args:
         images: (N, 3, H, W), float32 or float64, any strides, CPU or CUDA; N, H, W may be 0.
-        w1: (C, 3, k, k), C at least 1, k odd.
-        b1: (C,).
-        w2: (3, C, k, k).
-        b2: (3,). All weights have dtype and device of `images`.
+        w1: (C, 3, k, k) or (A, C, 3, k, k), C at least 1, k odd; A may be 0.
+        b1: (C,) or (A, C).
+        w2: (3, C, k, k) or (A, 3, C, k, k).
+        b2: (3,) or (A, 3). All weights have dtype and device of `images`.
         implementation: `reference`, `cpp` or `cuda` instead of the one that fits the device; for tests and benches.
 
     Returns:
-        (N, 3, H, W), contiguous, unit of `images`. A value of `images` that is not finite makes what lies within k - 1
-        pixels of it not finite, and nothing else of the result. Twice differentiable in all five arguments; the same
-        bits at any number of threads.
+        (N, 3, H, W) or (A, N, 3, H, W), contiguous, unit of `images`; each of A augmenters has the bits of a call of
+        its own, and the gradient of `images` is the sum of theirs in their order. A value of `images` that is not
+        finite makes what lies within k - 1 pixels of it not finite, and nothing else of the result. Twice
+        differentiable in all five arguments; the same bits at any number of threads.
 
     Raises:
         TypeError: no tensor, another dtype, dtypes that differ.
@@ -60,14 +63,16 @@ def _check(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> No
         raise ValueError(f"images: expected 3 channels, got shape {tuple(images.shape)}")
     for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
         require_like(require_tensor(weight, name), name, images, "images")
-    require_rank(w1, "w1", "(C, 3, k, k)")
-    channels, kernel = w1.shape[0], w1.shape[3]
-    if channels < 1 or kernel % 2 == 0 or tuple(w1.shape) != (channels, 3, kernel, kernel):
+    stacked = w1.dim() == 5
+    require_rank(w1, "w1", "(A, C, 3, k, k)" if stacked else "(C, 3, k, k)")
+    lead = tuple(w1.shape[:1]) if stacked else ()
+    channels, kernel = w1.shape[-4], w1.shape[-1]
+    if channels < 1 or kernel % 2 == 0 or tuple(w1.shape) != (*lead, channels, 3, kernel, kernel):
         raise ValueError(f"w1: expected (C, 3, k, k), C at least 1 and k odd, got {tuple(w1.shape)}")
     for name, weight, shape in (
-        ("b1", b1, (channels,)),
-        ("w2", w2, (3, channels, kernel, kernel)),
-        ("b2", b2, (3,)),
+        ("b1", b1, (*lead, channels)),
+        ("w2", w2, (*lead, 3, channels, kernel, kernel)),
+        ("b2", b2, (*lead, 3)),
     ):
         if tuple(weight.shape) != shape:
             raise ValueError(f"{name}: expected {shape} beside w1 of {tuple(w1.shape)}, got {tuple(weight.shape)}")
@@ -90,42 +95,61 @@ def _stream(tensor: Tensor) -> int:
     return int(torch.cuda.current_stream(tensor.device).cuda_stream)
 
 
+def _augmented(images: Tensor, w1: Tensor) -> Tensor:
+    """An empty result of augmenters `w1` on `images`."""
+    return images.new_empty((*w1.shape[:-4], *images.shape))
+
+
 def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-    result = _empty(images)
-    if images.numel() == 0:
+    result = _augmented(images, w1)
+    if result.numel() == 0:
         return result
     if images.is_cuda:
-        backend.native_cuda().augment(_plain(images), *_weights(w1, b1, w2, b2), result, _stream(images))
+        for one, weights in _each(result, (w1, b1, w2, b2)):
+            backend.native_cuda().augment(_plain(images), *_weights(*weights), one, _stream(images))
     else:
         backend.native().augment(_plain(images), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
 
 
+_Weights = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def _each(stacked: Tensor, weights: _Weights) -> list[tuple[Tensor, _Weights]]:
+    """The parts of `stacked` and of the weights that belong to one augmenter, for kernels that serve one at a time."""
+    if weights[0].dim() == 4:
+        return [(stacked, weights)]
+    return [(stacked[n], (weights[0][n], weights[1][n], weights[2][n], weights[3][n])) for n in range(len(stacked))]
+
+
 def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-    result = _empty(gradient)
+    result = gradient.new_empty(gradient.shape[w1.dim() - 4 :])
     if gradient.numel() == 0:
-        return result
+        return result.zero_()
     if gradient.is_cuda:
-        backend.native_cuda().augment_input_gradient(
-            _plain(gradient), *_weights(w1, b1, w2, b2), result, _stream(gradient)
-        )
-    else:
-        backend.native().augment_input_gradient(_plain(gradient), *_weights(w1, b1, w2, b2), result, backend.threads())
+        total: Tensor | None = None
+        for one, weights in _each(gradient, (w1, b1, w2, b2)):
+            part = torch.empty_like(result)
+            backend.native_cuda().augment_input_gradient(_plain(one), *_weights(*weights), part, _stream(gradient))
+            total = part if total is None else total.add_(part)
+        return result.zero_() if total is None else total
+    backend.native().augment_input_gradient(_plain(gradient), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
 
 
-def _run_weight_gradients(images: Tensor, gradient: Tensor, weights: tuple[Tensor, ...]) -> list[Tensor]:
-    w1, b1, w2, b2 = weights
+def _run_weight_gradients(images: Tensor, gradient: Tensor, weights: _Weights) -> list[Tensor]:
     results = [_empty(weight) for weight in weights]
-    if images.numel() == 0:
+    if gradient.numel() == 0:
         return [result.zero_() for result in results]
     if images.is_cuda:
-        backend.native_cuda().augment_weight_gradients(
-            _plain(images), _plain(gradient), *_weights(w1, b1, w2, b2), *results, _stream(images)
-        )
+        for n, (above, own) in enumerate(_each(gradient, weights)):
+            to = results if weights[0].dim() == 4 else [result[n] for result in results]
+            backend.native_cuda().augment_weight_gradients(
+                _plain(images), _plain(above), *_weights(*own), *to, _stream(images)
+            )
     else:
         backend.native().augment_weight_gradients(
-            _plain(images), _plain(gradient), *_weights(w1, b1, w2, b2), *results, backend.threads()
+            _plain(images), _plain(gradient), *_weights(*weights), *results, backend.threads()
         )
     return results
 
@@ -155,21 +179,21 @@ def _augment_gradients(
 
 @_augment.register_fake
 def _(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:  # noqa: ARG001 - the operator's schema
-    return _empty(images)
+    return _augmented(images, w1)
 
 
 @_augment_gradients.register_fake
 def _(
     gradient: Tensor,
-    images: Tensor,  # noqa: ARG001 - the operator's schema
+    images: Tensor,
     w1: Tensor,
     b1: Tensor,
     w2: Tensor,
     b2: Tensor,
-    of_images: bool,  # noqa: FBT001
+    of_images: bool,  # noqa: FBT001 - the operator's schema
     of_weights: bool,  # noqa: FBT001
 ) -> _Grads:
-    to_images = _empty(gradient) if of_images else gradient.new_empty(0)
+    to_images = _empty(images) if of_images else gradient.new_empty(0)
     a, b, c, d = (_empty(weight) if of_weights else weight.new_empty(0) for weight in (w1, b1, w2, b2))
     return to_images, a, b, c, d
 

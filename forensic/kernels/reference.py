@@ -194,14 +194,22 @@ def augment(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor
 
     Args:
         x: (N, 3, H, W).
-        w1: (C, 3, k, k), k odd.
+        w1: (C, 3, k, k), k odd; or (A, C, 3, k, k), and the others likewise: A augmenters, one after the other.
         b1: (C,).
         w2: (3, C, k, k).
         b2: (3,).
 
     Returns:
-        (N, 3, H, W), differentiable as often as one likes.
+        (N, 3, H, W) or (A, N, 3, H, W), differentiable as often as one likes.
     """
+    if w1.dim() == 5:
+        each = [augment(x, *weights) for weights in zip(w1, b1, w2, b2, strict=True)]
+        # The sum keeps an empty stack in the graph.
+        return (
+            torch.stack(each)
+            if each
+            else x.new_zeros((0, *x.shape)) + (x.sum() + w1.sum() + b1.sum() + w2.sum() + b2.sum())
+        )
     padding = w1.shape[-1] // 2
     hidden = torch.nn.functional.conv2d(x, w1, b1, padding=padding)  # (N, C, H, W)
     return torch.nn.functional.conv2d(hidden, w2, b2, padding=padding)  # (N, 3, H, W)
@@ -213,9 +221,9 @@ def augment_gradients(
     """Vector-Jacobian product of `augment`, itself differentiable.
 
     Args:
-        gradient: (N, 3, H, W), gradient with respect to the output.
+        gradient: (N, 3, H, W), gradient with respect to the output; (A, N, 3, H, W) of several augmenters.
         x: (N, 3, H, W).
-        w1: (C, 3, k, k).
+        w1: (C, 3, k, k), and the following, as in `augment`.
         b1: (C,).
         w2: (3, C, k, k).
         b2: (3,).

@@ -105,6 +105,43 @@ void check(const AugmentShape& s, const std::string& what) {
   }
 }
 
+// Two augmenters in one call: the bits of a call for each, input gradients added up.
+void check_two(const AugmentShape& s, const std::string& what) {
+  AugmentShape both = s;
+  both.augmenters = 2;
+  const std::int64_t area = s.kernel * s.kernel, size = s.images * 3 * s.height * s.width;
+  const Values x = random_values(size, 1), g = random_values(2 * size, 2);
+  const Values w1 = random_values(2 * s.hidden * 3 * area, 3), b1 = random_values(2 * s.hidden, 4);
+  const Values w2 = random_values(2 * s.hidden * 3 * area, 5), b2 = random_values(6, 6);
+  const forensic::ImageStrides strides{3 * s.height * s.width, s.height * s.width, s.width, 1, size};
+  const forensic::AugmentWeights<double> weights{w1.data(), b1.data(), w2.data(), b2.data()};
+  const auto run = [&](const AugmentShape& shape, const double* above, const forensic::AugmentWeights<double>& own,
+                       int threads) {
+    const auto count = static_cast<std::size_t>(shape.augmenters), pixels = static_cast<std::size_t>(size);
+    const std::size_t inner = count * w1.size() / 2;
+    std::vector<Values> out = {Values(count * pixels),        Values(pixels), Values(inner),
+                               Values(count * b1.size() / 2), Values(inner),  Values(3 * count)};
+    forensic::augment_forward(shape, x.data(), strides, own, out[0].data(), threads);
+    forensic::augment_input_gradient(shape, above, strides, own, out[1].data(), threads);
+    forensic::augment_weight_gradients(shape, x.data(), strides, above, strides, own, out[2].data(), out[3].data(),
+                                       out[4].data(), out[5].data(), threads);
+    return out;
+  };
+  const std::vector<Values> together = run(both, g.data(), weights, 3);
+  std::vector<Values> apart = run(s, g.data(), weights, 1);
+  const std::vector<Values> second = run(s, g.data() + size, forensic::weights_of(s, weights, 1), 2);
+  for (std::size_t n = 0; n < apart.size(); ++n) {
+    if (n == 1) {
+      for (std::size_t m = 0; m < apart[n].size(); ++m) apart[n][m] += second[n][m];
+    } else {
+      apart[n].insert(apart[n].end(), second[n].begin(), second[n].end());
+    }
+    if (together[n] == apart[n]) continue;
+    std::printf("%s: two augmenters in one call, result %zu differs\n", what.c_str(), n);
+    ++failures;
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -116,6 +153,7 @@ int main() {
     for (const AugmentShape& s : shapes) {
       check(s,
             level + " " + std::to_string(s.height) + "x" + std::to_string(s.width) + " k" + std::to_string(s.kernel));
+      check_two(s, level + " " + std::to_string(s.height) + "x" + std::to_string(s.width));
     }
   }
   std::printf("augment: %d failures\n", failures);
