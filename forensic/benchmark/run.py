@@ -25,6 +25,7 @@ from forensic.train import events
 from forensic.train.config import recipe_to_dict
 from forensic.train.inputs import read_run_layout
 from forensic.train.loop import TrainPlan, train
+from forensic.train.precision import settle_run
 from forensic.train.run_folder import CONFIG, DATA, RunConfig, config_from_toml, disk_remedy
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _run_rows(plan: BenchmarkPlan, layout: Layout, on_event: Callable[[Event], N
         recipe_of(row, plan.base, layout, plan.steps) for row in plan.rows
     ]  # wrong fields end it before the work
     for place, (row, recipe) in enumerate(zip(plan.rows, recipes, strict=True), start=1):
-        config = RunConfig(**{name: getattr(plan.run, name) for name in _RUN_FIELDS}, recipe=recipe)
+        config = settle_run(RunConfig(**{name: getattr(plan.run, name) for name in _RUN_FIELDS}, recipe=recipe))
         result = _finished(plan, row, config, digest)
         on_event(RowBegun(row, place, len(plan.rows), was_finished=result is not None))
         if result is None:

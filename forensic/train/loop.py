@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import torch
@@ -17,7 +17,7 @@ from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummar
 from forensic.train.finishing import finish
 from forensic.train.inputs import name_left_out, read_inputs, read_run_layout
 from forensic.train.open_space import record_open_space
-from forensic.train.precision import settle
+from forensic.train.precision import settle_run
 from forensic.train.readback import Readback
 from forensic.train.run_folder import WEIGHTS, RunFolder, disk_remedy, losses_line
 from forensic.train.schedule import augmenter_rate, model_rate
@@ -68,7 +68,7 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
         MachineError: the disk is full or refuses; the last checkpoint is kept.
     """
     layout = None if plan.config is None else read_run_layout(plan.config)  # no folder for a run without data
-    folder = RunFolder(plan.out, plan.config and _settled(plan.config), plan.versions)
+    folder = RunFolder(plan.out, plan.config and settle_run(plan.config), plan.versions)
     try:
         if folder.finished:
             return RunSummary(folder.path, folder.path / WEIGHTS, 0, (), was_finished=True)
@@ -80,11 +80,6 @@ def train(plan: TrainPlan, on_event: Callable[[Event], None]) -> RunSummary:
         raise MachineError(str(plan.out), reason, remedy) from error
     finally:
         folder.close()
-
-
-def _settled(config: RunConfig) -> RunConfig:
-    """With what `auto` means here, so that a run goes on elsewhere as it began."""
-    return replace(config, recipe=settle(config.recipe, torch.device(config.device)))
 
 
 def _complete(folder: RunFolder, layout: Layout, on_event: Callable[[Event], None], cache: Path | None) -> RunSummary:

@@ -9,6 +9,7 @@ import torch
 
 if TYPE_CHECKING:
     from forensic.train.config import Recipe
+    from forensic.train.run_folder import RunConfig
 
 
 def settle(recipe: Recipe, device: torch.device) -> Recipe:
@@ -21,6 +22,11 @@ def settle(recipe: Recipe, device: torch.device) -> Recipe:
     if recipe.precision != "auto":
         return recipe
     return replace(recipe, precision="bfloat16" if _multiplies_bfloat16(device) else "float32")
+
+
+def settle_run(config: RunConfig) -> RunConfig:
+    """The configuration with what `auto` means on its device, so that a run goes on elsewhere as it began."""
+    return replace(config, recipe=settle(config.recipe, torch.device(config.device)))
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

@@ -10,6 +10,7 @@ import torch
 
 from forensic.train import precision
 from forensic.train.config import FORENSIC, REFERENCE
+from forensic.train.run_folder import RunConfig
 from forensic.train.state import TrainingState
 from forensic.train.step import iterate
 
@@ -27,6 +28,14 @@ def test_a_named_precision_stays() -> None:
 def test_auto_is_what_the_processor_multiplies(monkeypatch: pytest.MonkeyPatch, able: bool, name: str) -> None:
     monkeypatch.setattr(precision, "_multiplies_bfloat16", lambda _device: able)
     assert precision.settle(FORENSIC, CPU) == replace(FORENSIC, precision=name)
+
+
+def test_a_run_records_what_auto_came_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_multiplies_bfloat16", lambda _device: True)
+    config = RunConfig(data="somewhere", recipe=FORENSIC)
+    settled = precision.settle_run(config)
+    assert settled == replace(config, recipe=replace(FORENSIC, precision="bfloat16"))
+    assert precision.settle_run(settled) == settled
 
 
 def test_what_this_processor_multiplies_is_what_it_lists() -> None:
