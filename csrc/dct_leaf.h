@@ -44,7 +44,7 @@ struct Short {
     Half::u2(axis, even, depth + 1);
     Half::u4(axis, odd, depth + 1);
 #pragma GCC unroll 8
-    for (int k = 0; k < half; ++k) {
+    for (std::int64_t k = 0; k < half; ++k) {
       x[2 * k] = even[k];
       x[2 * k + 1] = odd[k];
     }
@@ -55,7 +55,7 @@ struct Short {
     V d[half];
     const T* rotation = axis.rotations[depth];
 #pragma GCC unroll 8
-    for (int i = 0; i < half; ++i) {
+    for (std::int64_t i = 0; i < half; ++i) {
       const T c = rotation[4 * i];
       const T s = rotation[4 * i + 1];
       a[i] = x[i] * c + x[N - 1 - i] * s;
@@ -66,7 +66,7 @@ struct Short {
     x[0] = a[0];
     x[N - 1] = -d[0];
 #pragma GCC unroll 8
-    for (int k = 1; k < half; ++k) {
+    for (std::int64_t k = 1; k < half; ++k) {
       x[2 * k - 1] = a[k] - d[half - k];
       x[2 * k] = a[k] + d[half - k];
     }
@@ -76,7 +76,7 @@ struct Short {
     V even[half];
     V odd[half];
 #pragma GCC unroll 8
-    for (int k = 0; k < half; ++k) {
+    for (std::int64_t k = 0; k < half; ++k) {
       even[k] = x[2 * k];
       odd[k] = x[2 * k + 1];
     }
@@ -246,7 +246,7 @@ void odd_sums(const DctAxis<T>& axis, Source<T> from, Place<T> to, std::int64_t 
     store(differences + half * lanes, middle - middle);  // not finite: it must reach the odd sums too
     for (std::int64_t parity = 0; parity < 2; ++parity) {
       for (std::int64_t k = parity; k < n; k += 8) {
-        for (int j = 0; j < 4; ++j) angles[j] = {2 * (k + 2 * j), 4 * (k + 2 * j)};
+        for (std::int64_t j = 0; j < 4; ++j) angles[j] = {2 * (k + 2 * j), 4 * (k + 2 * j)};
         four_sums<T>(axis.cosines, period, {parity == 0 ? memory : differences, lanes}, half + 1, angles, sums);
         for (std::int64_t j = 0; j < 4 && k + 2 * j < n; ++j) to.put(k + 2 * j, sums[j]);
       }

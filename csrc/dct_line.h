@@ -60,7 +60,7 @@ class Line {
       std::int64_t below[half];
       positions<Levels - 1>(n / 2, i, below);
 #pragma GCC unroll 8
-      for (int m = 0; m < half; ++m) {
+      for (std::int64_t m = 0; m < half; ++m) {
         at[2 * m] = below[m];
         at[2 * m + 1] = n - 1 - below[m];
       }
@@ -77,7 +77,7 @@ class Line {
       std::int64_t at[half];
       positions<Levels - 1>(n / 2, i, at);
 #pragma GCC unroll 8
-      for (int m = 0; m < half; ++m) {
+      for (std::int64_t m = 0; m < half; ++m) {
         if constexpr (Kind == 2) {
           first[m] = v[2 * m] + v[2 * m + 1];
           second[m] = v[2 * m] - v[2 * m + 1];
@@ -113,7 +113,7 @@ class Line {
       std::int64_t at[half];
       positions<Levels - 1>(n / 2, i, at);
 #pragma GCC unroll 8
-      for (int m = 0; m < half; ++m) {
+      for (std::int64_t m = 0; m < half; ++m) {
         if constexpr (Kind == 2) {
           v[2 * m] = first[m] + second[m];
           v[2 * m + 1] = first[m] - second[m];
