@@ -132,7 +132,7 @@ def test_any_view(order, steps, extents, size, seed) -> None:
 )
 def test_a_square_of_the_right_side_is_a_copy(size, more, strided, dtype, level, seed) -> None:
     """Tiles at native resolution: a cut of a larger picture, planar, no value changed, at every level."""
-    larger = STRIDED[strided](pixels(2 * size + 12, 2 * size + 12, seed))
+    larger = STRIDED[strided](pixels(2 * size + 20, 2 * size + 20, seed))
     image = larger[more[0] :, more[1] :][:size, :size]
     batch = np.full((3, 3, size, size), 77, dtype)
     native = backend.native()
