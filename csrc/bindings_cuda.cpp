@@ -94,7 +94,7 @@ void bind_triplet(py::module_& module) {
 
 PYBIND11_MODULE(_C_cuda, module) {
   using namespace forensic;
-  py::register_exception_translator([](std::exception_ptr error) {  // NOLINT(performance-unnecessary-value-param)
+  py::register_exception_translator([](std::exception_ptr error) {
     try {
       if (error) std::rethrow_exception(error);
     } catch (const TypeProblem& problem) {
