@@ -82,9 +82,11 @@ bench-train: setup  ## a training step beside plain torch, and the time to a qua
 	@$(BIN)/python tests/bench/bench_train.py --data $(DATA) $(ARGS)
 
 bench-train-full: setup  ## the same after training both recorded curves anew; hours
-	@for name in reference forensic; do
+	@for name in reference forensic forensic-bfloat16; do
+	  set=
+	  case $$name in forensic) set="--set precision=float32" ;; *-bfloat16) set="--set precision=bfloat16" ;; esac
 	  if [ -e runs/bench-$$name ]; then begin="--resume runs/bench-$$name"; else \
-	    begin="--data $(DATA) --recipe $$name --seed 0 --out runs/bench-$$name"; fi
+	    begin="--data $(DATA) --recipe $${name%-bfloat16} $$set --seed 0 --out runs/bench-$$name"; fi
 	  $(BIN)/forensic train $$begin
 	  grep val_accuracy runs/bench-$$name/losses.jsonl > docs/runs/$$name.jsonl
 	done

@@ -326,7 +326,8 @@ def main() -> None:
         paces[name] = Pace(first.ours, later.ours, once)
         if name == "reference":
             paces["plain"] = Pace(first.plain, later.plain, 0.0)
-    show_time_to_quality(options.curves, paces, options.minutes)
+    precision = settle(RECIPES["forensic"], torch.device("cpu")).precision
+    show_time_to_quality(options.curves, paces, options.minutes, precision)
     show_paper_scale(paces)
 
 

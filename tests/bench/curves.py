@@ -62,24 +62,26 @@ def read_curve(path: Path, pace: Pace) -> list[Point]:
     return points
 
 
-def show_time_to_quality(folder: Path, paces: dict[str, Pace], minutes: float) -> None:
+def show_time_to_quality(folder: Path, paces: dict[str, Pace], minutes: float, precision: str) -> None:
     """Prints what `reference` has after so many minutes, and when `forensic` has it; says what is missing.
 
     Args:
-        folder: of `reference.jsonl` and `forensic.jsonl`.
+        folder: of `reference.jsonl` and `forensic.jsonl`; `forensic-bfloat16.jsonl` is the latter's in bfloat16.
         paces: by recipe; `plain` for the plain program in the place of `reference`, if that was measured too.
         minutes: of the run of `reference`.
+        precision: in which `forensic` was measured.
     """
     print(f"time to the quality that reference has after {minutes:.0f} minutes")
-    files = {name: folder / f"{name}.jsonl" for name in ("reference", "forensic")}
+    ours = "forensic" if precision == "float32" else f"forensic-{precision}"
+    files = {"reference": folder / "reference.jsonl", "forensic": folder / f"{ours}.jsonl"}
     if missing := [name for name, path in files.items() if not path.is_file() or name not in paces]:
         print(f"  not known: no curve or no measured step of {', '.join(missing)} ({folder})")
         return
-    ours = read_curve(files["forensic"], paces["forensic"])
+    curve = read_curve(files["forensic"], paces["forensic"])
     for name in ("plain", "reference"):
         if name in paces:
             print(f"  {'plain program' if name == 'plain' else 'our step'} of reference:")
-            _compare(read_curve(files["reference"], paces[name]), ours, minutes)
+            _compare(read_curve(files["reference"], paces[name]), curve, minutes)
 
 
 def _compare(theirs: list[Point], ours: list[Point], minutes: float) -> None:
