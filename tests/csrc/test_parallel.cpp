@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -35,6 +37,15 @@ void stages_in_order(int threads, const std::vector<std::int64_t>& counts) {
     ++done[stage];
   });
   for (std::size_t stage = 0; stage < counts.size(); ++stage) EXPECT(done[stage] == counts[stage]);
+}
+
+void a_stage_waits_for_its_slowest_block() {
+  std::atomic<int> done{0};
+  forensic::for_each_stage(4, {4, 4}, [&](std::size_t stage, std::int64_t block) {
+    if (stage == 1) EXPECT(done == 4);
+    if (stage == 0 && block == 3) std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    if (stage == 0) ++done;
+  });
 }
 
 void a_stage_that_fails_ends_the_call(std::size_t failing) {
@@ -71,6 +82,7 @@ int main() {
       stages_in_order(threads, {});
     }
   }
+  a_stage_waits_for_its_slowest_block();
   for (std::size_t stage = 0; stage < 3; ++stage) a_stage_that_fails_ends_the_call(stage);
   for (const int threads : {1, 2, 8, 3}) {
     for (const std::int64_t blocks : {0, 1, 2, 7, 500}) every_block_once(threads, blocks);
@@ -95,6 +107,17 @@ int main() {
   const pid_t child = fork();
   if (child == 0) {
     every_block_once(4, 50);
+    // not by the calling thread alone: the parent's threads are gone, and the child has made its own
+    std::mutex guard;
+    std::set<std::thread::id> at_work;
+    forensic::for_each_block(4, 50, [&](std::int64_t) {
+      {
+        const std::lock_guard<std::mutex> lock(guard);
+        at_work.insert(std::this_thread::get_id());
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    });
+    EXPECT(at_work.size() > 1);
     _exit(failures == 0 ? 0 : 1);
   }
   int status = -1;
