@@ -173,8 +173,7 @@ __attribute__((noinline)) void leaf_of(const DctAxis<T>& axis, Source<T> from, P
   for (int i = 0; i < N; ++i) to.put(i, x[i]);
 }
 
-// ---- any odd length
-// ----------------------------------------------------------------------------------------------------
+// ---- any odd length ----------------------------------------------------------------------------------------------
 
 // Angle of term i of sum j: start + i step, in units of pi / 4n modulo 8n.
 struct Angle {

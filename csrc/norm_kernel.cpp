@@ -15,6 +15,27 @@ inline Wide<A> all(A value) {
   return Wide<A>{} + value;
 }
 
+inline float value_of(BFloat16 stored) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(stored.bits) << 16;
+  float value;
+  __builtin_memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+inline float value_of(float stored) { return stored; }
+inline double value_of(double stored) { return stored; }
+
+template <typename S>
+inline S stored(Computed<S> value) {
+  if constexpr (sizeof(S) == sizeof(value)) {
+    return value;
+  } else {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &value, sizeof(bits));
+    const std::uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
+    return S{static_cast<std::uint16_t>(value == value ? rounded : (bits >> 16) | 0x40U)};
+  }
+}
+
 // As many values as a register of the type that they are computed in has lanes.
 template <typename S>
 struct Stored {
@@ -33,12 +54,7 @@ struct Stored<BFloat16> {
     return reinterpret_cast<Wide<float>>(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
 #else
     Wide<float> wide{};
-    for (int lane = 0; lane < kLanes<float>; ++lane) {
-      const std::uint32_t bits = static_cast<std::uint32_t>(from[lane].bits) << 16;
-      float value;
-      __builtin_memcpy(&value, &bits, sizeof(value));
-      wide[lane] = value;
-    }
+    for (int lane = 0; lane < kLanes<float>; ++lane) wide[lane] = value_of(from[lane]);
     return wide;
 #endif
   }
@@ -62,14 +78,11 @@ struct Stored<BFloat16> {
   }
 };
 
-// Registers side by side in a group of channels; one too many for what is there is done lane by lane.
-constexpr int kMost = 4;
-
-// Calls body(Group<n>{}, first channel) for groups of whole registers, then rest(first channel) for what is left.
+constexpr int kMost = 4;  // registers side by side in a group of channels
 template <int Count>
-struct Group {
-  static constexpr int count = Count;
-};
+struct Group {};
+
+// Calls body(Group<n>{}, first channel) for groups of n whole registers; gives the first channel that is in none.
 template <typename S, typename Body>
 inline std::int64_t groups(std::int64_t channels, Body body) {
   constexpr std::int64_t lanes = kLanes<Computed<S>>;
@@ -78,27 +91,6 @@ inline std::int64_t groups(std::int64_t channels, Body body) {
   for (; first + 2 * lanes <= channels; first += 2 * lanes) body(Group<2>{}, first);
   for (; first + lanes <= channels; first += lanes) body(Group<1>{}, first);
   return first;
-}
-
-inline float value_of(BFloat16 stored) {
-  const std::uint32_t bits = static_cast<std::uint32_t>(stored.bits) << 16;
-  float value;
-  __builtin_memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-inline float value_of(float stored) { return stored; }
-inline double value_of(double stored) { return stored; }
-
-template <typename S>
-inline S stored(Computed<S> value) {
-  if constexpr (sizeof(S) == sizeof(value)) {
-    return value;
-  } else {
-    std::uint32_t bits;
-    __builtin_memcpy(&bits, &value, sizeof(bits));
-    const std::uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
-    return S{static_cast<std::uint16_t>(value == value ? rounded : (bits >> 16) | 0x40U)};
-  }
 }
 
 template <typename V, typename A>

@@ -74,7 +74,7 @@ def choose(asked: EngineName | None = None, device: str = "cpu", features: froze
             f"{DISTRIBUTIONS[name]} is not installed",
             f"Install it with `{install(name)}`, or use --engine auto",
         )
-    precise: Precision = "bfloat16" if name == "openvino" and features & _BFLOAT16 else "float32"
+    precise: Precision = "bfloat16" if name == "openvino" and multiplies_bfloat16(features) else "float32"
     return Choice(name, version, precise, reason)  # type: ignore[arg-type]  # `auto` has become another by now
 
 
@@ -93,6 +93,11 @@ def processor_features() -> frozenset[str]:
     return frozenset(flags.split())
 
 
+def multiplies_bfloat16(features: frozenset[str]) -> bool:
+    """Whether a processor with these features has instructions for it."""
+    return bool(features & _BFLOAT16)
+
+
 def installed(name: EngineName) -> str | None:
     """The version of an engine, None where it is not installed."""
     return _version(name)
@@ -106,7 +111,7 @@ def _fastest(features: frozenset[str]) -> tuple[EngineName, str]:
     here = [name for name in others if _version(name) is not None]
     if not here:
         return "torch", "no other engine is installed"
-    if features & _BFLOAT16 and "openvino" in here:
+    if multiplies_bfloat16(features) and "openvino" in here:
         return "openvino", "the processor has bfloat16"
     first: EngineName = "openvino" if "avx512f" in features else "onnx"
     return first if first in here else here[0], "the fastest of those installed, in float32"

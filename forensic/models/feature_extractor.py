@@ -118,14 +118,13 @@ def move_statistics(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> Non
     Raises:
         TypeError: batch norm without running statistics, or with their average over all batches.
     """
-    if norm.running_mean is None or norm.running_var is None:
+    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         raise TypeError("batch norm has no running statistics")
     if norm.momentum is None:
         raise TypeError("batch norm averages over all batches, which has no momentum")
     norm.running_mean.lerp_(mean, norm.momentum)
     norm.running_var.lerp_(variance, norm.momentum)
-    if norm.num_batches_tracked is not None:
-        norm.num_batches_tracked += 1
+    norm.num_batches_tracked += 1
 
 
 class TaskModel(nn.Module):

@@ -84,7 +84,8 @@ def _caught(model: TaskModel) -> Iterator[list[tuple[nn.BatchNorm2d, Tensor, Ten
     for norm in norms:
         norm.running_mean = torch.zeros_like(norm.bias, requires_grad=False)
         norm.running_var = torch.zeros_like(norm.bias, requires_grad=False)
-        norm.num_batches_tracked = None
+        counted = norm.num_batches_tracked
+        norm.num_batches_tracked = None if counted is None else torch.zeros_like(counted)
         norm.momentum = 1.0
     caught: list[tuple[nn.BatchNorm2d, Tensor, Tensor]] = []
     try:

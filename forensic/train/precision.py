@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from forensic.engines.choice import multiplies_bfloat16, processor_features
+
 if TYPE_CHECKING:
     from forensic.train.config import Recipe
     from forensic.train.run_folder import RunConfig
@@ -35,4 +37,4 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's own convolutions would go value by value
         return False
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - no public form
+    return multiplies_bfloat16(processor_features())

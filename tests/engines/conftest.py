@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from forensic.engines.choice import DISTRIBUTIONS, Choice, choose
+from forensic.models.predict import BATCH, scaled
 from forensic.models.weights import Weights, load_weights
 
 
@@ -47,3 +49,10 @@ def bundled() -> Weights:
 def tiles(seeded: Callable[..., np.random.Generator]) -> np.ndarray:
     """(21, 3, 128, 128)."""
     return seeded(1).integers(0, 256, (21, 3, 128, 128), dtype=np.uint8)
+
+
+@pytest.fixture
+def spectra(bundled: Weights, tiles: np.ndarray) -> torch.Tensor:
+    """A batch of the tiles behind the input layer of the default weights."""
+    with torch.inference_mode():
+        return bundled.model.input_layer(scaled(torch.from_numpy(tiles[:BATCH])))  # type: ignore[no-any-return]

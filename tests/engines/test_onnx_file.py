@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+from networks import seen_model
 
 from forensic.engines import onnx_file as writing
 from forensic.engines.onnx_file import INPUT, OUTPUTS, onnx_file
-from forensic.models.feature_extractor import Architecture, TaskModel
-from forensic.train.seeding import new_task_model
+from forensic.models.feature_extractor import TaskModel
 
 BATCH = 3
 
 
 def model(neck: str) -> TaskModel:
-    draws = torch.Generator().manual_seed(0)
-    shape = Architecture(size=32, width=4, neck=neck, neck_channels=4, embedding_dim=16, input_transform="rgb")
-    made = new_task_model(TaskModel(5, shape), draws)
-    with torch.no_grad():
-        for name, value in made.named_buffers():
-            if "running" in name:
-                value.uniform_(0.5, 2.0, generator=draws)
-    return made.eval()
+    return seen_model(32, neck)
 
 
 @pytest.mark.parametrize("neck", ["conv1x1", "pool", "flatten"])

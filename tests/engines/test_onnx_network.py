@@ -7,20 +7,12 @@ import torch
 
 from forensic.engines.onnx_network import OnnxNetwork
 from forensic.models.inference import FoldedNetwork
-from forensic.models.predict import scaled
-
-BATCH = 8
+from forensic.models.predict import BATCH
 
 
 @pytest.fixture(autouse=True)
 def onnxruntime(need) -> None:
     need("onnx")
-
-
-@pytest.fixture
-def spectra(bundled, tiles) -> torch.Tensor:
-    with torch.inference_mode():
-        return bundled.model.input_layer(scaled(torch.from_numpy(tiles[:BATCH])))
 
 
 def test_it_is_torch_up_to_rounding(bundled, spectra) -> None:

@@ -11,20 +11,12 @@ import torch
 
 from forensic.engines.openvino_network import OpenVinoNetwork
 from forensic.models.inference import FoldedNetwork
-from forensic.models.predict import scaled
-
-BATCH = 8
+from forensic.models.predict import BATCH
 
 
 @pytest.fixture(autouse=True)
 def openvino(need) -> None:
     need("openvino")
-
-
-@pytest.fixture
-def spectra(bundled, tiles) -> torch.Tensor:
-    with torch.inference_mode():
-        return bundled.model.input_layer(scaled(torch.from_numpy(tiles[:BATCH])))
 
 
 def test_float32_is_torch_up_to_rounding(bundled, spectra) -> None:

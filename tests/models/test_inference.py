@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from networks import seen_model
 
-from forensic.models.feature_extractor import Architecture, TaskModel
+from forensic.models.feature_extractor import TaskModel
 from forensic.models.inference import FoldedNetwork, folded_layers, has_fused_convolution
-from forensic.train.seeding import new_task_model
 
 BATCH = 4
 
 
 def model(neck: str = "conv1x1") -> TaskModel:
-    draws = torch.Generator().manual_seed(0)
-    shape = Architecture(size=64, width=4, neck=neck, neck_channels=4, embedding_dim=16, input_transform="rgb")
-    made = new_task_model(TaskModel(5, shape), draws)
-    with torch.no_grad():
-        for name, value in made.named_buffers():
-            if "running" in name:
-                value.uniform_(0.5, 2.0, generator=draws)
-    return made.eval()
+    return seen_model(64, neck)
 
 
 def spectra(count: int = BATCH) -> torch.Tensor:
