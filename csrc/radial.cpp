@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <numbers>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -41,50 +43,70 @@ template <typename T>
 class DftTables {
  public:
   explicit DftTables(std::int64_t n) : n_(n) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      const double angle = -2.0 * std::numbers::pi * static_cast<double>(j) / static_cast<double>(n);
-      roots_.push_back(static_cast<T>(std::cos(angle)));
-      roots_.push_back(static_cast<T>(std::sin(angle)));
-    }
-    std::int64_t rest = n;
-    for (std::int64_t factor = 4; rest > 1;) {
-      if (rest % factor == 0) {
-        factors_.push_back(factor);
-        rest /= factor;
-      } else {
-        factor = factor == 4 ? 2 : factor == 2 ? 3 : factor + 2;
-        if (factor * factor > rest && factor > 4) factor = rest;
+    std::int64_t stride = 1;
+    for (const std::int64_t factor : factors_of(n)) {
+      const std::int64_t length = n / stride;
+      std::vector<T>& twiddles = constants_.emplace_back();
+      for (std::int64_t k = 0; k < length / factor; ++k) {
+        for (std::int64_t r = 1; r < factor; ++r) push_root(twiddles, k * r, length);
       }
+      std::vector<T>& roots = constants_.emplace_back();
+      for (std::int64_t j = 0; j < factor; ++j) push_root(roots, j, factor);
+      passes_.push_back({factor, length, stride, twiddles.data(), roots.data()});
+      stride *= factor;
     }
-    factors_.push_back(1);
   }
   DftTables(const DftTables&) = delete;
   DftTables& operator=(const DftTables&) = delete;
 
-  DftAxis<T> axis() const { return {n_, roots_.data(), factors_.data()}; }
+  DftAxis<T> axis() const { return {n_, static_cast<std::int64_t>(passes_.size()), passes_.data()}; }
 
  private:
+  // Odd primes, then 4 once or twice where the rest is no power of 8, then 8.
+  static std::vector<std::int64_t> factors_of(std::int64_t n) {
+    std::vector<std::int64_t> factors;
+    int twos = 0;
+    for (; n % 2 == 0; n /= 2) ++twos;
+    for (std::int64_t factor = 3; n > 1; factor += 2) {
+      if (factor * factor > n) factor = n;
+      for (; n % factor == 0; n /= factor) factors.push_back(factor);
+    }
+    if (twos == 1) factors.push_back(2);
+    if (twos > 1) {
+      const int fours = (3 - twos % 3) % 3;
+      factors.insert(factors.end(), static_cast<std::size_t>(fours), 4);
+      factors.insert(factors.end(), static_cast<std::size_t>((twos - 2 * fours) / 3), 8);
+    }
+    return factors;
+  }
+
+  static void push_root(std::vector<T>& to, std::int64_t j, std::int64_t n) {
+    const double angle = -2.0 * std::numbers::pi * static_cast<double>(j % n) / static_cast<double>(n);
+    to.push_back(static_cast<T>(std::cos(angle)));
+    to.push_back(static_cast<T>(std::sin(angle)));
+  }
+
   std::int64_t n_;
-  std::vector<T> roots_;
-  std::vector<std::int64_t> factors_;
+  std::deque<std::vector<T>> constants_;
+  std::vector<DftPass<T>> passes_;
 };
 
-// Ring of each frequency of the half spectrum, and how many frequencies of the whole one a ring has.
+// Ring of each frequency that a plane's transform is made for, and how many frequencies of all a ring has.
 struct Rings {
   std::vector<std::int32_t> of;
   std::vector<double> count;  // (R)
 
   Rings(std::int64_t height, std::int64_t width) {
-    const std::int64_t columns = half_columns(width);
     const std::int64_t rings = std::min(height, width) / 2;
-    of.assign(static_cast<std::size_t>(height * columns), static_cast<std::int32_t>(rings));
+    const std::int64_t padded = round_up(half_of(height), kMostLanes);
+    of.assign(static_cast<std::size_t>(padded * half_of(width)), static_cast<std::int32_t>(rings));
     count.assign(static_cast<std::size_t>(rings), 0.0);
-    for (std::int64_t k = 0; k < height; ++k) {
-      for (std::int64_t l = 0; l <= width / 2; ++l) {
+    for (std::int64_t k = 0; k < half_of(height); ++k) {
+      for (std::int64_t l = 0; l < half_of(width); ++l) {
         const std::int64_t ring = ring_of(k, l, height, width);
-        if (ring >= rings) continue;
-        of[static_cast<std::size_t>(k * columns + l)] = static_cast<std::int32_t>(ring);
-        count[static_cast<std::size_t>(ring)] += l == 0 || 2 * l == width ? 1.0 : 2.0;
+        if (ring >= rings) break;
+        of[static_cast<std::size_t>(ring_at(k, l, width))] = static_cast<std::int32_t>(ring);
+        count[static_cast<std::size_t>(ring)] += (k == 0 ? 1.0 : 2.0) * (l == 0 ? 1.0 : 2.0);
       }
     }
   }
@@ -135,6 +157,7 @@ struct Plan {
             vertical->axis(),
             horizontal->axis(),
             rings->of.data(),
+            static_cast<std::int64_t>(rings->count.size()),
             nullptr,
             nullptr,
             nullptr,
@@ -160,13 +183,15 @@ void radial_spectrum(const TensorView<const T, 3>& x, const TensorView<T, 2>& y,
   const auto kernel = FORENSIC_AT_LEVEL(radial_sums<T>);
   const std::int64_t rings = count;
   for_each_block(threads, planes, [&](std::int64_t index) {
-    std::vector<double> sums(static_cast<std::size_t>(rings + 1), 0.0);
+    std::vector<double> sums(static_cast<std::size_t>((rings + 1) * kRingLanes), 0.0);
     RadialPlane<T> plane = plan.plane(x, index);
     plane.sums = sums.data();
     kernel(plane);
     for (std::int64_t ring = 0; ring < rings; ++ring) {
-      const auto at = static_cast<std::size_t>(ring);
-      y.data[index * y.stride[0] + ring * y.stride[1]] = static_cast<T>(sums[at] / plan.rings->count[at]);
+      const auto first = sums.begin() + ring * kRingLanes;
+      const double total = std::accumulate(first, first + kRingLanes, 0.0) / 4.0;
+      y.data[index * y.stride[0] + ring * y.stride[1]] =
+          static_cast<T>(total / plan.rings->count[static_cast<std::size_t>(ring)]);
     }
   });
 }
@@ -183,12 +208,13 @@ void radial_spectrum_gradient(const TensorView<const T, 3>& x, const TensorView<
   const auto kernel = FORENSIC_AT_LEVEL(radial_gradient<T>);
   const std::int64_t rings = g.shape[1];
   const std::int64_t area = height * width;
+  if (rings == 0) return void(std::fill_n(d_x.data, x.size(), T(0)));
   for_each_block(threads, planes, [&](std::int64_t index) {
     std::vector<T> weights(static_cast<std::size_t>(rings + 1), T(0));
     for (std::int64_t ring = 0; ring < rings; ++ring) {
       const auto at = static_cast<std::size_t>(ring);
       const auto gradient = static_cast<double>(g.data[index * g.stride[0] + ring * g.stride[1]]);
-      weights[at] = static_cast<T>(2.0 * gradient / plan.rings->count[at]);
+      weights[at] = static_cast<T>(gradient / plan.rings->count[at]);
     }
     RadialPlane<T> plane = plan.plane(x, index);
     plane.weights = weights.data();

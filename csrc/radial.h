@@ -5,12 +5,13 @@
 //   beyond ring R - 1 is left out.
 //   gradient  d_x = sum over f of (2 g[ring f] / count) Re(F_f exp(+2 pi i ...)): another DFT, without 1/HW
 //   A NaN or an infinity makes all rings of its plane non-finite and leaves other planes alone.
-// Why it is fast: lanes are rows, then columns; two real rows share one complex transform; half of the spectrum is
-// enough
-//   for real input. Sums are in double, frequency by frequency in one order, by the one thread that has the plane.
-// Lengths: any. Factors 4, 2 by butterflies, other primes p by p^2 sums: slow where the length has a large prime
-// factor. Source: POSE, figure 2 (azimuthal integral of the power spectrum); Stockham's autosort FFT. Twin:
-// forensic/kernels/reference.py, radial_spectrum.
+// Why it is fast: lanes are columns, then rows, and the plane is transposed once on its way between the axes. Two sets
+// of columns are the real and the imaginary part of one transform, so half of the rows are left for the second axis;
+// the rest mirrors them, and what is at H/2 or W/2 lies on no ring. Passes of 8 and 4 in registers (radial_dft.h). Sums
+// are in double, frequency by frequency in one order, by the one thread that has the plane. Lengths: any. Factors 8, 4,
+// 2, 3, 5 in registers, other primes p by p^2 sums: slow where the length has a large prime factor. Source: POSE,
+// figure 2 (azimuthal integral of the power spectrum); Stockham's autosort FFT. Twin: forensic/kernels/reference.py,
+// radial_spectrum.
 #pragma once
 
 #include "tensor.h"

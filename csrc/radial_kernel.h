@@ -7,19 +7,33 @@
 
 namespace forensic {
 
-// Constants of one axis of a DFT.
+// One pass of a transform of length n: factor p of what `length` is left, `stride` = n / length results interleaved.
+template <typename T>
+struct DftPass {
+  std::int64_t factor, length, stride;
+  const T* twiddles;  // (length / factor, factor - 1, 2): cos and sin of -2 pi k r / length, r from 1
+  const T* roots;     // (factor, 2): cos and sin of -2 pi j / factor
+};
+
+// Constants of one axis.
 template <typename T>
 struct DftAxis {
   std::int64_t n;
-  const T* roots;               // (n, 2): cos and sin of -2 pi j / n
-  const std::int64_t* factors;  // of n, ended by 1
+  std::int64_t count;  // of passes
+  const DftPass<T>* passes;
 };
 
 inline constexpr std::int64_t kMostLanes = 16;
+inline constexpr std::int64_t kRingLanes = 8;  // sums that a ring is spread over, so that none waits for the one before
 
-// Frequencies 0..W/2 of a real row, padded to whole registers of any level.
-inline std::int64_t half_columns(std::int64_t width) {
-  return (width / 2 + 1 + kMostLanes - 1) / kMostLanes * kMostLanes;
+constexpr std::int64_t round_up(std::int64_t count, std::int64_t step) { return (count + step - 1) / step * step; }
+
+// Frequencies 0, 1, ... below n/2: the other half mirrors them, and what is at n/2 lies on no ring.
+constexpr std::int64_t half_of(std::int64_t n) { return (n + 1) / 2; }
+
+// Where the ring of frequency (k, l) stands among (half_of(H) / kMostLanes, half_of(W), kMostLanes).
+constexpr std::int64_t ring_at(std::int64_t k, std::int64_t l, std::int64_t width) {
+  return (k / kMostLanes * half_of(width) + l) * kMostLanes + k % kMostLanes;
 }
 
 template <typename T>
@@ -27,16 +41,20 @@ struct RadialPlane {
   const T* x;
   std::int64_t row_stride, column_stride;
   DftAxis<T> vertical, horizontal;
-  const std::int32_t* rings;  // (H, half_columns): ring, R for what is left out and for the padding
-  double* sums;               // (R + 1) zeros; out: sum of |F|^2 over the whole plane of frequencies
-  const T* weights;           // (R + 1), gradient only: factor of each ring, 0 for the last
+  const std::int32_t* rings;  // as ring_at says; ring_count for what is left out and for the padding
+  std::int64_t ring_count;    // R
+  double* sums;               // (R + 1, kRingLanes) zeros; out: four times the sum of |F|^2 over all frequencies
+  const T* weights;           // (R + 1), gradient only: half of the factor of each ring, 0 for the last
   T* d_x;                     // (H, W), gradient only
   T* scratch;                 // radial_scratch_size() elements, aligned to 64 bytes
 };
 
-inline std::int64_t radial_scratch_size(std::int64_t height, std::int64_t width) {
-  const std::int64_t padded = (width + kMostLanes - 1) / kMostLanes * kMostLanes + kMostLanes;
-  return 2 * height * half_columns(width) + 6 * (height > padded ? height : padded) * kMostLanes;
+// Complex elements of a row of the half spectrum.
+constexpr std::int64_t padded_width(std::int64_t width) { return round_up(width, 2 * kMostLanes); }
+
+constexpr std::int64_t radial_scratch_size(std::int64_t height, std::int64_t width) {
+  const std::int64_t longest = height > width ? height : width;
+  return 2 * round_up(half_of(height), kMostLanes) * padded_width(width) + 6 * longest * kMostLanes;
 }
 
 FORENSIC_EACH_LEVEL(template <typename T> void radial_sums(const RadialPlane<T>& plane);

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_planes
@@ -40,6 +41,8 @@ def radial_spectrum(images: Tensor, *, implementation: str | None = None) -> Ten
     require_planes(images, "images")
     if backend.choose(images, implementation) == "reference" or images.is_cuda:
         return reference.radial_spectrum(images)  # there is no CUDA kernel of it: the twin runs on the device
+    if backend.unobserved(images):
+        return _means(images)
     spectrum: Tensor = _radial_spectrum(images)
     return spectrum
 
@@ -48,14 +51,18 @@ def _planes(images: Tensor) -> Tensor:
     return images.detach().resolve_neg().reshape(-1, *images.shape[-2:])
 
 
-@torch.library.custom_op("forensic::radial_spectrum", mutates_args=())
-def _radial_spectrum(images: Tensor) -> Tensor:
+def _means(images: Tensor) -> Tensor:
     result = _no_rings_yet(images)
     if result.numel() == 0:
         return result
     flat = result.view(-1, result.shape[-1])
-    backend.native().radial_spectrum(_planes(images), flat, backend.threads())
+    backend.native().radial_spectrum(to_dlpack(_planes(images)), to_dlpack(flat), backend.threads())
     return result
+
+
+@torch.library.custom_op("forensic::radial_spectrum", mutates_args=())
+def _radial_spectrum(images: Tensor) -> Tensor:
+    return _means(images)
 
 
 @torch.library.custom_op("forensic::radial_spectrum_gradient", mutates_args=())
