@@ -10,6 +10,7 @@
 
 #include "dct_kernel.h"
 #include "dispatch.h"
+#include "pages.h"
 #include "parallel.h"
 #include "scratch.h"
 
@@ -91,6 +92,7 @@ class Stack {
     const std::int64_t planes = x.shape[0];
     const std::int64_t worth = planes * height_ * width_ / kWorth + 1;
     const int threads = static_cast<int>(std::min<std::int64_t>(most_threads, worth));
+    ask_for_large_pages(y, static_cast<std::size_t>(x.size()) * sizeof(T));
     const auto plane_of = [&](std::int64_t index, T* middle) {
       T* to = y + index * height_ * width_;
       const T* from = x.data + index * x.stride[0];
