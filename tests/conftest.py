@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,8 +143,11 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": root, "XDG_CONFIG_HOME": os.devnull, "XDG_CACHE_HOME": cache, **extra}
 
 
-def make_tiny_weights(out: Path, data: Path, seed: int = 0) -> Path:
-    """Finishes a seeded network that was never trained, as the end of a training run does; returns `out`."""
+def make_tiny_weights(out: Path, data: Path, seed: int = 0, **plan: Any) -> Path:
+    """Finishes a seeded network that was never trained, as the end of a training run does; returns `out`.
+
+    `plan`: further fields of the plan, e.g. `score`.
+    """
     import torch
 
     from forensic.data.cache import read_training_images
@@ -157,9 +161,10 @@ def make_tiny_weights(out: Path, data: Path, seed: int = 0) -> Path:
     layout = read_layout(data)
     architecture = Architecture(width=4, neck_channels=4, embedding_dim=16)
     model = new_task_model(TaskModel(len(layout.classes), architecture), torch.Generator().manual_seed(seed))
-    plan = FinishPlan(recipe={"name": "untrained", "seed": seed}, reencoding=Reencoding(0.5, 60, 100), seed=seed)
+    fields = {"recipe": {"name": "untrained", "seed": seed}, "reencoding": Reencoding(0.5, 60, 100), "seed": seed}
+    how = FinishPlan(**(fields | plan))
     images = read_training_images(layout.train, layout.preprocessing)
-    finish_weights(model.eval(), layout, images, out, plan, profile=log_radial)
+    finish_weights(model.eval(), layout, images, out, how, profile=log_radial)
     return out
 
 

@@ -1,7 +1,7 @@
 """The rows of the ablation: each a few recipe fields on top of a base recipe.
 
-The method and its parts (paper, Table 4 and section 4.3), the augmenter's shape (Fig. 6), the input (section 4.2), and
-where the recipe departs from the method.
+The method and its parts (paper, Table 4 and section 4.3), the augmenter's shape (Fig. 6), the input (section 4.2),
+where the recipe departs from the method, and the score, which is fitted when training is over.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forensic.errors import UsageError
-from forensic.train.config import find_recipe, set_field
+from forensic.train.config import FORENSIC, find_recipe, set_field
 
 if TYPE_CHECKING:
     from forensic.data.sample import Layout
@@ -67,6 +67,14 @@ ROWS: tuple[Row, ...] = (
         (_BASE, _DCT, "double_softmax=true", "temperature=0.1"),
     ),
     Row("no-jpeg", "trained on images as stored", ("jpeg_share=0",)),
+    Row("score-sum", "log-odds minus the embedding's distance to the class mean", ("score=sum",)),
+    Row("score-softmax", "largest softmax", ("score=softmax",)),
+    Row("score-margin", "largest logit minus the second", ("score=margin",)),
+    Row("score-energy", "logarithm of the summed exponentials of the logits", ("score=energy",)),
+    Row("score-distance", "the embedding's distance to the class mean", ("score=distance",)),
+    Row("score-relative", "that distance, relative to the one to all classes", ("score=relative",)),
+    Row("score-spectrum", "relative distance of the spectrum's block means", ("score=spectrum",)),
+    Row("score-odds-spectrum", "log-odds and that distance", ("score=odds-spectrum",)),
     Row("paper", "the recipe paper", (), "paper"),
     Row("reference", "the recipe reference", (), "reference"),
 )  # fmt: skip
@@ -94,7 +102,7 @@ def find_rows(names: str | None) -> tuple[Row, ...]:
 def recipe_of(row: Row, base: Recipe, layout: Layout, steps: int) -> Recipe:
     """The recipe of a row, as long as `steps` in whole epochs allows.
 
-    The score is the sum in every row: with its weights the largest softmax can be measured too.
+    The score is that of the recipe `forensic` where the row names none; the largest softmax is measured too.
 
     Args:
         row: whose fields are set last.
@@ -106,7 +114,7 @@ def recipe_of(row: Row, base: Recipe, layout: Layout, steps: int) -> Recipe:
         UsageError: fields that do not go together.
     """
     recipe = base if row.recipe is None else find_recipe(row.recipe)
-    for assignment in ("score=sum", *row.fields):
+    for assignment in (f"score={FORENSIC.score}", *row.fields):
         recipe = set_field(recipe, assignment)
     return set_field(recipe, f"epochs={max(1, math.floor(steps / steps_per_epoch(recipe, layout) + 0.5))}")
 

@@ -32,8 +32,8 @@ class Measures:
     """Closed-set, of the known validation images."""
     auroc_softmax: float | None
     """Known against unknown validation images, by the largest softmax."""
-    auroc_sum: float | None
-    """By the sum of log-odds and distance."""
+    auroc_score: float | None
+    """By the score of the weights."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Measurement:
 def measure(
     weights: Path, layout: Layout, device: str, threads: int, on_image: Callable[[int, int], None]
 ) -> Measurement:
-    """Measures weights whose score is the sum.
+    """Measures weights, by their own score and by the largest softmax.
 
     Args:
         weights: the tensors file.
@@ -80,12 +80,12 @@ def measure(
                 attribute(loaded, predictor, samples, jpeg=jpeg, on_image=count)[0]
                 for samples in (layout.val, layout.val_unseen)
             )
-            softmax, sums = (
+            softmax, scores = (
                 auroc(*(np.array([getattr(one, score) for one in side], dtype=np.float64) for side in (known, unknown)))
                 for score in ("confidence", "score")
             )
             right = accuracy([one.sample.label for one in known], [one.label for one in known])
-            forms.append((len(known), len(unknown), Measures(right.value, softmax.value, sums.value)))
+            forms.append((len(known), len(unknown), Measures(right.value, softmax.value, scores.value)))
     return Measurement(forms[0][0], forms[0][1], forms[0][2], forms[1][2])
 
 

@@ -1,6 +1,8 @@
 """Trains and measures one row after the other; a benchmark that was stopped goes on where it was.
 
-OUT/rows/NAME/        the row's run folder, as `forensic train` leaves it
+Rows that differ in their score alone share a network: the first of them is trained, the others fit theirs to it.
+
+OUT/rows/NAME/        the row's run folder, as `forensic train` leaves it; its weights alone if it was not trained
 OUT/rows/NAME.json    written last: what was measured, and of what; a row that has it is not trained again
 OUT/table.md|json     the rows that are finished, written again after each
 """
@@ -21,12 +23,14 @@ from forensic.benchmark.measure import measure
 from forensic.benchmark.table import to_json, to_markdown
 from forensic.case.output import replacing
 from forensic.errors import MachineError, MissingError, UsageError
+from forensic.models.weights import load_weights
 from forensic.train import events
 from forensic.train.config import recipe_to_dict
+from forensic.train.finishing import rescore
 from forensic.train.inputs import read_run_layout
 from forensic.train.loop import TrainPlan, train
 from forensic.train.precision import settle_run
-from forensic.train.run_folder import CONFIG, DATA, RunConfig, config_from_toml, disk_remedy
+from forensic.train.run_folder import CONFIG, DATA, WEIGHTS, RunConfig, config_from_toml, disk_remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +132,8 @@ def _run_rows(plan: BenchmarkPlan, layout: Layout, on_event: Callable[[Event], N
         result = _finished(plan, row, config, digest)
         on_event(RowBegun(row, place, len(plan.rows), was_finished=result is not None))
         if result is None:
-            result = _finish(plan, row, config, layout, digest, on_event)
+            alike = (one for one in table["rows"] if _trained_alike(one["recipe"], recipe_to_dict(config.recipe)))
+            result = _finish(plan, row, config, layout, digest, on_event, next(alike, None))
         table["rows"].append(result)
         _write(plan.out / JSON, to_json(table))
         _write(plan.out / MARKDOWN, to_markdown(table))
@@ -173,9 +178,21 @@ def _identity(config: RunConfig, digest: str) -> dict[str, Any]:
     }
 
 
+def _trained_alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two recipes differ in nothing but the score."""
+    return one | {"score": None} == other | {"score": None}
+
+
 def _finish(
-    plan: BenchmarkPlan, row: Row, config: RunConfig, layout: Layout, digest: str, on_event: Callable[[Event], None]
+    plan: BenchmarkPlan,
+    row: Row,
+    config: RunConfig,
+    layout: Layout,
+    digest: str,
+    on_event: Callable[[Event], None],
+    alike: dict[str, Any] | None,
 ) -> dict[str, Any]:
+    """Trains and measures a row; where `alike`, a finished row, was trained alike, its network is taken."""
     folder = plan.out / ROWS_FOLDER / row.name
     clock = StepClock()
 
@@ -183,9 +200,15 @@ def _finish(
         clock.watch(event)
         on_event(event)
 
-    summary = train(TrainPlan(folder, _to_begin_with(folder, config), plan.versions), tell)
+    if alike is None:
+        weights = train(TrainPlan(folder, _to_begin_with(folder, config), plan.versions), tell).weights
+    else:
+        weights = folder / WEIGHTS
+        folder.mkdir(exist_ok=True)
+        trained = load_weights(plan.out / ROWS_FOLDER / alike["row"] / WEIGHTS, device=config.device)
+        rescore(trained, layout, weights, config.recipe.score, seed=config.seed, device=config.device)
     found = measure(
-        summary.weights,
+        weights,
         layout,
         config.device,
         config.threads,
@@ -198,10 +221,10 @@ def _finish(
         **_identity(config, digest),
         "epochs": config.recipe.epochs,
         "augmenters": augmenters_of(config.recipe),
-        "steps": clock.steps or _steps_of(folder),
+        "steps": alike["steps"] if alike else clock.steps or _steps_of(folder),
         **asdict(found),
-        "seconds_per_step": clock.median(),
-        "timed_steps": len(clock.seconds),
+        "seconds_per_step": alike["seconds_per_step"] if alike else clock.median(),
+        "timed_steps": alike["timed_steps"] if alike else len(clock.seconds),
         "processor": processor(),
     }
     _write(plan.out / ROWS_FOLDER / f"{row.name}.json", json.dumps(result, indent=2) + "\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 from forensic.benchmark.measure import JPEG_QUALITY
 
-_MEASURES = (("accuracy", "accuracy"), ("auroc_softmax", "AUROC, softmax"), ("auroc_sum", "AUROC, sum"))
+_MEASURES = (("accuracy", "accuracy"), ("auroc_softmax", "AUROC, softmax"), ("auroc_score", "AUROC, score"))
 
 COLUMNS = (
     "row",
@@ -69,6 +69,7 @@ def to_markdown(table: dict[str, Any]) -> str:
 def _facts(table: dict[str, Any]) -> list[str]:
     rows = table["rows"]
     names = sorted({result["processor"] for result in rows})
+    scores = sorted({result["recipe"]["score"] for result in rows})
     counts = sorted({(result["known"], result["unknown"]) for result in rows})
     images = "; ".join(f"{known} known, {unknown} unknown" for known, unknown in counts) or "none"
     versions = ", ".join(f"{name} {version}" for name, version in table["versions"].items())
@@ -78,8 +79,8 @@ def _facts(table: dict[str, Any]) -> list[str]:
         f"- Data: {table['data']['name']}, SHA-256 over training and validation files {table['data']['sha256']}.",
         f"- {run}{f'; {versions}' if versions else ''}.",
         f"- Measured on validation images ({images}), as stored and {quality}.",
-        "- AUROC sets known against unknown validation images: by the largest softmax, and by the sum of log-odds and",
-        "  distance, whose standardisation (four numbers) is fitted on the known ones among them.",
+        "- AUROC sets known against unknown validation images: by the largest softmax, and by the score of the row's",
+        f"  weights ({', '.join(scores) or 'none'}), whose standardisation is fitted on the known ones among them.",
         f"- s/step: median wall clock of a step, whatever else was running, on {', '.join(names) or 'no processor'}.",
         "- One seed: differences of a few hundredths are no finding.",
     ]

@@ -1,4 +1,4 @@
-"""`forensic weights`: list, show, verify, import; only the last loads torch."""
+"""`forensic weights`: list, show, verify, import, rescore; only the last two load torch."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from forensic.cli import console
-from forensic.errors import ExitCode, ForensicError
+from forensic.errors import ExitCode, ForensicError, UsageError
 
 if TYPE_CHECKING:
     from forensic.models.weights import Listed
 
 app = typer.Typer(
     name="weights",
-    help="""List, show, verify and import weights.
+    help="""List, show, verify, import and rescore weights.
 
     \b
     forensic weights list            what is bundled, which is the default
     forensic weights show            the card of the default ones
     forensic weights verify          every bundled pair against its hash
     forensic weights import F.pth    a published task model of the paper's authors
+    forensic weights rescore         the same network with another score
     """,
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -144,6 +145,49 @@ def import_(
     card = import_pose(file, out, ImportPlan(split=split, classes=names, threshold=threshold))
     console.talk(f"{console.safe(str(out))}: {card.num_classes} classes, threshold {card.threshold.value:g}")
     console.warn("not validated: no error rate is known. `forensic evaluate` measures these weights on your images")
+
+
+@app.command()
+def rescore(
+    score: Annotated[str, typer.Option(metavar="KIND", help="As the recipe's field score.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to, NAME.safetensors; its card goes beside it.")],
+    weights: Annotated[str | None, _NAME] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="What they were trained on: OSMA or osma-mini.")
+    ] = None,
+    classes: Annotated[Path | None, typer.Option(metavar="DIR", help="The same, a folder of class folders.")] = None,
+    split: Annotated[int, typer.Option(help="Split of OSMA, 1 to 5.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the run.")] = 0,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the network runs.")] = "cpu",
+) -> None:
+    """Give trained weights another score and threshold; the network stays as it is, nothing is trained.
+
+    \b
+    forensic weights rescore --data osma-mini --score combined --out new.safetensors
+    forensic weights rescore runs/my/weights.safetensors --classes my-generators --score softmax --out my.safetensors
+
+    Score and threshold are fitted on training and validation images, as at the end of a training run; the images must
+    be those that the weights were trained on. Kinds: sum, softmax, margin, energy, distance, relative, spectrum,
+    odds-spectrum, combined (`forensic/models/scorer.py` has their formulas).
+    """
+    from forensic.models.scorer import KINDS
+    from forensic.models.weights import load_weights
+    from forensic.train.finishing import rescore as core
+    from forensic.train.inputs import read_run_layout
+    from forensic.train.run_folder import RunConfig
+
+    kind = next((kind for kind in KINDS if kind == score), None)
+    if kind is None:
+        raise UsageError(f"--score {score}", "is no kind of score", f"It is one of {', '.join(KINDS)}")
+    if (data is None) == (classes is None):
+        raise UsageError("--data, --classes", "name one folder, what the weights were trained on")
+    loaded = load_weights(weights, device=device)
+    folder = data if classes is None else classes
+    config = RunConfig(
+        data=str(folder), classes_dir=classes is not None, split=split, preprocessing=loaded.card.preprocessing
+    )
+    card = core(loaded, read_run_layout(config), out, kind, seed=seed, device=device)
+    console.talk(f"{console.safe(str(out))}: score {card.scorer}, threshold {card.threshold.value:g}")
 
 
 def _to_dict(entry: Listed) -> dict[str, object]:

@@ -88,8 +88,8 @@ def attribute(
                 on_image()
 
     found = []
-    for sample, logits, embeddings in predict_images(predictor, tiles()):
-        scored = weights.scorer(logits, embeddings)
+    for sample, logits, features in predict_images(predictor, tiles()):
+        scored = weights.scorer(logits, features)
         found.append(
             Attributed(
                 sample=sample,
@@ -98,7 +98,7 @@ def attribute(
                 accepted=scored.score >= weights.card.threshold.at(len(logits)),
                 confidence=largest_softmax(logits),
                 tiles=len(logits),
-                embedding=embeddings.mean(axis=0) if sample in embed else None,
+                embedding=features.mean(axis=0)[: weights.scorer.embedding_dim] if sample in embed else None,
             )
         )
     return found, left_out

@@ -11,8 +11,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from forensic import kernels
+from forensic.models.scorer import SPECTRUM_GRID
 
 Neck = Literal["flatten", "conv1x1", "pool"]
 InputTransform = Literal["log-dct", "dct", "rgb"]
@@ -63,6 +65,20 @@ class SpectralInput(nn.Module):
     def log_spectrum(self, images: Tensor) -> Tensor:
         """log(|dct2(x)| + epsilon), (N, 3, S, S) -> same; the statistics are taken over this."""
         return torch.log(kernels.dct2(images).abs().add_(self.epsilon))
+
+    def block_means(self, images: Tensor, spectra: Tensor) -> Tensor:
+        """Means of the log spectrum over a grid of blocks, for scores that look at it.
+
+        Args:
+            images: (N, 3, S, S) in [-1, 1].
+            spectra: (N, 3, S, S), what a call gives for them; for `log-dct` the means are of these.
+
+        Returns:
+            (N, 48): channel, row, column of the block.
+        """
+        values = spectra if self.transform == "log-dct" else self.log_spectrum(images)
+        # a pool adds up each block in one order whatever the number of threads
+        return functional.avg_pool2d(values.contiguous(), values.shape[-1] // SPECTRUM_GRID).flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, S, S) in [-1, 1] -> (N, 3, S, S)."""

@@ -2,8 +2,8 @@
 
 First the values are rounded to what the file will hold; scorer, threshold and measures are then taken on the rounded
 model, so that the card speaks of the weights that are shipped. Training images give class spectra, validation
-images, known and unknown, as stored and re-encoded, the threshold. For a score of the kind `sum` training images also
-give class means and covariance, validation images the standardisation. Whole pictures (`val_full`) give the threshold
+images, known and unknown, as stored and re-encoded, the threshold. For most kinds of score training images also give
+class means and covariance, validation images the standardisation. Whole pictures (`val_full`) give the threshold
 for images of more than one tile: they hold sky and other flat parts that nobody would choose as a crop, so that their
 scores are lower.
 """
@@ -28,7 +28,7 @@ from forensic.metrics.measured import Side, measure_openset, measure_share
 from forensic.models.card import Card, Threshold, Training, Validated, files_hash
 from forensic.models.network_state import architecture_fields, rounded
 from forensic.models.predict import Predictor, predict_images
-from forensic.models.scorer import Scored, ScoreKind, Scorer, fit_scorer
+from forensic.models.scorer import Scored, ScoreKind, Scorer, fit_scorer, needs_spectrum
 from forensic.models.weights import save_weights
 
 if TYPE_CHECKING:
@@ -145,10 +145,11 @@ def finish_weights(
     for name, value in shipped.state_dict().items():
         if not value.isfinite().all():  # before any image meets it
             raise WeightsError(str(out), f"network.{name} is not finite: training diverged", "Train with a smaller lr")
-    finisher = _Finisher(Predictor(shipped, plan.device), layout, plan, on_image)
+    predictor = Predictor(shipped, plan.device, spectrum=needs_spectrum(plan.score))
+    finisher = _Finisher(predictor, layout, plan, on_image)
     train = _evenly(images.samples, plan.per_class)
     finisher.expect(len(train), layout.val, layout.val_unseen, layout.val_full)
-    embeddings, labels, profiles = finisher.train_embeddings(images, train, profile)
+    features, labels, profiles = finisher.train_features(images, train, profile)
     for label, name in enumerate(layout.classes):
         if not (labels == label).any():
             raise MissingError(f"class {name}", "has no training image that can be read")
@@ -157,10 +158,10 @@ def finish_weights(
     known = [outputs for condition in conditions.values() for _, outputs in condition.known]
     fallback = ""
     if not known:
-        how = "standardised" if plan.score == "sum" else "chosen"
+        how = "chosen" if plan.score == "softmax" else "standardised"
         fallback = f"no known validation images: {how} on training images; "
         known = finisher.training_outputs
-    scorer = fit_scorer(embeddings, labels, known, len(layout.classes), kind=plan.score)
+    scorer = fit_scorer(features, labels, known, len(layout.classes), kind=plan.score)
     scores_known = [scorer(*outputs).score for outputs in known]
     scores_unknown = [scorer(*outputs).score for condition in conditions.values() for _, outputs in condition.unknown]
     chosen = choose_threshold(scores_known, scores_unknown)
@@ -230,10 +231,10 @@ class _Finisher:
     def _draws(self, *key: int) -> np.random.Generator:
         return np.random.default_rng((self._plan.seed, 2, *key))  # 2: the loader's draws are 1
 
-    def train_embeddings(
+    def train_features(
         self, images: TrainingImages, chosen: Sequence[int], profile: Profile
     ) -> tuple[NDArray[np.float32], NDArray[np.int64], dict[int, list[NDArray[np.float32]]]]:
-        """One crop of each image, in every form: embeddings (N, D), labels (N,), profiles of the stored form."""
+        """One crop of each image, in every form: features (N, F), labels (N,), profiles of the stored form."""
         profiles: dict[int, list[NDArray[np.float32]]] = {}
 
         def crops() -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -245,18 +246,18 @@ class _Finisher:
                 for form in self._forms:
                     yield label, _planar(square if form == "stored" else reencode(square, self._again, draws))
 
-        labels, embeddings = [], []
+        labels, features = [], []
         for label, logits, tiles in predict_images(self.predictor, crops()):
             labels.append(label)
-            embeddings.append(tiles)
+            features.append(tiles)
             self.training_outputs.append((logits, tiles))
             self._count()
-        if not embeddings:
+        if not features:
             raise MissingError(str(self._layout.root), "has no training image that can be read")
-        return np.concatenate(embeddings), np.array(labels, dtype=np.int64), profiles
+        return np.concatenate(features), np.array(labels, dtype=np.int64), profiles
 
     def conditions(self, known: Sequence[Sample], unknown: Sequence[Sample]) -> dict[str, _Condition]:
-        """Logits and embeddings of the validation images in every form."""
+        """Logits and features of the validation images in every form."""
         found = {form: _Condition() for form in self._forms}
         for samples, side in ((known, "known"), (unknown, "unknown")):
             for (form, sample), *outputs in predict_images(self.predictor, self._tiles(samples, 1)):

@@ -1,4 +1,7 @@
-"""Tiles to logits and embeddings, in batches of one size.
+"""Tiles to logits and features, in batches of one size.
+
+Features are what a score looks at beside the logits: the embedding (D), and for scores that need them block means of
+the log spectrum behind it (D + 48).
 
 A batch that is not full is padded, so that every tile meets the same arithmetic whatever its neighbours are: libraries
 choose their algorithm by batch size, and another one differs in the last bits.
@@ -12,6 +15,7 @@ import numpy as np
 import torch
 
 from forensic.models.inference import FoldedNetwork
+from forensic.models.scorer import SPECTRUM_FEATURES, needs_spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +47,7 @@ class Predictor:
         augmenter: what the tiles, scaled, pass before they come to the model, (N, 3, S, S) -> same.
         network: runs in place of the model's own trunk and head, on the processor and for batches of this size: output
             of the input layer (batch, 3, S, S) float32 -> logits (batch, K), embeddings (batch, D).
+        spectrum: whether features hold block means of the spectrum; as the weights' score needs where None.
     """
 
     def __init__(
@@ -52,8 +57,14 @@ class Predictor:
         batch: int | None = None,
         augmenter: torch.nn.Module | None = None,
         network: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
+        *,
+        spectrum: bool | None = None,
     ) -> None:
-        model = weights if isinstance(weights, torch.nn.Module) else weights.model
+        if isinstance(weights, torch.nn.Module):
+            model, needed = weights, False
+        else:
+            model, needed = weights.model, needs_spectrum(weights.scorer.kind)
+        self._spectrum = needed if spectrum is None else spectrum
         self.device = torch.device(device)
         on_processor = self.device.type == "cpu"
         self.batch = batch or (BATCH if on_processor else CUDA_BATCH)
@@ -66,13 +77,13 @@ class Predictor:
         self._slots = np.zeros((self.batch, 3, side, side), dtype=np.uint8)
 
     def __call__(self, tiles: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits and embeddings of tiles.
+        """Logits and features of tiles.
 
         Args:
             tiles: (N, 3, S, S) uint8, planar RGB, S the side of the architecture; N may be 0.
 
         Returns:
-            logits (N, K) and embeddings (N, D), float32.
+            logits (N, K) and features (N, D) or (N, D + 48), float32.
 
         Raises:
             TypeError: the tiles are not uint8.
@@ -85,17 +96,17 @@ class Predictor:
             raise ValueError(f"tiles: expected (N, {str(self._slots.shape[1:])[1:]}, got {tiles.shape}")
         if self.model.training:
             raise RuntimeError("the model is in training mode: its results would depend on the batch")
-        architecture = self.model.architecture
+        columns = self.model.architecture.embedding_dim + (SPECTRUM_FEATURES if self._spectrum else 0)
         logits = np.empty((len(tiles), self.model.num_classes), dtype=np.float32)
-        embeddings = np.empty((len(tiles), architecture.embedding_dim), dtype=np.float32)
+        features = np.empty((len(tiles), columns), dtype=np.float32)
         for start in range(0, len(tiles), self.batch):
             some = tiles[start : start + self.batch]
             self._slots[: len(some)] = some
             self._slots[len(some) :] = 0
-            batch_logits, batch_embeddings = self._forward()
+            batch_logits, batch_features = self._forward()
             logits[start : start + len(some)] = batch_logits[: len(some)]
-            embeddings[start : start + len(some)] = batch_embeddings[: len(some)]
-        return logits, embeddings
+            features[start : start + len(some)] = batch_features[: len(some)]
+        return logits, features
 
     @property
     def ahead(self) -> int:
@@ -103,19 +114,22 @@ class Predictor:
         return self.batch
 
     def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
-        """Logits (T, K) and embeddings (T, D) of each image, from its tiles (T, 3, S, S); batches are filled across."""
+        """Logits (T, K) and features of each image, from its tiles (T, 3, S, S); batches are filled across."""
         if not images:
             return []
-        logits, embeddings = self(np.concatenate(images))
+        logits, features = self(np.concatenate(images))
         ends = np.cumsum([len(tiles) for tiles in images])[:-1]
-        return list(zip(np.split(logits, ends), np.split(embeddings, ends), strict=True))
+        return list(zip(np.split(logits, ends), np.split(features, ends), strict=True))
 
     def _forward(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode(), _same_every_time():
             images = scaled(torch.from_numpy(self._slots).to(self.device))
             images = images if self.augmenter is None else self.augmenter(images)
-            logits, embeddings = self._network(self.model.input_layer(images))
-            return logits.cpu().numpy(), embeddings.cpu().numpy()
+            spectra = self.model.input_layer(images)
+            logits, features = self._network(spectra)
+            if self._spectrum:
+                features = torch.cat([features, self.model.input_layer.block_means(images, spectra)], dim=1)
+            return logits.cpu().numpy(), features.cpu().numpy()
 
 
 def _whole(model: TaskModel) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
@@ -130,27 +144,27 @@ def _whole(model: TaskModel) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
 
 
 class ImagePredictor(Protocol):
-    """What gives logits and embeddings of whole images: a `Predictor`, or an engine around one."""
+    """What gives logits and features of whole images: a `Predictor`, or an engine around one."""
 
     @property
     def ahead(self) -> int:
         """Tiles to gather for one call."""
 
     def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
-        """Logits (T, K) and embeddings (T, D) of each image, in their order."""
+        """Logits (T, K) and features of each image, in their order."""
 
 
 def predict_images(
     predictor: ImagePredictor, images: Iterable[tuple[Key, NDArray[np.uint8]]]
 ) -> Iterator[tuple[Key, NDArray[np.float32], NDArray[np.float32]]]:
-    """Logits and embeddings of images of any number of tiles, in their order, with batches filled across images.
+    """Logits and features of images of any number of tiles, in their order, with batches filled across images.
 
     Args:
         predictor: what runs.
         images: (key, tiles (T, 3, S, S) uint8); read only as far ahead as the predictor asks for.
 
     Yields:
-        key, logits (T, K), embeddings (T, D).
+        key, logits (T, K), features (T, D) or (T, D + 48).
     """
     waiting: list[tuple[Key, NDArray[np.uint8]]] = []
     count = 0
@@ -167,8 +181,8 @@ def _apart(
     predictor: ImagePredictor, images: list[tuple[Key, NDArray[np.uint8]]]
 ) -> Iterator[tuple[Key, NDArray[np.float32], NDArray[np.float32]]]:
     outputs = predictor.of_images([tiles for _, tiles in images])
-    for (key, _), (logits, embeddings) in zip(images, outputs, strict=True):
-        yield key, logits, embeddings
+    for (key, _), (logits, features) in zip(images, outputs, strict=True):
+        yield key, logits, features
 
 
 def scaled(images: torch.Tensor) -> torch.Tensor:

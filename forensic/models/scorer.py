@@ -1,27 +1,26 @@
-"""From logits and embeddings of one image to its label and its score. What is thresholded, evaluated and reported.
+"""From logits and features of one image to its label and its score. What is thresholded, evaluated and reported.
 
-There are two kinds of score; the label is the same in both: argmax of the logits averaged over the image's tiles, the
-first on ties.
+The label is the same in every kind of score: argmax of the logits averaged over the image's tiles, the first on ties.
+A kind is one term or the sum of several, for the class y of the label:
 
-`sum`, for weights of our own recipe:
+    log-odds   l_y - log sum_{k != y} exp(l_k)
+    margin     l_y - max_{k != y} l_k
+    energy     log sum_k exp(l_k)
+    distance   Mahalanobis distance of the embedding to the mean of class y (it is subtracted)
+    relative   d_all^2 - d_y^2 of the embedding: how much better class y explains it than all classes together
+    spectrum   d_all^2 - d_y^2 of the means of the log spectrum over a grid of 4 x 4 blocks, 48 numbers
 
-    margin    log-odds of the label: l_y - log sum_{k != y} exp(l_k), of the averaged logits
-    distance  Mahalanobis distance of an embedding to the mean of class y, averaged over the tiles;
-              one covariance shared by all classes, shrunk after Ledoit and Wolf
-    score     (margin - mean_m) / std_m - (distance - mean_d) / std_d
+l are the averaged logits, distances are averaged over the tiles (`forensic.models.gaussians`). Every term is
+standardised by its mean and deviation over known validation images, as stored and re-encoded, before it is added, so
+that a score of 0 is an ordinary known image. A whole picture also has tiles that say little, so the card may hold a
+threshold of its own for images of several tiles. Logits are averaged, and not the tiles' softmax values, so that label
+and score are of the same numbers.
 
-Its means and deviations are those of known validation images, as stored and re-encoded, so that a score of 0 is an
-ordinary known image. A whole picture also has tiles that say little, so the card may hold a threshold of its own for
-images of several tiles.
+    softmax    largest softmax of the averaged logits, at temperature 1 (not the 0.1 of the loss), not standardised;
+               for the authors' recipe and their published weights. It orders images as the log-odds do.
 
-`softmax`, for the authors' recipe and their published weights:
-
-    score     largest softmax of the averaged logits, at temperature 1 (not the 0.1 of the loss)
-
-Logits are averaged, and not the tiles' softmax values, so that label and score are of the same numbers.
-
-Source: Lee et al. 2018 for the distance; the sum of both, each standardised, is ours, chosen on osma-mini's
-training and validation classes (each known class left out in turn). Largest softmax: POSE (CVPR 2023), and its program.
+Sources. softmax: POSE (CVPR 2023) and its program; Hendrycks and Gimpel 2017. energy: Liu et al. 2020. distance: Lee et
+al. 2018. relative: Ren et al. 2021. spectrum, and the sums: ours; docs/ablation.md has what each gave.
 """
 
 from __future__ import annotations
@@ -31,6 +30,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 
+from forensic.models.gaussians import Gaussians, fit_gaussians, gaussians_from_tensors
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -38,8 +39,49 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ScoreKind = Literal["sum", "softmax"]
+ScoreKind = Literal[
+    "sum", "softmax", "margin", "energy", "distance", "relative", "spectrum", "odds-spectrum", "combined"
+]  # fmt: skip
 KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
+Term = Literal["log-odds", "margin", "energy", "distance", "relative", "spectrum"]
+
+TERMS: dict[str, tuple[Term, ...]] = {
+    "sum": ("log-odds", "distance"),
+    "margin": ("margin",),
+    "energy": ("energy",),
+    "distance": ("distance",),
+    "relative": ("relative",),
+    "spectrum": ("spectrum",),
+    "odds-spectrum": ("log-odds", "spectrum"),
+    "combined": ("log-odds", "relative", "spectrum"),
+}
+"""Kind -> what is added; `softmax` is none of them."""
+
+SPECTRUM_GRID = 4
+"""Blocks along a side. 2 and 8 do worse where known classes are left out in turn (docs/ablation.md)."""
+SPECTRUM_FEATURES = 3 * SPECTRUM_GRID**2
+
+_SUBTRACTED = frozenset({"distance"})
+_PREFIXES = {"distance": "", "relative": "", "spectrum": "spectrum_"}
+"""Terms with Gaussians -> prefix of their tensors."""
+_NEARER = "squared Mahalanobis distance to the mean of all classes minus that to the class mean"
+_WORDS = {
+    "sum": "log-odds margin of the averaged logits minus the Mahalanobis distance to the class mean, each",
+    "margin": "largest of the averaged logits minus the second,",
+    "energy": "logarithm of the summed exponentials of the averaged logits,",
+    "distance": "negative Mahalanobis distance to the class mean,",
+    "relative": f"{_NEARER},",
+    "spectrum": f"{_NEARER}, of block means of the log spectrum,",
+    "odds-spectrum": "log-odds margin of the averaged logits plus, of block means of the log spectrum, the "
+    f"{_NEARER}, each",
+    "combined": f"log-odds margin of the averaged logits plus {_NEARER}, plus the same difference for block means of "
+    "the log spectrum, each",
+}
+
+
+def needs_spectrum(kind: str) -> bool:
+    """Whether a kind's features are embeddings with block means of the spectrum behind them."""
+    return "spectrum" in TERMS.get(kind, ())
 
 
 @dataclass(frozen=True)
@@ -55,58 +97,78 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class SumScorer:
-    """Log-odds margin minus distance: class means, shared covariance and standardisation; made by `fit_scorer`."""
+class StandardisedScorer:
+    """The sum of a kind's terms, each standardised; made by `fit_scorer`."""
 
-    kind: ClassVar[ScoreKind] = "sum"
-    scale: ClassVar[str] = (
-        "log-odds margin of the averaged logits minus the Mahalanobis distance to the class mean, each in standard "
-        "deviations of known validation images; 0 is an ordinary known image, larger is more surely known"
-    )
-    """What the card says of the score."""
-    names: ClassVar[tuple[str, ...]] = ("means", "whitening", "constants")
-    """Of the tensors that a weights file keeps."""
-
-    means: NDArray[np.float32]
-    """(K, D)."""
-    whitening: NDArray[np.float32]
-    """(D, D), W with W W' the inverse covariance: |(z - mean) W| is the distance."""
+    kind: ScoreKind
+    num_classes: int
+    """K."""
+    embedding_dim: int
+    """D."""
+    gaussians: Mapping[str, Gaussians]
+    """Prefix of their tensors -> Gaussians of what a term measures."""
     constants: NDArray[np.float64]
-    """(4,) mean and deviation of the margin, mean and deviation of the distance."""
+    """(2 n,) mean and deviation of each term."""
 
-    def __call__(self, logits: NDArray[np.floating], embeddings: NDArray[np.floating]) -> Scored:
+    @property
+    def scale(self) -> str:
+        """What the card says of the score."""
+        return (
+            f"{_WORDS[self.kind]} in standard deviations of known validation images; 0 is an ordinary known image, "
+            "larger is more surely known"
+        )
+
+    @property
+    def num_features(self) -> int:
+        """Columns of the features that a call takes."""
+        return self.embedding_dim + (SPECTRUM_FEATURES if needs_spectrum(self.kind) else 0)
+
+    def __call__(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> Scored:
         """Score of one image from its tiles.
 
         Args:
             logits: (T, K), T >= 1.
-            embeddings: (T, D).
+            features: (T, D) embeddings; for kinds with the spectrum (T, D + 48), its block means behind them.
 
         Raises:
             ValueError: another shape, or values that are not finite: such an image must not get a verdict.
         """
-        margins, distances = self.margins_and_distances(logits, embeddings)
-        margin_mean, margin_std, distance_mean, distance_std = self.constants
-        per_class = (margins - margin_mean) / margin_std - (distances - distance_mean) / distance_std
-        label = int(np.argmax(np.asarray(logits, dtype=np.float64).mean(axis=0)))
+        terms = self.terms(logits, features)
+        per_class = np.zeros(self.num_classes)
+        for place, (term, values) in enumerate(terms.items()):
+            mean, deviation = self.constants[2 * place : 2 * place + 2]
+            standardised = (values - mean) / deviation
+            per_class = per_class - standardised if term in _SUBTRACTED else per_class + standardised
         if not np.isfinite(per_class).all():
             raise ValueError("score: not finite")
+        label = int(np.argmax(np.asarray(logits, dtype=np.float64).mean(axis=0)))
         return Scored(label, float(per_class[label]), per_class)
 
-    def margins_and_distances(
-        self, logits: NDArray[np.floating], embeddings: NDArray[np.floating]
-    ) -> tuple[Floats, Floats]:
-        """Log-odds and mean distance of each class, (K,) and (K,) float64; arguments and errors as for a call."""
-        _check_tiles(logits, embeddings, *self.means.shape)
-        whitening = self.whitening.astype(np.float64)
-        # whitened apart, then subtracted: T + K products with the matrix instead of T K
-        tiles = embeddings.astype(np.float64) @ whitening
-        means = self.means.astype(np.float64) @ whitening
-        distances = np.linalg.norm(tiles[:, None, :] - means[None, :, :], axis=2).mean(axis=0)
-        return log_odds(np.asarray(logits, dtype=np.float64).mean(axis=0)), distances
+    def terms(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> dict[Term, Floats]:
+        """Each term before standardisation, for each class (K,) float64; arguments and errors as for a call."""
+        _check_tiles(logits, features, self.num_classes, self.num_features)
+        mean = np.asarray(logits, dtype=np.float64).mean(axis=0)
+        found: dict[Term, Floats] = {}
+        for term in TERMS[self.kind]:
+            if term == "log-odds":
+                found[term] = log_odds(mean)
+            elif term == "margin":
+                found[term] = mean - _others(mean).max(axis=1)
+            elif term == "energy":
+                found[term] = np.full(self.num_classes, _log_sum_exp(mean[None, :])[0])
+            else:
+                gaussians = self.gaussians[_PREFIXES[term]]
+                values = features[:, self.embedding_dim :] if term == "spectrum" else features[:, : self.embedding_dim]
+                tiles = gaussians.distances(values) if term == "distance" else gaussians.nearness(values)
+                found[term] = tiles.mean(axis=0)
+        return found
 
     def tensors(self) -> dict[str, NDArray[np.floating]]:
         """What a weights file keeps, by name."""
-        return {name: getattr(self, name) for name in self.names}
+        named: dict[str, NDArray[np.floating]] = {"constants": self.constants}
+        for prefix, gaussians in self.gaussians.items():
+            named |= {prefix + name: value for name, value in gaussians.tensors().items()}
+        return named
 
 
 @dataclass(frozen=True)
@@ -119,25 +181,23 @@ class SoftmaxScorer:
         "surely known; it is no probability that the class is right"
     )
     """What the card says of the score."""
-    names: ClassVar[tuple[str, ...]] = ("temperature",)
-    """Of the tensors that a weights file keeps."""
 
     num_classes: int
     """K."""
     embedding_dim: int
     """D."""
 
-    def __call__(self, logits: NDArray[np.floating], embeddings: NDArray[np.floating]) -> Scored:
+    def __call__(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> Scored:
         """Score of one image from its tiles.
 
         Args:
             logits: (T, K), T >= 1.
-            embeddings: (T, D); they are checked and not used.
+            features: (T, D) embeddings; they are checked and not used.
 
         Raises:
             ValueError: another shape, or values that are not finite: such an image must not get a verdict.
         """
-        _check_tiles(logits, embeddings, self.num_classes, self.embedding_dim)
+        _check_tiles(logits, features, self.num_classes, self.embedding_dim)
         mean = np.asarray(logits, dtype=np.float64).mean(axis=0)
         weights = np.exp(mean - mean.max())
         per_class = weights / weights.sum()
@@ -149,44 +209,53 @@ class SoftmaxScorer:
         return {"temperature": np.ones(1, dtype=np.float64)}
 
 
-Scorer = SumScorer | SoftmaxScorer
+Scorer = StandardisedScorer | SoftmaxScorer
 
 
-def _check_tiles(
-    logits: NDArray[np.floating], embeddings: NDArray[np.floating], num_classes: int, dimension: int
-) -> None:
+def _check_tiles(logits: NDArray[np.floating], features: NDArray[np.floating], num_classes: int, columns: int) -> None:
     if logits.ndim != 2 or logits.shape[1] != num_classes or logits.shape[0] == 0:
         raise ValueError(f"logits: expected (T, {num_classes}) with T >= 1, got {logits.shape}")
-    if embeddings.shape != (logits.shape[0], dimension):
-        raise ValueError(f"embeddings: expected ({logits.shape[0]}, {dimension}), got {embeddings.shape}")
-    if not (np.isfinite(logits).all() and np.isfinite(embeddings).all()):
-        raise ValueError("logits, embeddings: not finite")
+    if features.shape != (logits.shape[0], columns):
+        raise ValueError(f"features: expected ({logits.shape[0]}, {columns}), got {features.shape}")
+    if not (np.isfinite(logits).all() and np.isfinite(features).all()):
+        raise ValueError("logits, features: not finite")
 
 
 def log_odds(logits: Floats) -> Floats:
     """l_k - log sum_{j != k} exp(l_j) for each k; (K,) -> (K,), K >= 2."""
-    others = np.where(np.eye(len(logits), dtype=bool), -np.inf, logits[None, :])
-    top = others.max(axis=1)
-    odds: Floats = logits - (top + np.log(np.exp(others - top[:, None]).sum(axis=1)))
+    odds: Floats = logits - _log_sum_exp(_others(logits))
     return odds
 
 
+def _others(logits: Floats) -> Floats:
+    """(K,) -> (K, K): row k has the logits of all classes but k, and -inf in its place."""
+    others: Floats = np.where(np.eye(len(logits), dtype=bool), -np.inf, logits[None, :])
+    return others
+
+
+def _log_sum_exp(rows: Floats) -> Floats:
+    """(N, K) -> (N,)."""
+    top = rows.max(axis=1)
+    summed: Floats = top + np.log(np.exp(rows - top[:, None]).sum(axis=1))
+    return summed
+
+
 def fit_scorer(
-    embeddings: NDArray[np.floating],
+    features: NDArray[np.floating],
     labels: NDArray[np.integer],
     validation: Sequence[tuple[NDArray[np.floating], NDArray[np.floating]]],
     num_classes: int,
     *,
     kind: ScoreKind = "sum",
 ) -> Scorer:
-    """Fits means and covariance on training images, then the standardisation on known validation images.
+    """Fits means and covariances on training images, then the standardisation on known validation images.
 
     For the kind `softmax` nothing is fitted; what it is given is checked all the same.
 
     Args:
-        embeddings: (N, D) of training images, one or more a class.
+        features: (N, D) embeddings of training images, one or more a class; (N, D + 48) for kinds with the spectrum.
         labels: (N,) in [0, K).
-        validation: for each image (logits (T, K), embeddings (T, D)); at least one.
+        validation: for each image (logits (T, K), features (T, the same columns)); at least one.
         num_classes: K, at least 2.
         kind: of the score.
 
@@ -200,24 +269,30 @@ def fit_scorer(
         raise ValueError(f"num_classes: expected at least 2, got {num_classes}")
     if not validation:
         raise ValueError("validation: expected at least one image, got none")
-    if not np.isfinite(embeddings).all():
-        raise ValueError("embeddings: not finite")
+    if not np.isfinite(features).all():
+        raise ValueError("features: not finite")
     counts = np.bincount(labels, minlength=num_classes)
     if (counts == 0).any():
         raise ValueError(f"labels: class {int(np.argmin(counts))} has no image")
+    dimension = features.shape[1] - (SPECTRUM_FEATURES if needs_spectrum(kind) else 0)
     if kind == "softmax":
-        return SoftmaxScorer(num_classes, embeddings.shape[1])
-    values = embeddings.astype(np.float64)
-    means = np.stack([values[labels == label].mean(axis=0) for label in range(num_classes)]).astype(np.float32)
-    whitening = _whitening(values - means.astype(np.float64)[labels])
-    unscaled = SumScorer(means, whitening, np.array([0.0, 1.0, 0.0, 1.0]))
-    margins, distances = np.empty(len(validation)), np.empty(len(validation))
+        return SoftmaxScorer(num_classes, dimension)
+    gaussians = {
+        prefix: fit_gaussians(
+            features[:, dimension:] if prefix else features[:, :dimension], labels, num_classes, overall=overall
+        )
+        for prefix, overall in _gaussians_of(kind).items()
+    }
+    count = len(TERMS[kind])
+    unscaled = StandardisedScorer(kind, num_classes, dimension, gaussians, np.tile([0.0, 1.0], count))
+    found = np.empty((len(validation), count))
     for place, (logits, tiles) in enumerate(validation):
-        margin, distance = unscaled.margins_and_distances(logits, tiles)
         label = int(np.argmax(np.asarray(logits, dtype=np.float64).mean(axis=0)))
-        margins[place], distances[place] = margin[label], distance[label]
-    constants = np.array([margins.mean(), _deviation(margins), distances.mean(), _deviation(distances)])
-    return SumScorer(means, whitening, constants)
+        found[place] = [values[label] for values in unscaled.terms(logits, tiles).values()]
+    constants = np.array(
+        [number for column in np.ascontiguousarray(found.T) for number in (column.mean(), _deviation(column))]
+    )
+    return StandardisedScorer(kind, num_classes, dimension, gaussians, constants)
 
 
 def scorer_from_tensors(
@@ -236,53 +311,33 @@ def scorer_from_tensors(
     """
     if kind not in KINDS:
         raise ValueError(f"the kind {kind!r} is unknown to this version")
-    names = SoftmaxScorer.names if kind == "softmax" else SumScorer.names
-    for name in sorted(tensors.keys() ^ set(names)):
+    fitted = {} if kind == "softmax" else _gaussians_of(kind)
+    names = {"temperature"} if kind == "softmax" else {"constants"}
+    for prefix, overall in fitted.items():
+        names |= {prefix + name for name in Gaussians.names + (Gaussians.overall_names if overall else ())}
+    for name in sorted(tensors.keys() ^ names):
         raise ValueError(f"{name}: {'missing' if name in names else f'unexpected for the kind {kind}'}")
     if kind == "softmax":
         if tensors["temperature"].shape != (1,) or tensors["temperature"][0] != 1:
             raise ValueError("temperature: must be 1")
         return SoftmaxScorer(num_classes, embedding_dim)
-    means, whitening = tensors["means"].astype(np.float32), tensors["whitening"].astype(np.float32)
+    gaussians = {
+        prefix: gaussians_from_tensors(
+            tensors, prefix, num_classes, SPECTRUM_FEATURES if prefix else embedding_dim, overall=overall
+        )
+        for prefix, overall in fitted.items()
+    }
     constants = tensors["constants"].astype(np.float64)
-    for name, value, expected in (
-        ("means", means, (num_classes, embedding_dim)),
-        ("whitening", whitening, (embedding_dim, embedding_dim)),
-        ("constants", constants, (4,)),
-    ):
-        if value.shape != expected:
-            raise ValueError(f"{name}: expected {expected}, got {value.shape}")
-    if not (constants[1] > 0 and constants[3] > 0):
+    if constants.shape != (2 * len(TERMS[kind]),):
+        raise ValueError(f"constants: expected ({2 * len(TERMS[kind])},), got {constants.shape}")
+    if not (constants[1::2] > 0).all():
         raise ValueError("constants: deviations must be above 0")
-    return SumScorer(means, whitening, constants)
+    return StandardisedScorer(kind, num_classes, embedding_dim, gaussians, constants)
 
 
-def shrunk_covariance(centred: Floats) -> Floats:
-    """Covariance of (N, D) rows whose mean is 0, shrunk towards a multiple of the identity; (D, D).
-
-    Source: Ledoit and Wolf 2004, "A well-conditioned estimator", lemma 3.1 with their estimates of its terms.
-    """
-    count, dimension = centred.shape
-    sample = centred.T @ centred / count
-    scale = float(np.trace(sample)) / dimension
-    squared = float((sample**2).sum())
-    spread = squared - dimension * scale**2
-    noise = (float(((centred**2).sum(axis=1) ** 2).mean()) - squared) / count
-    shrinkage = min(max(noise / spread, 0.0), 1.0) if spread > 0 else 1.0
-    shrunk: Floats = (1 - shrinkage) * sample + shrinkage * scale * np.eye(dimension)
-    return shrunk
-
-
-def _whitening(centred: Floats) -> NDArray[np.float32]:
-    """W with W W' the inverse of the shrunk covariance of (N, D) rows whose mean is 0."""
-    covariance = shrunk_covariance(centred)
-    scale = float(np.trace(covariance)) / len(covariance)
-    if scale <= 0:  # all embeddings of a class are equal: any direction is as good as another
-        return np.eye(len(covariance), dtype=np.float32)
-    # a floor far below the shrinkage: only one image a class, or a dead direction, ever meets it
-    lower = np.linalg.cholesky(np.linalg.inv(covariance + 1e-6 * scale * np.eye(len(covariance))))
-    whitening: NDArray[np.float32] = lower.astype(np.float32)
-    return whitening
+def _gaussians_of(kind: str) -> dict[str, bool]:
+    """Prefix of the tensors -> whether distances are relative, for the Gaussians that a kind has."""
+    return {_PREFIXES[term]: term != "distance" for term in TERMS[kind] if term in _PREFIXES}
 
 
 def _deviation(values: Floats) -> float:

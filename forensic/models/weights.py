@@ -2,8 +2,9 @@
 
 NAME.safetensors   network.*         what a task model holds: float16 from two axes on, float32 below (the variances of
                                      batch norm span more than float16 does); imported ones float32 throughout
-                   scorer.*          of the kind `sum`: means, whitening float32, constants float64;
-                                     of the kind `softmax`: temperature float64
+                   scorer.*          constants float64; means and whitening float32 where distances take part, centre
+                                     and whitening_of_all too where they are relative, `spectrum_` before the names
+                                     where they are the spectrum's; of the kind `softmax`: temperature float64
                    spectra.mean|std  (K, 64) float32: log10 of the radial spectrum of each class
 NAME.toml          the card (forensic.models.card) with the SHA-256 over both
 

@@ -15,6 +15,7 @@ from forensic.data.prepare import TILE
 from forensic.errors import UsageError
 from forensic.models.augmenter import Activation, AugmenterShape, Resampling
 from forensic.models.feature_extractor import Architecture
+from forensic.models.scorer import KINDS, ScoreKind
 
 Schedule = Literal["step", "cosine", "constant"]
 Statistics = Literal["known", "all"]
@@ -23,7 +24,6 @@ Forward = Literal["shared", "exact"]
 Triplets = Literal["mean-distance", "sum-squared"]
 Clamp = Literal["image", "batch"]
 Draws = Literal["torch", "numpy"]
-Score = Literal["sum", "softmax"]
 Augmenters = Literal["progressive", "joint", "none"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -35,7 +35,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "triplets": get_args(Triplets),
     "closeness_clamp": get_args(Clamp),
     "old_draws_from": get_args(Draws),
-    "score": get_args(Score),
+    "score": KINDS,
     "augmenters": get_args(Augmenters),
     "precision": get_args(Precision),
     "augmenter_activation": get_args(Activation),
@@ -172,9 +172,9 @@ class Recipe:
     """At most this many images, evenly taken, for mean and deviation of the spectrum. Ours: enough for 1 %."""
 
     # what is shipped
-    score: Score = "sum"
-    """What is held against the threshold: the `sum` of log-odds and distance to the class mean (ours), or the largest
-    `softmax` at temperature 1 (text and program)."""
+    score: ScoreKind = "combined"
+    """What is held against the threshold, `forensic.models.scorer`: `softmax`, the largest at temperature 1 (text and
+    program); ours: `combined`, log-odds plus relative distances of the embedding and of the spectrum's block means."""
 
     architecture: Architecture = field(default_factory=Architecture)
     """Shapes of the task model [B, C, D, U]; see `forensic.models.feature_extractor.Architecture`."""

@@ -1,10 +1,17 @@
-"""The end of a run: from the trained network to weights with a scorer, a threshold and a card."""
+"""The end of a run: from the trained network to weights with a scorer, a threshold and a card.
+
+The score is fitted when training is over, so that weights can be given another one afterwards.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from forensic.data.cache import read_training_images
 from forensic.data.loader import Reencoding
+from forensic.errors import UsageError
+from forensic.models.card import files_hash
 from forensic.models.finish import FinishPlan, finish_weights
 from forensic.spectra.profile import log_radial
 from forensic.train.config import FORENSIC, RECIPES, changed_fields, recipe_to_dict
@@ -14,7 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from forensic.data.sample import Layout
+    from forensic.models.card import Card
     from forensic.models.feature_extractor import TaskModel
+    from forensic.models.scorer import ScoreKind
+    from forensic.models.weights import Weights
     from forensic.train.inputs import TrainingInputs
     from forensic.train.run_folder import RunConfig
 
@@ -44,6 +55,53 @@ def finish(
         score=recipe.score,
     )
     finish_weights(model, inputs.layout, inputs.images, folder / WEIGHTS, plan, profile=log_radial, on_image=on_image)
+
+
+def rescore(
+    weights: Weights,
+    layout: Layout,
+    out: Path,
+    score: ScoreKind,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    on_image: Callable[[int, int], None] | None = None,
+) -> Card:
+    """Writes weights with the same network and another score, fitted and measured as at the end of their training.
+
+    Args:
+        weights: made by `finish`, whatever their score.
+        layout: what they were trained on.
+        out: path of the tensors file.
+        score: the kind.
+        seed: of the run.
+        device: `cpu` or `cuda`.
+        on_image: called with (done, total).
+
+    Raises:
+        UsageError: weights that were not trained here, or other training images.
+    """
+    card = weights.card
+    try:
+        reencoding = Reencoding(*(card.recipe[name] for name in ("jpeg_share", "jpeg_quality_min", "jpeg_quality_max")))
+    except KeyError as error:
+        raise UsageError(weights.name, f"was not trained by this program: its recipe lacks {error.args[0]}") from error
+    images = read_training_images(layout.train, layout.preprocessing)
+    if (layout.classes, layout.preprocessing, files_hash(images.hashes)) != (
+        card.classes, card.preprocessing, card.training.hash,
+    ):  # fmt: skip
+        raise UsageError(str(layout.root), f"are not the images that {weights.name} was trained on")
+    plan = FinishPlan(
+        recipe=card.recipe | {"score": score},
+        reencoding=reencoding,
+        seed=seed,
+        command=f"{re.sub(' --set score=[a-z-]+', '', card.training.command)} --set score={score}",
+        device=device,
+        licence=card.licence,
+        limits=card.limits,
+        score=score,
+    )
+    return finish_weights(weights.model, layout, images, out, plan, profile=log_radial, on_image=on_image)
 
 
 def command_line(config: RunConfig, data: str) -> str:

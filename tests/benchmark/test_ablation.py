@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from forensic.benchmark.ablation import ROWS, Row, augmenters_of, find_rows, recipe_of, steps_per_epoch
 from forensic.data.sample import Layout, Sample
 from forensic.errors import UsageError
+from forensic.models.scorer import KINDS
 from forensic.train.config import RECIPES, Recipe, changed_fields
 
 
@@ -36,8 +37,8 @@ def test_a_row_sets_its_fields_and_nothing_else(row: Row) -> None:
     start = RECIPES[row.recipe] if row.recipe else Recipe()
     recipe = recipe_of(row, Recipe(), OSMA_MINI, 150)
     changed = {name for name, _ in changed_fields(recipe, start)} - {"score", "epochs"}
-    assert changed == {field.partition("=")[0] for field in row.fields}
-    assert recipe.score == "sum"
+    assert changed == {field.partition("=")[0] for field in row.fields} - {"score"}
+    assert recipe.score == (row.name.removeprefix("score-") if row.name.startswith("score-") else "combined")
     assert recipe.epochs * steps_per_epoch(recipe, OSMA_MINI) == 152
 
 
@@ -53,6 +54,7 @@ def test_the_parts_of_the_method_and_the_shapes_of_the_augmenter_are_there() -> 
     assert {recipe.augmenters for recipe in recipes.values()} == {"progressive", "joint", "none"}
     assert {recipe.architecture.input_transform for recipe in recipes.values()} == {"log-dct", "dct", "rgb"}
     assert recipes["base-am"].diversity_weight == recipes["base-am"].closeness_weight == 0
+    assert {recipe.score for recipe in recipes.values()} == set(KINDS)
     assert recipes["pose"].augmented_items == recipes["pose"].batch_items
 
 

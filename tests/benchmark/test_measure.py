@@ -52,7 +52,7 @@ def test_measures_are_those_of_the_images_one_by_one(layout: Layout, tiny_weight
     for measures, jpeg in ((found.stored, False), (found.jpeg, True)):
         known, unknown = (by_hand(tiny_weights, part, jpeg=jpeg) for part in (layout.val, layout.val_unseen))
         assert measures.accuracy == pytest.approx(np.mean([right for right, _, _ in known]))
-        for place, value in ((1, measures.auroc_softmax), (2, measures.auroc_sum)):
+        for place, value in ((1, measures.auroc_softmax), (2, measures.auroc_score)):
             sides = ([one[place] for one in side] for side in (known, unknown))
             assert value == pytest.approx(share_in_order(*sides), abs=1e-9)
 
@@ -60,7 +60,7 @@ def test_measures_are_those_of_the_images_one_by_one(layout: Layout, tiny_weight
 def test_without_unknown_images_there_is_no_auroc(layout: Layout, tiny_weights: Path) -> None:
     found = measure(tiny_weights, replace(layout, val=layout.val[:2], val_unseen=()), "cpu", 1, lambda *_: None)
     assert found.stored.accuracy is not None
-    assert found.stored.auroc_softmax is found.jpeg.auroc_sum is None
+    assert found.stored.auroc_softmax is found.jpeg.auroc_score is None
 
 
 def test_threads_of_torch_are_put_back(layout: Layout, tiny_weights: Path) -> None:

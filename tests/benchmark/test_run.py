@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from forensic.benchmark import run as module
 from forensic.benchmark.run import BenchmarkPlan, Event, RowBegun, RowDone, StepClock, data_digest, run
 from forensic.data.layouts import read_layout
 from forensic.errors import MissingError, UsageError
 from forensic.models.card import card_from_toml
+from forensic.models.weights import load_weights
 from forensic.train.events import EpochDone, StepDone
 
 Plans = Callable[..., BenchmarkPlan]
@@ -43,7 +45,7 @@ def test_every_row_is_trained_and_measured(undisturbed: tuple[Path, Table]) -> N
         assert row["timed_steps"] == 2  # one interval an epoch of two steps
         assert json.loads((out / "rows" / f"{name}.json").read_text()) == row
         card = card_from_toml((out / "rows" / name / "weights.toml").read_text(), "weights.toml")
-        assert card.recipe["score"] == "sum"
+        assert card.recipe["score"] == "combined"
     assert rows["depth-1"]["recipe"]["augmenter_depth"] == 1
     assert rows["base"]["recipe"]["augmenters"] == "none"
 
@@ -97,6 +99,28 @@ def test_a_row_that_was_trained_and_not_measured_is_measured(
     table = run(plan_for(out), silent)
     assert timeless(table) == timeless(undisturbed[1])
     assert table["rows"][0]["seconds_per_step"] is None  # no step was seen
+
+
+def test_rows_of_another_score_share_a_network(plan_for: Plans, tmp_path: Path) -> None:
+    trained: list[int] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, StepDone):
+            trained.append(event.step)
+
+    table = run(plan_for(tmp_path, rows="forensic,score-softmax,score-sum"), watch)
+    assert trained == [1, 2, 3, 4]
+    first, sums, soft = table["rows"]
+    assert [row["recipe"]["score"] for row in table["rows"]] == ["combined", "sum", "softmax"]
+    for row in (soft, sums):
+        assert (row["steps"], row["seconds_per_step"]) == (first["steps"], first["seconds_per_step"])
+        for form in ("stored", "jpeg"):
+            assert row[form]["accuracy"] == first[form]["accuracy"]
+            assert row[form]["auroc_softmax"] == first[form]["auroc_softmax"]
+    assert soft["stored"]["auroc_score"] == soft["stored"]["auroc_softmax"]
+    weights = [load_weights(tmp_path / "rows" / row["row"] / "weights.safetensors") for row in table["rows"]]
+    assert [one.scorer.kind for one in weights] == ["combined", "sum", "softmax"]
+    assert all(torch.equal(one.model.head.weight, weights[0].model.head.weight) for one in weights)
 
 
 def test_same_seed_same_table(

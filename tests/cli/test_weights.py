@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from forensic.models.weights import find_weights
+from forensic.models.weights import find_weights, load_weights
+from tests.conftest import make_tiny_weights
 
 
 def test_show_is_the_card(run_forensic, tiny_weights: Path) -> None:
@@ -146,3 +147,29 @@ def test_hostile_file_ends_in_one_line(run_forensic, tmp_path: Path) -> None:
     assert ran.err.startswith(f"forensic: {tmp_path / 'x.pth'}: its pickle asks for posix.system")
     assert "Nothing of it was run." in ran.err
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.pth"]
+
+
+def test_rescore_fits_another_score(run_forensic, tiny_weights: Path, osma_mini_small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new.safetensors"
+    wrong = run_forensic("weights", "rescore", "--score", "entropy", "--data", osma_mini_small, "--out", out)
+    assert wrong.code == 2
+    assert "It is one of sum, softmax" in wrong.err
+    nowhere = run_forensic("weights", "rescore", "--score", "sum", "--out", out)
+    assert nowhere.code == 2
+    foreign = run_forensic(
+        "weights", "rescore", tiny_weights, "--score", "sum", "--data", osma_mini_small, "--out", out
+    )
+    assert foreign.code == 2
+    assert "was not trained by this program" in foreign.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_rescore_of_trained_weights(run_forensic, osma_mini_small: Path, tmp_path: Path) -> None:
+    recipe = {"jpeg_share": 0.5, "jpeg_quality_min": 60, "jpeg_quality_max": 100}
+    trained = make_tiny_weights(tmp_path / "old.safetensors", osma_mini_small, recipe=recipe)
+    out = tmp_path / "new.safetensors"
+    ran = run_forensic("weights", "rescore", trained, "--score", "combined", "--data", osma_mini_small, "--out", out)
+    assert ran.code == 0, ran.err
+    assert "score combined, threshold" in ran.err
+    assert load_weights(out).scorer.kind == "combined"
+    assert run_forensic("weights", "verify", out).code == 0

@@ -13,7 +13,7 @@ from forensic.evaluate.compare import Comparison, check_same_classes, compare
 from forensic.evaluate.run import EvaluationPlan, evaluate
 from forensic.evaluate.selection import Selection, select
 from forensic.models.card import Threshold
-from forensic.models.scorer import SoftmaxScorer, SumScorer
+from forensic.models.scorer import SoftmaxScorer, StandardisedScorer
 from forensic.models.weights import Weights
 
 
@@ -37,8 +37,9 @@ def turned(weights: Weights) -> Weights:
     with torch.no_grad():
         model.head.weight.copy_(weights.model.head.weight[order])
         model.head.bias.copy_(weights.model.head.bias[order])
-    assert isinstance(weights.scorer, SumScorer)
-    scorer = replace(weights.scorer, means=weights.scorer.means[order])
+    assert isinstance(weights.scorer, StandardisedScorer)
+    (gaussians,) = weights.scorer.gaussians.values()
+    scorer = replace(weights.scorer, gaussians={"": replace(gaussians, means=gaussians.means[order])})
     return replace(weights, model=model, scorer=scorer, card=replace(weights.card, classes=weights.card.classes[::-1]))
 
 

@@ -12,7 +12,8 @@ from forensic.data.layouts import Layout, load_image
 from forensic.data.prepare import prepare
 from forensic.evaluate.images import attribute, largest_softmax
 from forensic.models.predict import Predictor
-from forensic.models.weights import Weights
+from forensic.models.weights import Weights, load_weights
+from tests.conftest import make_tiny_weights
 
 
 def test_an_image_passes_as_in_a_scan(layout: Layout, tiny: Weights) -> None:
@@ -22,6 +23,23 @@ def test_an_image_passes_as_in_a_scan(layout: Layout, tiny: Weights) -> None:
     assert (found.label, found.score) == (expected.label, expected.score)
     assert found.accepted == (expected.score >= tiny.card.threshold.value)
     assert left_out == []
+
+
+def test_a_score_of_the_spectrum_leaves_the_embedding_what_it_is(
+    layout: Layout, tiny: Weights, osma_mini_small: Path, tmp_path: Path
+) -> None:
+    made = make_tiny_weights(tmp_path / "spectral.safetensors", osma_mini_small, score="combined")
+    spectral = load_weights(made)
+    sample = layout.test[0]
+    both = [
+        attribute(weights, Predictor(weights), (sample,), embed=frozenset([sample]))[0][0]
+        for weights in (tiny, spectral)
+    ]
+    assert both[0].embedding is not None
+    np.testing.assert_array_equal(both[1].embedding, both[0].embedding)
+    assert both[0].confidence == both[1].confidence
+    expected = spectral.scorer(*Predictor(spectral)(prepare(load_image(sample), "tiles-128-v1").tiles))
+    assert both[1].score == expected.score != both[0].score
 
 
 def test_reencoding_is_jpeg_420(layout: Layout, tiny: Weights) -> None:

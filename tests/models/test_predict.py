@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import scipy.fft
 import torch
 
+from forensic.models.feature_extractor import Architecture, InputTransform, TaskModel
 from forensic.models.predict import Predictor, predict_images, scaled
-from forensic.models.weights import Weights
+from forensic.models.weights import Weights, load_weights
+from tests.conftest import make_tiny_weights
 
 
 @pytest.fixture
@@ -48,6 +53,44 @@ def test_an_augmenter_comes_first_on_scaled_images(tiny: Weights, tiles) -> None
         expected_logits, expected_embeddings = tiny.model(0.5 * (torch.from_numpy(tiles[:9]).float() / 127.5 - 1))
     np.testing.assert_allclose(logits, expected_logits.numpy(), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(embeddings, expected_embeddings.numpy(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("transform", ["log-dct", "dct", "rgb"])
+def test_block_means_of_the_spectrum_stand_behind_the_embedding(transform: InputTransform, tiles) -> None:
+    architecture = Architecture(width=2, neck_channels=2, embedding_dim=8, input_transform=transform)
+    model = TaskModel(3, architecture).eval()
+    if transform == "log-dct":
+        model.input_layer.mean += 0.5
+        model.input_layer.std *= 3
+    logits, features = Predictor(model, spectrum=True)(tiles[:9])
+    plain = Predictor(model)(tiles[:9])
+    assert bits(plain) == bits((logits, features[:, :8]))
+    spectrum = scipy.fft.dctn(tiles[:9] / 127.5 - 1, axes=(2, 3), norm="ortho")
+    values = np.log(np.abs(spectrum) + architecture.log_epsilon)
+    values = (values - 0.5) / 3 if transform == "log-dct" else values
+    for image in range(9):
+        means = [
+            values[image, channel, row : row + 32, column : column + 32].mean()
+            for channel in range(3)
+            for row in range(0, 128, 32)
+            for column in range(0, 128, 32)
+        ]
+        np.testing.assert_allclose(features[image, 8:], means, rtol=1e-3, atol=1e-3)
+
+
+def test_weights_get_the_features_that_their_score_needs(osma_mini_small: Path, tmp_path: Path, tiles) -> None:
+    for kind, columns in (("combined", 16 + 48), ("relative", 16)):
+        weights = load_weights(make_tiny_weights(tmp_path / f"{kind}.safetensors", osma_mini_small, score=kind))
+        logits, features = Predictor(weights)(tiles[:3])
+        assert features.shape == (3, columns)
+        assert np.isfinite(weights.scorer(logits, features).score)
+        before = torch.get_num_threads()
+        try:
+            torch.set_num_threads(before + 1)
+            again = Predictor(weights)(tiles[:3])[1]
+            assert again[:, 16:].tobytes() == features[:, 16:].tobytes()
+        finally:
+            torch.set_num_threads(before)
 
 
 def test_scaling_ends_at_one() -> None:

@@ -1,24 +1,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.special import logsumexp
 from sklearn.covariance import LedoitWolf
 
 from forensic.models.scorer import (
+    KINDS,
+    SPECTRUM_FEATURES,
+    TERMS,
+    ScoreKind,
     SoftmaxScorer,
-    SumScorer,
+    StandardisedScorer,
     fit_scorer,
     log_odds,
+    needs_spectrum,
     scorer_from_tensors,
-    shrunk_covariance,
 )
 
 K, D = 3, 6
+STANDARDISED = tuple(kind for kind in KINDS if kind != "softmax")
 
 
 @pytest.fixture
@@ -33,17 +40,111 @@ def images(seeded):
 
 
 @pytest.fixture
-def scorer(images) -> SumScorer:
+def scorer(images) -> StandardisedScorer:
     embeddings, labels, logits = images
     validation = [(logits[n : n + 1], embeddings[n : n + 1]) for n in range(0, 90, 2)]
     return fit_scorer(embeddings, labels, validation, K)
 
 
-@pytest.mark.parametrize("shape", [(200, 8), (12, 20), (3, 5)])
-def test_shrinkage_is_scikit_learns(shape, seeded) -> None:
-    rows = seeded(2).normal(0, 1, shape) * np.linspace(0.2, 3, shape[1])
-    expected = LedoitWolf(assume_centered=True).fit(rows).covariance_
-    np.testing.assert_allclose(shrunk_covariance(rows), expected, rtol=1e-9, atol=1e-12)
+@pytest.fixture
+def columns(images, seeded) -> Callable[[str], np.ndarray]:
+    """Kind -> features (90, D) or (90, D + 48), whose spectrum tells the classes apart too."""
+    embeddings, labels, _ = images
+    draws = seeded(5)
+    mixing = draws.normal(0, 1, (SPECTRUM_FEATURES, SPECTRUM_FEATURES))
+    spectrum = 20 * np.eye(K, SPECTRUM_FEATURES)[labels] + draws.normal(0, 1, (90, SPECTRUM_FEATURES)) @ mixing
+    whole = np.concatenate([embeddings, spectrum.astype(np.float32)], axis=1)
+    return lambda kind: whole if needs_spectrum(kind) else embeddings
+
+
+def fitted(kind: ScoreKind, features: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> StandardisedScorer:
+    validation = [(logits[n : n + 1], features[n : n + 1]) for n in range(0, 90, 2)]
+    made = fit_scorer(features, labels, validation, K, kind=kind)
+    assert isinstance(made, StandardisedScorer)
+    return made
+
+
+def squared(rows: np.ndarray, centre: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distances by the formula."""
+    return np.array([(row - centre) @ np.linalg.inv(covariance) @ (row - centre) for row in rows])
+
+
+def by_formula(term: str, logits: np.ndarray, rows: np.ndarray, labels: np.ndarray, tiles: slice) -> list[float]:
+    """One term for each class, of an image whose tiles are `tiles`; covariances are scikit-learn's."""
+    l = logits[tiles].astype(float).mean(axis=0)  # noqa: E741 - the docstring's name
+    if term == "log-odds":
+        return [l[k] - logsumexp(np.delete(l, k)) for k in range(K)]
+    if term == "margin":
+        return [l[k] - np.delete(l, k).max() for k in range(K)]
+    if term == "energy":
+        return [logsumexp(l)] * K
+    rows = rows.astype(float)
+    means = np.stack([rows[labels == k].mean(axis=0) for k in range(K)])
+    shared = LedoitWolf(assume_centered=True).fit(rows - means[labels]).covariance_
+    near = np.stack([squared(rows[tiles], mean, shared) for mean in means], axis=1)
+    if term == "distance":
+        return list(np.sqrt(near).mean(axis=0))
+    overall = LedoitWolf(assume_centered=True).fit(rows - rows.mean(axis=0)).covariance_
+    return list((squared(rows[tiles], rows.mean(axis=0), overall)[:, None] - near).mean(axis=0))
+
+
+@pytest.mark.parametrize("kind", STANDARDISED)
+@pytest.mark.parametrize("tiles", [slice(7, 8), slice(28, 33)])
+def test_a_kind_is_its_formula(kind: ScoreKind, tiles: slice, images, columns) -> None:
+    _, labels, logits = images
+    features = columns(kind)
+    made = fitted(kind, features, labels, logits)
+    found = made.terms(logits[tiles], features[tiles])
+    assert tuple(found) == TERMS[kind]
+    expected = np.zeros(K)
+    for place, (term, values) in enumerate(found.items()):
+        rows = features[:, D:] if term == "spectrum" else features[:, :D]
+        raw = by_formula(term, logits, rows, labels, tiles)
+        np.testing.assert_allclose(values, raw, rtol=1e-4, atol=1e-4)
+        mean, deviation = made.constants[2 * place : 2 * place + 2]
+        expected += (-1 if term == "distance" else 1) * (values - mean) / deviation
+    scored = made(logits[tiles], features[tiles])
+    np.testing.assert_allclose(scored.per_class, expected, rtol=1e-12, atol=1e-12)
+    assert scored.label == logits[tiles].astype(float).mean(axis=0).argmax()
+    assert scored.score == scored.per_class[scored.label]
+
+
+@pytest.mark.parametrize("kind", STANDARDISED)
+def test_known_validation_images_have_mean_zero_and_unit_terms(kind: ScoreKind, images, columns) -> None:
+    _, labels, logits = images
+    features = columns(kind)
+    made = fitted(kind, features, labels, logits)
+    places = range(0, 90, 2)
+    scores = [made(logits[n : n + 1], features[n : n + 1]).score for n in places]
+    assert np.mean(scores) == pytest.approx(0, abs=1e-9)
+    if len(TERMS[kind]) == 1:
+        assert np.std(scores) == pytest.approx(1)
+    assert "deviations of known validation images" in made.scale
+
+
+@pytest.mark.parametrize("kind", ["distance", "relative", "spectrum", "sum", "odds-spectrum"])
+def test_an_image_far_from_its_class_scores_low(kind: ScoreKind, images, columns) -> None:
+    _, labels, logits = images
+    features = columns(kind)
+    made = fitted(kind, features, labels, logits)
+    strange = features[:1].copy()
+    start, stop = (D, None) if needs_spectrum(kind) else (0, D)
+    means = [features[labels == k, start:stop].mean(axis=0) for k in range(K)]
+    strange[0, start:stop] += means[1] - means[0]  # what class 0 said and class 1 looks like
+    assert made(logits[:1], strange).score < made(logits[:1], features[:1]).score - 1
+
+
+def test_what_is_odd_whatever_made_it_costs_a_relative_score_little(images, seeded) -> None:
+    """Pictures that differ along one direction in every class; one of them lies ten deviations out."""
+    _, labels, logits = images
+    draws = seeded(8)
+    rows = (np.eye(K, D)[labels] + draws.normal(0, 0.1, (90, D))).astype(np.float32)
+    odd = np.zeros(D, dtype=np.float32)
+    odd[D - 1] = 10 * rows[:, D - 1].std()
+    relative, distance = (fitted(kind, rows, labels, logits) for kind in ("relative", "distance"))
+    fall = [made(logits[:1], rows[:1]).score - made(logits[:1], rows[:1] + odd).score for made in (relative, distance)]
+    assert fall[1] > 3
+    assert abs(fall[0]) < fall[1] / 3
 
 
 def test_log_odds_by_hand() -> None:
@@ -59,7 +160,7 @@ def test_distance_is_mahalanobis(images, scorer) -> None:
     covariance = LedoitWolf(assume_centered=True).fit(embeddings - means[labels]).covariance_
     difference = embeddings[7] - means
     expected = np.sqrt(np.einsum("kd,de,ke->k", difference, np.linalg.inv(covariance), difference))
-    _, distances = scorer.margins_and_distances(logits[7:8], embeddings[7:8])
+    distances = scorer.terms(logits[7:8], embeddings[7:8])["distance"]
     np.testing.assert_allclose(distances, expected, rtol=1e-4)
 
 
@@ -67,7 +168,7 @@ def test_score_is_standardised_on_validation(images, scorer) -> None:
     embeddings, _, logits = images
     parts = []
     for n in range(0, 90, 2):
-        margins, distances = scorer.margins_and_distances(logits[n : n + 1], embeddings[n : n + 1])
+        margins, distances = scorer.terms(logits[n : n + 1], embeddings[n : n + 1]).values()
         label = int(logits[n].argmax())
         parts.append((margins[label], distances[label]))
     margin_mean, margin_std, distance_mean, distance_std = scorer.constants
@@ -108,7 +209,7 @@ def test_label_is_of_the_mean_logits(scorer) -> None:
     [
         (np.zeros((0, K)), np.zeros((0, D)), r"logits: expected \(T, 3\) with T >= 1"),
         (np.zeros((2, K + 1)), np.zeros((2, D)), "logits: expected"),
-        (np.zeros((2, K)), np.zeros((1, D)), r"embeddings: expected \(2, 6\), got \(1, 6\)"),
+        (np.zeros((2, K)), np.zeros((1, D)), r"features: expected \(2, 6\), got \(1, 6\)"),
         (np.full((1, K), np.nan), np.zeros((1, D)), "not finite"),
         (np.zeros((1, K)), np.full((1, D), np.inf), "not finite"),
     ],
@@ -138,8 +239,9 @@ def test_embeddings_without_spread_still_score() -> None:
     assert np.isfinite(scorer(np.zeros((1, 2)), np.ones((1, D))).score)
 
 
-def test_tensors_there_and_back(scorer) -> None:
-    for one in (scorer, SoftmaxScorer(K, D)):
+def test_tensors_there_and_back(images, columns) -> None:
+    _, labels, logits = images
+    for one in (SoftmaxScorer(K, D), *(fitted(kind, columns(kind), labels, logits) for kind in STANDARDISED)):
         again = scorer_from_tensors(one.tensors(), one.kind, K, D)
         assert type(again) is type(one)
         for name, value in one.tensors().items():
@@ -156,8 +258,16 @@ def test_tensors_there_and_back(scorer) -> None:
         ("sum", {"temperature": np.ones(1)}, "temperature: unexpected for the kind sum"),
         ("softmax", {}, "constants: unexpected for the kind softmax"),
         ("softmax", {"means": None, "whitening": None, "constants": None}, "temperature: missing"),
-        ("softmax", dict.fromkeys(SumScorer.names) | {"temperature": np.full(1, 0.1)}, "temperature: must be 1"),
-        ("energy", {}, "the kind 'energy' is unknown to this version"),
+        (
+            "softmax",
+            dict.fromkeys(("means", "whitening", "constants")) | {"temperature": np.full(1, 0.1)},
+            "temperature: must be 1",
+        ),
+        ("relative", {}, "centre: missing"),
+        ("energy", {}, "means: unexpected for the kind energy"),
+        ("energy", {"means": None, "whitening": None}, r"constants: expected \(2,\), got \(4,\)"),
+        ("odds-spectrum", {"means": None, "whitening": None}, "spectrum_centre: missing"),
+        ("entropy", {}, "the kind 'entropy' is unknown to this version"),
     ],
 )
 def test_broken_tensors_are_refused(scorer, kind: str, change, told: str) -> None:
@@ -194,5 +304,5 @@ def test_softmax_needs_no_fit(images) -> None:
     embeddings, labels, logits = images
     fitted = fit_scorer(embeddings, labels, [(logits[:1], embeddings[:1])], K, kind="softmax")
     assert fitted == SoftmaxScorer(K, D)
-    with pytest.raises(ValueError, match="kind: expected one of sum, softmax, got energy"):
-        fit_scorer(embeddings, labels, [(logits[:1], embeddings[:1])], K, kind="energy")
+    with pytest.raises(ValueError, match=r"kind: expected one of sum, softmax, margin, .*, got entropy"):
+        fit_scorer(embeddings, labels, [(logits[:1], embeddings[:1])], K, kind="entropy")

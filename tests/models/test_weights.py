@@ -14,8 +14,9 @@ import torch
 from forensic.errors import MissingError, VerificationError, WeightsError
 from forensic.models.card import card_from_toml, card_to_toml, sealed
 from forensic.models.feature_extractor import Architecture, TaskModel
+from forensic.models.gaussians import Gaussians
 from forensic.models.network_state import network_tensors
-from forensic.models.scorer import SoftmaxScorer, SumScorer
+from forensic.models.scorer import SoftmaxScorer, StandardisedScorer
 from forensic.models.weights import (
     Weights,
     find_weights,
@@ -54,8 +55,17 @@ def test_saved_is_loaded_and_the_same_bytes_again(tiny: Weights, tmp_path: Path,
 @pytest.mark.parametrize("architecture", [Architecture(), Architecture(width=64, neck_channels=48)])
 def test_architectures_that_fit_the_budget(tiny: Weights, tmp_path: Path, architecture: Architecture) -> None:
     model = TaskModel(7, architecture)
-    scorer = SumScorer(np.zeros((7, 512), np.float32), np.eye(512, dtype=np.float32), np.array([0.0, 1.0, 0.0, 1.0]))
-    card = replace(tiny.card, architecture={name: getattr(model.architecture, name) for name in tiny.card.architecture})
+    gaussians = {
+        prefix: Gaussians(np.zeros((7, size), np.float32), np.eye(size, dtype=np.float32), *both)
+        for prefix, size in (("", 512), ("spectrum_", 48))
+        for both in [(np.zeros(size, np.float32), np.eye(size, dtype=np.float32))]
+    }
+    scorer = StandardisedScorer("combined", 7, 512, gaussians, np.tile([0.0, 1.0], 3))
+    card = replace(
+        tiny.card,
+        scorer="combined",
+        architecture={name: getattr(model.architecture, name) for name in tiny.card.architecture},
+    )
     out = tmp_path / "default.safetensors"
     save_weights(out, model, scorer, tiny.spectra, card)
     assert out.stat().st_size + out.with_suffix(".toml").stat().st_size <= 16 * 1024 * 1024
@@ -136,7 +146,7 @@ def with_card(**changes):
         (with_card(classes=("real", "b")), "scorer: means: expected"),
         (with_card(architecture={"embedding_dim": 16, "layers": 3}), "architecture: "),
         (with_card(scorer="softmax"), "scorer: constants: unexpected for the kind softmax"),
-        (with_card(scorer="energy"), "scorer: the kind 'energy' is unknown to this version"),
+        (with_card(scorer="entropy"), "scorer: the kind 'entropy' is unknown to this version"),
         (with_card(architecture={}), "scorer: the architecture's embedding_dim is None"),
         (with_card(preprocessing="tiles-999-v9"), "needs the preprocessing tiles-999-v9"),
     ],

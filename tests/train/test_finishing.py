@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from forensic.data.layouts import read_layout
+from forensic.errors import UsageError
+from forensic.models.network_state import network_tensors
+from forensic.models.scorer import ScoreKind
 from forensic.models.weights import load_weights, verify_weights
 from forensic.train.config import Recipe, set_field
-from forensic.train.finishing import command_line
+from forensic.train.finishing import command_line, rescore
 from forensic.train.run_folder import RunConfig
 
 
@@ -32,3 +37,45 @@ def test_command_for_class_folders(preprocessing: str | None) -> None:
     config = replace(RunConfig(data="/x", classes_dir=True), preprocessing=preprocessing)
     added = f" --preprocessing {preprocessing}" if preprocessing else ""
     assert command_line(config, "mine") == f"forensic train --classes mine{added} --seed 0"
+
+
+@pytest.mark.parametrize("score", ["combined", "sum", "softmax"])
+def test_another_score_leaves_the_network_and_the_classes(
+    undisturbed: Path, tiny_data: Path, tmp_path: Path, score: ScoreKind
+) -> None:
+    trained = load_weights(undisturbed / "weights.safetensors")
+    calls: list[tuple[int, int]] = []
+    card = rescore(
+        trained, read_layout(tiny_data), tmp_path / "a.safetensors", score, on_image=lambda *done: calls.append(done)
+    )
+    again = load_weights(tmp_path / "a.safetensors")
+    assert again.card == card
+    assert (card.scorer, card.recipe["score"], again.scorer.kind) == (score, score, score)
+    assert card.training.command == f"{trained.card.training.command} --set score={score}"
+    assert replace(card.training, command="") == replace(trained.card.training, command="")
+    assert card.validated == trained.card.validated
+    assert card.metrics["stored"]["closed_accuracy"] == trained.card.metrics["stored"]["closed_accuracy"]
+    for name, value in network_tensors(trained.model).items():
+        np.testing.assert_array_equal(network_tensors(again.model)[name], value)
+    assert calls[-1][0] == calls[-1][1]
+
+
+def test_the_same_score_again_is_the_same_fit(undisturbed: Path, tiny_data: Path, tmp_path: Path) -> None:
+    trained = load_weights(undisturbed / "weights.safetensors")
+    out = tmp_path / "a.safetensors"
+    card = rescore(trained, read_layout(tiny_data), out, trained.scorer.kind)
+    assert (card.threshold, card.metrics) == (trained.card.threshold, trained.card.metrics)
+    assert out.read_bytes() == (undisturbed / "weights.safetensors").read_bytes()
+    twice = rescore(load_weights(out), read_layout(tiny_data), tmp_path / "b.safetensors", "energy")
+    assert twice.training.command.count("--set score") == 1
+
+
+def test_another_score_needs_the_images_of_the_training(undisturbed: Path, tiny_data: Path, tmp_path: Path) -> None:
+    trained = load_weights(undisturbed / "weights.safetensors")
+    layout = read_layout(tiny_data)
+    with pytest.raises(UsageError, match="are not the images that weights was trained on"):
+        rescore(trained, replace(layout, train=layout.train[1:]), tmp_path / "a.safetensors", "sum")
+    imported = replace(trained, card=replace(trained.card, recipe={"name": "imported"}))
+    with pytest.raises(UsageError, match="was not trained by this program: its recipe lacks jpeg_share"):
+        rescore(imported, layout, tmp_path / "a.safetensors", "sum")
+    assert not list(tmp_path.iterdir())
