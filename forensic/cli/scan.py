@@ -90,8 +90,8 @@ def scan(
     ] = None,
     device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda or cuda:N.")] = "cpu",
     engine: Annotated[
-        Literal["auto", "torch", "openvino", "onnx"] | None,
-        typer.Option(help="What runs it on a CPU: the fastest that is installed; torch with --case or --report."),
+        Literal["auto", "torch", "winograd", "openvino", "onnx"] | None,
+        typer.Option(help="What runs it on a CPU: the fastest that is here; torch with --case or --report."),
     ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are unreadable.")] = 250_000_000,
     max_bytes: Annotated[int, typer.Option(min=1, help="Larger files are unreadable.")] = 1 << 30,

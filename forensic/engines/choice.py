@@ -10,12 +10,18 @@ from typing import Literal, get_args
 
 from forensic.errors import MissingError, UsageError
 
-EngineName = Literal["auto", "torch", "openvino", "onnx"]
+EngineName = Literal["auto", "torch", "winograd", "openvino", "onnx"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 Precision = Literal["float32", "bfloat16"]
 
-DISTRIBUTIONS: dict[EngineName, str] = {"torch": "torch", "openvino": "openvino", "onnx": "onnxruntime"}
+DISTRIBUTIONS: dict[EngineName, str] = {
+    "torch": "torch",
+    "winograd": "torch",
+    "openvino": "openvino",
+    "onnx": "onnxruntime",
+}
 """Engine -> the package that has it."""
+_SAID = DISTRIBUTIONS | {"winograd": "torch-winograd"}
 _X86 = ("x86_64", "AMD64")
 _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 
@@ -24,7 +30,7 @@ _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 class Choice:
     """An engine that is here, and how it computes."""
 
-    name: Literal["torch", "openvino", "onnx"]
+    name: Literal["torch", "winograd", "openvino", "onnx"]
     version: str
     precision: Precision = "float32"
     reason: str = ""
@@ -32,7 +38,7 @@ class Choice:
 
     def __str__(self) -> str:
         """As a finding names what gave its score: `openvino 2026.4.1 bfloat16`."""
-        return f"{DISTRIBUTIONS[self.name]} {self.version} {self.precision}"
+        return f"{_SAID[self.name]} {self.version} {self.precision}"
 
     @property
     def recorded(self) -> str:
@@ -44,7 +50,7 @@ class Choice:
 
 def named_in(recorded: str) -> EngineName:
     """The engine of what `Choice.recorded` told; torch where it is none of these."""
-    return next((name for name, package in DISTRIBUTIONS.items() if recorded.startswith(f"{package} ")), "torch")
+    return next((name for name, said in _SAID.items() if recorded.startswith(f"{said} ")), "torch")
 
 
 def choose(asked: EngineName | None = None, device: str = "cpu", features: frozenset[str] | None = None) -> Choice:
@@ -62,7 +68,7 @@ def choose(asked: EngineName | None = None, device: str = "cpu", features: froze
     if asked is not None and asked not in ENGINES:
         raise UsageError(f"--engine {asked}", "is no engine", f"Use {', '.join(ENGINES)}")
     if device != "cpu":
-        if asked in ("openvino", "onnx"):
+        if asked not in (None, "auto", "torch"):
             raise UsageError(f"--engine {asked}", f"runs on the CPU, not on {device}", "Leave --engine or --device out")
         return Choice("torch", _version("torch") or "", reason=f"the engine of {device}")
     features = processor_features() if features is None else features
@@ -109,12 +115,13 @@ def _fastest(features: frozenset[str]) -> tuple[EngineName, str]:
         return "torch", "the others were not measured on this type of processor"
     others: tuple[EngineName, ...] = ("openvino", "onnx")
     here = [name for name in others if _version(name) is not None]
-    if not here:
-        return "torch", "no other engine is installed"
     if multiplies_bfloat16(features) and "openvino" in here:
         return "openvino", "the processor has bfloat16"
-    first: EngineName = "openvino" if "avx512f" in features else "onnx"
-    return first if first in here else here[0], "the fastest of those installed, in float32"
+    if "avx2" in features and "avx512f" not in features:
+        return "winograd", "the processor has AVX2 and no more"
+    if not here:
+        return "torch", "no other engine is installed"
+    return here[0], "the fastest of those installed, in float32"
 
 
 def _version(name: EngineName) -> str | None:

@@ -1,4 +1,4 @@
-"""The network in ONNX Runtime, float32: the fastest where the processor has AVX2 and no more."""
+"""The network in ONNX Runtime, float32."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from forensic.models.folding import FoldedTrunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor, nn
 
@@ -36,8 +36,7 @@ class FoldedNetwork:
         side = model.architecture.size
         self._convolutions: list[Callable[[Tensor], Tensor]] = []
         for layer in folded_layers(model.trunk):
-            make = _fused if (has_fused_convolution() if fused is None else fused) else _plain
-            self._convolutions.append(make(layer, batch, side))
+            self._convolutions.append(convolution(layer, (batch, layer.weight.shape[1], side, side), fused=fused))
             side = (side + 2 * layer.padding[0] - layer.weight.shape[2]) // layer.stride[0] + 1
         self._neck = copy.deepcopy(model.neck).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
         self._fc = copy.deepcopy(model.fc)
@@ -69,27 +68,42 @@ def has_fused_convolution() -> bool:
     return fast and all(hasattr(torch.ops.mkldnn, name) for name in names)
 
 
-def _plain(layer: FoldedLayer, _batch: int, _side: int) -> Callable[[Tensor], Tensor]:
+def convolution(
+    layer: FoldedLayer, shape: Sequence[int], *, activated: bool = True, fused: bool | None = None
+) -> Callable[[Tensor], Tensor]:
+    """A layer for channels-last values of one shape, with its weights laid out for it.
+
+    Args:
+        layer: float32.
+        shape: of the values, (B, C, H, W); another one is right too, only slower.
+        activated: whether the leaky ReLU follows.
+        fused: whether oneDNN's fused convolution is used; None: where it is to be had.
+    """
+    make = _fused if (has_fused_convolution() if fused is None else fused) else _plain
+    return make(layer, shape, activated=activated)
+
+
+def _plain(layer: FoldedLayer, _shape: Sequence[int], *, activated: bool) -> Callable[[Tensor], Tensor]:
     weight = layer.weight.contiguous(memory_format=torch.channels_last)
 
     def run(values: Tensor) -> Tensor:
         found = functional.conv2d(values, weight, layer.bias, layer.stride, layer.padding)
-        return functional.leaky_relu(found, layer.slope, inplace=True)
+        return functional.leaky_relu(found, layer.slope, inplace=True) if activated else found
 
     return run
 
 
-def _fused(layer: FoldedLayer, batch: int, side: int) -> Callable[[Tensor], Tensor]:
+def _fused(layer: FoldedLayer, shape: Sequence[int], *, activated: bool) -> Callable[[Tensor], Tensor]:
     stride, padding, dilation, groups = list(layer.stride), list(layer.padding), [1, 1], 1
-    expected = [batch, layer.weight.shape[1], side, side]
+    activation = ("leaky_relu", [layer.slope], "") if activated else ("none", [], "")
     operators = torch.ops.mkldnn
     weight = operators._reorder_convolution_weight(  # noqa: SLF001 - torch's own compiler calls these two
-        layer.weight, padding, stride, dilation, groups, expected
+        layer.weight, padding, stride, dilation, groups, list(shape)
     )
 
     def run(values: Tensor) -> Tensor:
         found: Tensor = operators._convolution_pointwise(  # noqa: SLF001
-            values, weight, layer.bias, padding, stride, dilation, groups, "leaky_relu", [layer.slope], ""
+            values, weight, layer.bias, padding, stride, dilation, groups, *activation
         )
         return found
 

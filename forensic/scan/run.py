@@ -66,7 +66,7 @@ def scan_images(
     Args:
         paths: files and folders.
         weights: name or file; None is the default among the bundled ones.
-        engine: `auto`, `torch`, `openvino` or `onnx`; None is `auto`, the fastest that is installed.
+        engine: as `--engine`; None is `auto`, the fastest that is here.
 
     Raises:
         UsageError: nothing was found to scan.

@@ -29,6 +29,7 @@ from forensic.engines.choice import Choice, choose, installed
 from forensic.engines.onnx_network import OnnxNetwork
 from forensic.engines.openvino_network import OpenVinoNetwork
 from forensic.engines.runner import Runner
+from forensic.engines.winograd_network import SHARE, WinogradNetwork
 from forensic.models.feature_extractor import Architecture, TaskModel
 from forensic.models.inference import FoldedNetwork, folded_layers
 from forensic.models.predict import BATCH
@@ -65,7 +66,7 @@ def main() -> None:
 
 def engines() -> list[Choice]:
     """Those that are here; OpenVINO in both precisions where the processor has both."""
-    found = [choose(name) for name in ("torch", "openvino", "onnx") if installed(name)]
+    found = [choose(name) for name in ("torch", "winograd", "openvino", "onnx") if installed(name)]
     plain = [replace(choice, precision="float32") for choice in found if choice.precision != "float32"]
     return found + plain
 
@@ -110,7 +111,7 @@ def time_network(title: str, model: TaskModel, choices: list[Choice], count: int
     }
     expected = rivals["torch eager, folded"]()
     for choice in choices:
-        rivals[str(choice)] = engine(choice, model, spectra, min(BATCH, count))
+        rivals[str(choice)] = engine(choice, model, spectra, count)
     for name, run in rivals.items():
         error = ((run() - expected).norm() / expected.norm()).item()
         assert error < (0.02 if "bfloat16" in name else 1e-5), f"{name} is off by {error}"
@@ -139,10 +140,13 @@ def eager(model: TaskModel, spectra: torch.Tensor, layout: torch.memory_format) 
     return run
 
 
-def engine(choice: Choice, model: TaskModel, spectra: torch.Tensor, batch: int) -> Callable[[], torch.Tensor]:
-    threads = torch.get_num_threads()
+def engine(choice: Choice, model: TaskModel, spectra: torch.Tensor, count: int) -> Callable[[], torch.Tensor]:
+    threads, batch = torch.get_num_threads(), min(BATCH, count)
     network: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]] = FoldedNetwork(model, batch)
-    if choice.name == "openvino":
+    if choice.name == "winograd":
+        batch = min(SHARE * threads, count)
+        network = WinogradNetwork(model, batch, threads)
+    elif choice.name == "openvino":
         network = OpenVinoNetwork(model, batch, choice.precision, threads)
     elif choice.name == "onnx":
         network = OnnxNetwork(model, batch, threads)

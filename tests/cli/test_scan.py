@@ -226,7 +226,7 @@ def test_full_disk_at_stdout(tiny_weights, folder) -> None:
     assert b"Traceback" not in err
 
 
-@pytest.fixture(params=["openvino", "onnx"])
+@pytest.fixture(params=["winograd", "openvino", "onnx"])
 def engine(request: pytest.FixtureRequest) -> str:
     """Each engine that is not torch."""
     package = DISTRIBUTIONS[request.param]

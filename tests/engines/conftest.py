@@ -27,7 +27,7 @@ def need() -> Callable[[str], Choice]:
     return engine
 
 
-@pytest.fixture(params=["openvino", "onnx"])
+@pytest.fixture(params=["winograd", "openvino", "onnx"])
 def engine(request: pytest.FixtureRequest, need: Callable[[str], Choice]) -> Choice:
     """Each engine that is not torch."""
     return need(request.param)

@@ -6,7 +6,7 @@ from importlib import metadata
 import pytest
 
 from forensic.engines import choice
-from forensic.engines.choice import Choice, choose, named_in, processor_features
+from forensic.engines.choice import DISTRIBUTIONS, Choice, EngineName, choose, named_in, processor_features
 from forensic.errors import MissingError, UsageError
 
 BFLOAT16 = frozenset({"avx2", "avx512f", "avx512_bf16"})
@@ -18,8 +18,9 @@ AVX2 = frozenset({"avx2"})
 def install(monkeypatch: pytest.MonkeyPatch):
     """`install("torch", "openvino")`: as if these were all there is, on an x86-64."""
 
-    def only(*engines: str) -> None:
-        monkeypatch.setattr(choice, "_version", lambda name: "1.2.3" if name in engines else None)
+    def only(*engines: EngineName) -> None:
+        packages = {DISTRIBUTIONS[name] for name in engines}
+        monkeypatch.setattr(choice, "_version", lambda name: "1.2.3" if DISTRIBUTIONS[name] in packages else None)
         monkeypatch.setattr(platform, "machine", lambda: "x86_64")
 
     return only
@@ -31,8 +32,10 @@ def install(monkeypatch: pytest.MonkeyPatch):
         ((), BFLOAT16, "torch 1.2.3 float32"),
         (("openvino", "onnx"), BFLOAT16, "openvino 1.2.3 bfloat16"),
         (("openvino", "onnx"), AVX512, "openvino 1.2.3 float32"),
-        (("openvino", "onnx"), AVX2, "onnxruntime 1.2.3 float32"),
-        (("openvino",), AVX2, "openvino 1.2.3 float32"),
+        (("onnx",), AVX512, "onnxruntime 1.2.3 float32"),
+        ((), AVX512, "torch 1.2.3 float32"),
+        (("openvino", "onnx"), AVX2, "torch-winograd 1.2.3 float32"),
+        ((), AVX2, "torch-winograd 1.2.3 float32"),
         (("onnx",), BFLOAT16, "onnxruntime 1.2.3 float32"),
         (("openvino", "onnx"), frozenset({"avx2", "avx512f", "amx_bf16"}), "openvino 1.2.3 bfloat16"),
     ],
@@ -72,7 +75,7 @@ def test_what_is_no_engine_is_wrong_use() -> None:
         choose("tensorrt")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["torch", "openvino", "onnx"])
+@pytest.mark.parametrize("name", ["torch", "winograd", "openvino", "onnx"])
 def test_what_a_case_records_tells_the_engine(name) -> None:
     assert named_in(Choice(name, "1.2.3").recorded) == name
 

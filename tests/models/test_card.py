@@ -9,6 +9,7 @@ import pytest
 
 from forensic.errors import WeightsError
 from forensic.models.card import (
+    BFLOAT16_TOLERANCE,
     Card,
     Threshold,
     Training,
@@ -95,6 +96,11 @@ def test_threshold_by_tiles(tiles: int, value: float) -> None:
 )
 def test_what_validation_covered(card: Card, image_format, width: int, height: int, inside: bool) -> None:
     assert card.validated.covers(image_format, width, height) is inside
+
+
+def test_bfloat16_is_granted_no_less_than_float32(card: Card) -> None:
+    assert (card.tolerance_in("float32"), card.tolerance_in("bfloat16")) == (card.tolerance, BFLOAT16_TOLERANCE)
+    assert replace(card, tolerance=0.5).tolerance_in("bfloat16") == 0.5
 
 
 def test_hash_of_files_does_not_depend_on_order() -> None:

@@ -44,6 +44,13 @@ def test_scale_and_threshold_are_told(tiny_weights: Path, value: float, said: st
     assert f"Threshold {said}: by hand.\n" in page
 
 
+def test_tolerances_of_engines_are_told(tiny_weights: Path) -> None:
+    (entry,) = list_weights(tiny_weights.parent)
+    assert entry.card is not None
+    page = weights_page([replace(entry, card=replace(entry.card, tolerance=0.002))])
+    assert "may differ from those of torch in float32 by 0.002, in bfloat16\n  by 0.15;" in page
+
+
 def test_weights_that_were_not_validated(tiny_weights: Path) -> None:
     (entry,) = list_weights(tiny_weights.parent)
     assert entry.card is not None
