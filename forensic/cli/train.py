@@ -54,7 +54,8 @@ def train(
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; part of the run's bits.")] = None,
     preprocessing: Annotated[
-        Literal["tiles-128-v1", "pose-128-v1"] | None, typer.Option(help="Takes the place of the layout's.")
+        Literal["tiles-128-v2", "tiles-128-v1", "pose-128-v1"] | None,
+        typer.Option(help="Takes the place of the layout's."),
     ] = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Decode every image anew, and keep none for the next run.")

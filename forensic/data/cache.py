@@ -1,6 +1,6 @@
 """Training images: read once, hashed, checked; what can not be read is named and left out.
 
-With `pose-128-v1` an image is kept as its 128 px square; with `tiles-128-v1` as it is, so that a crop can be taken
+With `pose-128-v1` an image is kept as its 128 px square; otherwise as it is, so that a crop can be taken
 anew each pass. They are kept in a file that is mapped into memory (`pixel_cache.py`), where the next run finds them
 decoded, or in memory. Images beyond the space stay on disk and are decoded again at each use: slower, never different.
 """
@@ -110,7 +110,7 @@ def read_training_images(
 
     Args:
         samples: of any label.
-        preprocessing: `tiles-128-v1` or `pose-128-v1`.
+        preprocessing: one of `PREPROCESSINGS`.
         budget: bytes of pixels to keep in memory, where they are not kept in a file.
         threads: that decode side by side; the result does not depend on them.
         on_read: called for each file, in order.

@@ -62,7 +62,7 @@ def read_class_folders(root: Path) -> Layout:
         name=name_of_folder(root),
         root=root,
         classes=tuple(classes),
-        preprocessing="tiles-128-v1",
+        preprocessing="tiles-128-v2",
         train=train,
         val=val,
         test=test,

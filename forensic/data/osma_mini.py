@@ -38,7 +38,7 @@ def read_osma_mini(root: Path, split: int) -> Layout:
         name="osma-mini",
         root=root,
         classes=known,
-        preprocessing="tiles-128-v1",
+        preprocessing="tiles-128-v2",
         train=tuple(s for label, name in enumerate(known) for s in of("train", name, label)),
         val=tuple(s for label, name in enumerate(known) for s in of("val", name, label)),
         test=tuple(s for label, name in enumerate(known) for s in of("test", name, label)),

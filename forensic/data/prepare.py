@@ -22,7 +22,10 @@ LEAST_SIDE = 16
 """Pixels; a smaller picture holds no up-sampling trace that could be read."""
 GRID = 16
 """Tile origins are multiples of it: the phase of up-sampling by 2, 4, 8 and of JPEG's grid is that of training."""
-PREPROCESSINGS = ("tiles-128-v1", "pose-128-v1")
+TEXTURED = 8
+"""Tiles that `tiles-128-v2` keeps of a picture, those with most texture: sky and blur show little of how a picture was
+made. On osma-mini's whole validation pictures they tell more than all tiles together (docs/ablation.md)."""
+PREPROCESSINGS = ("tiles-128-v2", "tiles-128-v1", "pose-128-v1")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def prepare(pixels: NDArray[np.uint8], preprocessing: str, *, max_tiles: int = 2
     Args:
         pixels: (H, W, 3), RGB, upright.
         preprocessing: one of `PREPROCESSINGS`.
-        max_tiles: at most so many tiles, at least 1; `pose-128-v1` always gives one.
+        max_tiles: at most so many tiles of the grid, at least 1; `tiles-128-v2` keeps 8 of them, `pose-128-v1` always
+            gives one.
 
     Returns:
         Tiles in row order, uint8 (T, 3, 128, 128).
@@ -67,6 +71,8 @@ def prepare(pixels: NDArray[np.uint8], preprocessing: str, *, max_tiles: int = 2
         return Prepared(_resized(pixels), np.zeros((1, 2), np.int64), flags)
     padded = pad_to_tile(pixels)
     origins = tile_origins(padded.shape[0], padded.shape[1], max_tiles)
+    if preprocessing == "tiles-128-v2":
+        origins = _most_textured(padded, origins, TEXTURED)
     tiles = np.empty((len(origins), 3, TILE, TILE), np.uint8)
     for tile, (row, column) in zip(tiles, origins, strict=True):
         resize_square(padded[row : row + TILE, column : column + TILE], out=tile)  # its own size: made planar only
@@ -108,6 +114,17 @@ def tile_origins(height: int, width: int, max_tiles: int) -> NDArray[np.int64]:
         rows, columns = _grid(rows, columns, max_tiles)
     down, across = _spread(height, rows), _spread(width, columns)
     return np.array([(row, column) for row in down for column in across], dtype=np.int64)
+
+
+def _most_textured(pixels: NDArray[np.uint8], origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most `most` origins, in their order: those with the largest differences between neighbours, first on ties."""
+    if len(origins) <= most:
+        return origins
+    texture = np.empty(len(origins), np.int64)
+    for place, (row, column) in enumerate(origins):
+        grey = pixels[row : row + TILE, column : column + TILE].sum(axis=2, dtype=np.int16)
+        texture[place] = sum(int(np.abs(np.diff(grey, axis=axis)).sum(dtype=np.int64)) for axis in (0, 1))
+    return origins[np.sort(np.argsort(-texture, kind="stable")[:most])]
 
 
 def _grid(rows: int, columns: int, most: int) -> tuple[int, int]:

@@ -48,7 +48,7 @@ def mini(tmp_path: Path) -> Path:
 def test_labels_sources_and_groups(mini: Path) -> None:
     layout = read_osma_mini(mini, 1)
     assert layout.classes == ("real", "gan")
-    assert layout.preprocessing == "tiles-128-v1"
+    assert layout.preprocessing == "tiles-128-v2"
     assert [(s.label, s.source, s.photo) for s in layout.train] == [
         (0, "real", "p1"),
         (0, "real", None),

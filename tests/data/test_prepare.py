@@ -68,6 +68,25 @@ def test_tiles_are_the_picture_at_their_origins(noise) -> None:
             np.testing.assert_array_equal(tile[channel], pixels[row : row + 128, column : column + 128, channel])
 
 
+def test_the_most_textured_tiles_are_kept_in_their_order(noise) -> None:
+    pixels = np.full((512, 512, 3), 100, np.uint8)
+    rough = [(0, 0), (0, 384), (128, 256), (256, 128), (384, 0), (384, 128), (384, 256), (384, 384)]
+    for strength, (row, column) in enumerate(rough, start=1):
+        pixels[row : row + 128, column : column + 128] += noise(128, 128, 3) % (4 * strength)
+    prepared = prepare(pixels, "tiles-128-v2")
+    assert prepared.origins.tolist() == [list(origin) for origin in rough]
+    for tile, (row, column) in zip(prepared.tiles, rough, strict=True):
+        np.testing.assert_array_equal(tile.transpose(1, 2, 0), pixels[row : row + 128, column : column + 128])
+
+
+def test_of_equal_tiles_the_first_are_kept_and_few_are_all_kept() -> None:
+    assert len(prepare(np.zeros((256, 512, 3), np.uint8), "tiles-128-v2").tiles) == 8
+    flat = prepare(np.zeros((512, 512, 3), np.uint8), "tiles-128-v2")
+    assert flat.origins.tolist() == [[row, column] for row in (0, 128) for column in (0, 128, 256, 384)]
+    one = prepare(np.zeros((128, 128, 3), np.uint8), "tiles-128-v2")
+    np.testing.assert_array_equal(one.tiles, prepare(np.zeros((128, 128, 3), np.uint8), "tiles-128-v1").tiles)
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (16, 400), (127, 128), (128, 127), (64, 48), (17, 19)], ids=str)
 def test_small_sides_are_reflected_to_the_right_and_below(shape: tuple[int, int], noise) -> None:
     pixels = noise(*shape, 3)
@@ -87,7 +106,7 @@ def test_padding_reaches_128_from_any_side(shape: tuple[int, int], noise) -> Non
     np.testing.assert_array_equal(padded[: shape[0], : shape[1]], pixels)
 
 
-@pytest.mark.parametrize("preprocessing", ["tiles-128-v1", "pose-128-v1"])
+@pytest.mark.parametrize("preprocessing", ["tiles-128-v2", "tiles-128-v1", "pose-128-v1"])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5000, 1), (15, 16), (16, 15)])
 def test_below_16_is_skipped(height: int, width: int, preprocessing: str) -> None:
     with pytest.raises(Skipped, match=rf"^too small: {width}x{height}, least side is 16$"):

@@ -1,0 +1,117 @@
+"""Linear discriminant: the few directions in which classes differ more than the images of a class do.
+
+    S_w      covariance of features about their class means, of features standardised over all training images
+    shrunk   (1 - lambda) S_w + lambda tr(S_w) / F I
+    z        features, whitened by it, in the K - 1 directions that hold the class means
+
+In these coordinates an image of a class has about unit variance in every direction, so that distances are
+Mahalanobis distances within the plane of the classes; what lies outside it, content above all, is not looked at.
+
+Source: Fisher's discriminant with a shrunk covariance, Friedman 1989, "Regularized Discriminant Analysis".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+SHRINKAGE = 0.1
+"""lambda. Between 0.02 and 0.3 the AUROC of osma-mini's left-out classes moves by two hundredths."""
+
+
+@dataclass(frozen=True)
+class Discriminant:
+    """Made by `fit_discriminant`; K classes, F features."""
+
+    names: ClassVar[tuple[str, ...]] = ("offset", "directions", "classes")
+    """Of the tensors that a weights file keeps."""
+
+    offset: NDArray[np.float32]
+    """(F,) subtracted from features."""
+    directions: NDArray[np.float32]
+    """(F, K - 1)."""
+    classes: NDArray[np.float32]
+    """(K, K - 1) class means."""
+
+    def coordinates(self, features: NDArray[np.floating]) -> Floats:
+        """(T, F) -> (T, K - 1)."""
+        centred = features.astype(np.float64) - self.offset
+        coordinates: Floats = centred @ self.directions.astype(np.float64)
+        return coordinates
+
+    def squared_distances(self, coordinates: Floats) -> Floats:
+        """Of points to the class means, (T, K - 1) -> (T, K)."""
+        squared: Floats = ((coordinates[:, None, :] - self.classes.astype(np.float64)) ** 2).sum(axis=2)
+        return squared
+
+    def tensors(self) -> dict[str, NDArray[np.floating]]:
+        """What a weights file keeps, by name."""
+        return {name: getattr(self, name) for name in self.names}
+
+
+def fit_discriminant(
+    features: NDArray[np.floating], labels: NDArray[np.integer], num_classes: int, shrinkage: float = SHRINKAGE
+) -> Discriminant:
+    """Directions and class means.
+
+    Args:
+        features: (N, F), at least one row a class.
+        labels: (N,) in [0, K).
+        num_classes: K, at least 2.
+        shrinkage: lambda, from 0 to 1, above 0 where there are fewer images than features.
+
+    Raises:
+        ValueError: fewer than two classes, a class without rows, values that are not finite.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    if num_classes < 2 or len(counts) > num_classes or (counts == 0).any():
+        raise ValueError(f"labels: expected every class of {num_classes} and no other, got counts {counts.tolist()}")
+    if not np.isfinite(features).all():
+        raise ValueError("features: not finite")
+    values = features.astype(np.float64)
+    offset = values.mean(axis=0)
+    scale = values.std(axis=0)
+    scale[scale == 0] = 1.0  # a feature that never changes tells nothing
+    values = (values - offset) / scale
+    means = np.stack([values[labels == label].mean(axis=0) for label in range(num_classes)])
+    within = values - means[labels]
+    powers, axes = np.linalg.eigh(within.T @ within / len(within))
+    if powers.mean() > 0:
+        powers = (1 - shrinkage) * powers.clip(0) + shrinkage * powers.mean()
+    else:  # all images of a class are equal: any direction is as good as another
+        powers = np.ones_like(powers)
+    whitening = axes / np.sqrt(powers)
+    whitened = means @ whitening
+    plane = np.linalg.svd(whitened - whitened.mean(axis=0), full_matrices=False)[2][: num_classes - 1].T
+    directions = (whitening @ plane / scale[:, None]).astype(np.float32)
+    offset = offset.astype(np.float32)
+    centres = np.stack([features[labels == label].mean(axis=0, dtype=np.float64) for label in range(num_classes)])
+    return Discriminant(offset, directions, ((centres - offset) @ directions.astype(np.float64)).astype(np.float32))
+
+
+def discriminant_from_tensors(
+    tensors: Mapping[str, NDArray[np.generic]], prefix: str, num_classes: int, dimension: int
+) -> Discriminant:
+    """The inverse of `Discriminant.tensors`, each name behind a prefix.
+
+    Raises:
+        ValueError: a shape does not fit.
+    """
+    expected = {
+        "offset": (dimension,),
+        "directions": (dimension, num_classes - 1),
+        "classes": (num_classes, num_classes - 1),
+    }
+    for name, shape in expected.items():
+        if tensors[prefix + name].shape != shape:
+            raise ValueError(f"{prefix}{name}: expected {shape}, got {tensors[prefix + name].shape}")
+    return Discriminant(**{name: tensors[prefix + name].astype(np.float32) for name in expected})
