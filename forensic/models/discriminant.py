@@ -85,10 +85,8 @@ def fit_discriminant(
     means = np.stack([values[labels == label].mean(axis=0) for label in range(num_classes)])
     within = values - means[labels]
     powers, axes = np.linalg.eigh(within.T @ within / len(within))
-    if powers.mean() > 0:
-        powers = (1 - shrinkage) * powers.clip(0) + shrinkage * powers.mean()
-    else:  # all images of a class are equal: any direction is as good as another
-        powers = np.ones_like(powers)
+    # where all images of a class are equal, any direction is as good as another
+    powers = (1 - shrinkage) * powers.clip(0) + shrinkage * powers.mean() if powers.mean() > 0 else powers + 1.0
     whitening = axes / np.sqrt(powers)
     whitened = means @ whitening
     plane = np.linalg.svd(whitened - whitened.mean(axis=0), full_matrices=False)[2][: num_classes - 1].T
