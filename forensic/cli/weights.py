@@ -163,14 +163,15 @@ def rescore(
     """Give trained weights another score and threshold; the network stays as it is, nothing is trained.
 
     \b
-    forensic weights rescore --data osma-mini --score combined --out new.safetensors
+    forensic weights rescore --data osma-mini --score traces --out new.safetensors
     forensic weights rescore runs/my/weights.safetensors --classes my-generators --score softmax --out my.safetensors
 
     Score and threshold are fitted on training and validation images, as at the end of a training run; the images must
     be those that the weights were trained on. Kinds: sum, softmax, margin, energy, distance, relative, spectrum,
-    odds-spectrum, combined (`forensic/models/scorer.py` has their formulas).
+    odds-spectrum, combined, traces (`forensic/models/scorer.py` has their formulas).
     """
-    from forensic.models.scorer import KINDS
+    from forensic.data.prepare import PREPROCESSINGS, same_crops
+    from forensic.models.score_kinds import KINDS
     from forensic.models.weights import load_weights
     from forensic.train.finishing import rescore as core
     from forensic.train.inputs import read_run_layout
@@ -183,9 +184,8 @@ def rescore(
         raise UsageError("--data, --classes", "name one folder, what the weights were trained on")
     loaded = load_weights(weights, device=device)
     folder = data if classes is None else classes
-    config = RunConfig(
-        data=str(folder), classes_dir=classes is not None, split=split, preprocessing=loaded.card.preprocessing
-    )
+    newest = next(one for one in PREPROCESSINGS if same_crops(one, loaded.card.preprocessing))
+    config = RunConfig(data=str(folder), classes_dir=classes is not None, split=split, preprocessing=newest)
     card = core(loaded, read_run_layout(config), out, kind, seed=seed, device=device)
     console.talk(f"{console.safe(str(out))}: score {card.scorer}, threshold {card.threshold.value:g}")
 

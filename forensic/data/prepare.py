@@ -79,6 +79,11 @@ def prepare(pixels: NDArray[np.uint8], preprocessing: str, *, max_tiles: int = 2
     return Prepared(tiles, origins, flags)
 
 
+def same_crops(one: str, other: str) -> bool:
+    """Whether two preprocessings are versions of one: a network sees the same in both, of other tiles of a picture."""
+    return one.partition("-v")[0] == other.partition("-v")[0]
+
+
 def pad_to_tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Continues a side under 128 to 128 by repeated reflection, to the right and below, so that the phase stays.
 

@@ -40,7 +40,7 @@ class Tolerance:
 
     score: float
     gap: float
-    """Between the averaged logits of the two best classes."""
+    """By which the label is ahead of the next class."""
 
 
 _GAPS: dict[Precision, float] = {"float32": 1e-3, "bfloat16": 0.05}
@@ -104,10 +104,11 @@ class Runner:
     def _is_near(self, output: Output) -> bool:
         try:
             score = self._weights.scorer(output.logits, output.embeddings).score
+            lead = self._weights.scorer.lead(output.logits, output.embeddings)
         except ValueError:  # not finite: torch decides whether it is
             return True
         threshold = self._weights.card.threshold.at(len(output.logits)) if self._threshold is None else self._threshold
-        return abs(score - threshold) <= self.tolerance.score or _gap(output.logits) <= self.tolerance.gap
+        return abs(score - threshold) <= self.tolerance.score or lead <= self.tolerance.gap
 
     def _measured_tolerance(self, fast: Predictor) -> Tolerance:
         """What the card states, or more for weights on which control tiles show more."""
@@ -116,16 +117,11 @@ class Runner:
         tiles = _control_tiles(self._weights.model.architecture.size)
         differences = []
         for found, expected in zip(fast.of_images(tiles), self._exact.of_images(tiles), strict=True):
-            one, other = (self._weights.scorer(*outputs).score for outputs in (found, expected))
-            differences.append((abs(one - other), abs(_gap(found[0]) - _gap(expected[0]))))
+            scorer = self._weights.scorer
+            (one, lead), (other, other_lead) = ((scorer(*out).score, scorer.lead(*out)) for out in (found, expected))
+            differences.append((abs(one - other), abs(lead - other_lead)))
         score, gap = _CONTROL_FACTOR * np.max(differences, axis=0)
         return Tolerance(max(stated.score, float(score)), max(stated.gap, float(gap)))
-
-
-def _gap(logits: NDArray[np.floating]) -> float:
-    """Between the two largest of the logits averaged over tiles, (T, K)."""
-    second, first = np.partition(logits.mean(axis=0, dtype=np.float64), -2)[-2:]
-    return float(first - second)
 
 
 def _control_tiles(side: int) -> list[NDArray[np.uint8]]:

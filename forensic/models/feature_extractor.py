@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from forensic import kernels
-from forensic.models.scorer import SPECTRUM_GRID
+from forensic.models.score_kinds import SPECTRUM_GRID
 
 Neck = Literal["flatten", "conv1x1", "pool"]
 InputTransform = Literal["log-dct", "dct", "rgb"]

@@ -28,7 +28,8 @@ from forensic.metrics.measured import Side, measure_openset, measure_share
 from forensic.models.card import Card, Threshold, Training, Validated, files_hash
 from forensic.models.network_state import architecture_fields, rounded
 from forensic.models.predict import Predictor, predict_images
-from forensic.models.scorer import Scored, ScoreKind, Scorer, fit_scorer, needs_spectrum
+from forensic.models.score_kinds import ScoreKind, appended
+from forensic.models.scorer import Scored, Scorer, fit_scorer
 from forensic.models.weights import save_weights
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def finish_weights(
     for name, value in shipped.state_dict().items():
         if not value.isfinite().all():  # before any image meets it
             raise WeightsError(str(out), f"network.{name} is not finite: training diverged", "Train with a smaller lr")
-    predictor = Predictor(shipped, plan.device, spectrum=needs_spectrum(plan.score))
+    predictor = Predictor(shipped, plan.device, features=appended(plan.score))
     finisher = _Finisher(predictor, layout, plan, on_image)
     train = _evenly(images.samples, plan.per_class)
     finisher.expect(len(train), layout.val, layout.val_unseen, layout.val_full)
@@ -215,13 +216,15 @@ class _Finisher:
         self._plan = plan
         self._on_image = on_image
         self._forms = ("stored", "jpeg") if plan.reencoding.share > 0 else ("stored",)
+        # a discriminant's covariance needs more images
+        self._train_forms = self._forms + self._forms[1:] * (2 if appended(plan.score) == "traces" else 0)
         self._again = Reencoding(1.0, plan.reencoding.quality_min, plan.reencoding.quality_max)
         self._done = self._total = 0
         self._known = self._unknown = 0
 
     def expect(self, train: int, *validation: Sequence[Sample]) -> None:
         some = sum(len(_evenly_by_source(samples, self._plan.per_class)) for samples in validation)
-        self._total = (train + some) * len(self._forms)
+        self._total = train * len(self._train_forms) + some * len(self._forms)
 
     def _count(self) -> None:
         self._done += 1
@@ -243,7 +246,7 @@ class _Finisher:
                 draws = self._draws(0, index)
                 square = random_crop(images[index], TILE, draws)
                 profiles.setdefault(label, []).append(profile(_planar(square)))
-                for form in self._forms:
+                for form in self._train_forms:
                     yield label, _planar(square if form == "stored" else reencode(square, self._again, draws))
 
         labels, features = [], []
@@ -362,18 +365,15 @@ def _decoded(sample: Sample) -> decode.Decoded:
 
 def _evenly(samples: Sequence[Sample], most: int) -> list[int]:
     """Indices of at most `most` samples of each label, evenly taken, in order."""
-    chosen: list[int] = []
-    for label in sorted({sample.label for sample in samples}):
-        places = [place for place, sample in enumerate(samples) if sample.label == label]
-        chosen += _thinned(places, most)
-    return sorted(chosen)
+    labels = sorted({sample.label for sample in samples})
+    places = ([place for place, sample in enumerate(samples) if sample.label == label] for label in labels)
+    return sorted(index for some in places for index in _thinned(some, most))
 
 
 def _evenly_by_source(samples: Sequence[Sample], most: int) -> list[Sample]:
-    chosen: list[int] = []
-    for source in sorted({sample.source for sample in samples}):
-        chosen += _thinned([place for place, sample in enumerate(samples) if sample.source == source], most)
-    return [samples[place] for place in sorted(chosen)]
+    sources = sorted({sample.source for sample in samples})
+    places = ([place for place, sample in enumerate(samples) if sample.source == source] for source in sources)
+    return [samples[index] for index in sorted(index for some in places for index in _thinned(some, most))]
 
 
 def _thinned(places: list[int], most: int) -> list[int]:

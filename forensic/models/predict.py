@@ -1,7 +1,7 @@
 """Tiles to logits and features, in batches of one size.
 
-Features are what a score looks at beside the logits: the embedding (D), and for scores that need them block means of
-the log spectrum behind it (D + 48).
+Features are what a score looks at beside the logits: the embedding (D), and behind it, for scores that need them, block
+means of the log spectrum (48) or traces (900).
 
 A batch that is not full is padded, so that every tile meets the same arithmetic whatever its neighbours are: libraries
 choose their algorithm by batch size, and another one differs in the last bits.
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from forensic.models.inference import FoldedNetwork
-from forensic.models.scorer import SPECTRUM_FEATURES, needs_spectrum
+from forensic.models.score_kinds import APPENDED, Appended, appended
+from forensic.traces.features import trace_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,7 +48,7 @@ class Predictor:
         augmenter: what the tiles, scaled, pass before they come to the model, (N, 3, S, S) -> same.
         network: runs in place of the model's own trunk and head, on the processor and for batches of this size: output
             of the input layer (batch, 3, S, S) float32 -> logits (batch, K), embeddings (batch, D).
-        spectrum: whether features hold block means of the spectrum; as the weights' score needs where None.
+        features: what they hold behind the embedding; what the weights' score needs where None.
     """
 
     def __init__(
@@ -58,13 +59,13 @@ class Predictor:
         augmenter: torch.nn.Module | None = None,
         network: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
         *,
-        spectrum: bool | None = None,
+        features: Appended | None = None,
     ) -> None:
         if isinstance(weights, torch.nn.Module):
-            model, needed = weights, False
+            model, needed = weights, appended("")
         else:
-            model, needed = weights.model, needs_spectrum(weights.scorer.kind)
-        self._spectrum = needed if spectrum is None else spectrum
+            model, needed = weights.model, appended(weights.scorer.kind)
+        self._appended = needed if features is None else features
         self.device = torch.device(device)
         on_processor = self.device.type == "cpu"
         self.batch = batch or (BATCH if on_processor else CUDA_BATCH)
@@ -83,7 +84,7 @@ class Predictor:
             tiles: (N, 3, S, S) uint8, planar RGB, S the side of the architecture; N may be 0.
 
         Returns:
-            logits (N, K) and features (N, D) or (N, D + 48), float32.
+            logits (N, K) and features (N, D) or wider, float32.
 
         Raises:
             TypeError: the tiles are not uint8.
@@ -96,7 +97,7 @@ class Predictor:
             raise ValueError(f"tiles: expected (N, {str(self._slots.shape[1:])[1:]}, got {tiles.shape}")
         if self.model.training:
             raise RuntimeError("the model is in training mode: its results would depend on the batch")
-        columns = self.model.architecture.embedding_dim + (SPECTRUM_FEATURES if self._spectrum else 0)
+        columns = self.model.architecture.embedding_dim + APPENDED[self._appended]
         logits = np.empty((len(tiles), self.model.num_classes), dtype=np.float32)
         features = np.empty((len(tiles), columns), dtype=np.float32)
         for start in range(0, len(tiles), self.batch):
@@ -123,12 +124,15 @@ class Predictor:
 
     def _forward(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode(), _same_every_time():
-            images = scaled(torch.from_numpy(self._slots).to(self.device))
+            tiles = torch.from_numpy(self._slots).to(self.device)
+            images = scaled(tiles)
             images = images if self.augmenter is None else self.augmenter(images)
             spectra = self.model.input_layer(images)
             logits, features = self._network(spectra)
-            if self._spectrum:
+            if self._appended == "spectrum":
                 features = torch.cat([features, self.model.input_layer.block_means(images, spectra)], dim=1)
+            elif self._appended == "traces":  # of 8-bit pixels: an augmenter's are none, and no score is taken there
+                features = torch.cat([features, trace_features(tiles)], dim=1)
             return logits.cpu().numpy(), features.cpu().numpy()
 
 

@@ -1,7 +1,7 @@
 """From logits and features of one image to its label and its score. What is thresholded, evaluated and reported.
 
-The label is the same in every kind of score: argmax of the logits averaged over the image's tiles, the first on ties.
-A kind is one term or the sum of several, for the class y of the label:
+The label is the argmax of the logits averaged over the image's tiles, the first on ties; with `traces` that of the
+score. A kind is one term or the sum of several, for the class y of the label:
 
     log-odds   l_y - log sum_{k != y} exp(l_k)
     margin     l_y - max_{k != y} l_k
@@ -9,8 +9,11 @@ A kind is one term or the sum of several, for the class y of the label:
     distance   Mahalanobis distance of the embedding to the mean of class y (it is subtracted)
     relative   d_all^2 - d_y^2 of the embedding: how much better class y explains it than all classes together
     spectrum   d_all^2 - d_y^2 of the means of the log spectrum over a grid of 4 x 4 blocks, 48 numbers
+    trace-distance   distance of the traces to the mean of class y in the plane of the classes (it is subtracted)
+    trace-margin     min_{k != y} d_k^2 - d_y^2 there: twice the log-odds of two Gaussians
 
-l are the averaged logits, distances are averaged over the tiles (`forensic.models.gaussians`). Every term is
+l are the averaged logits, distances are averaged over the tiles (`forensic.models.gaussians`); traces
+(`forensic.traces`) are averaged first, in the plane (`forensic.models.discriminant`). Every term is
 standardised by its mean and deviation over known validation images, as stored and re-encoded, before it is added, so
 that a score of 0 is an ordinary known image. A whole picture also has tiles that say little, so the card may hold a
 threshold of its own for images of several tiles. Logits are averaged, and not the tiles' softmax values, so that label
@@ -20,17 +23,30 @@ and score are of the same numbers.
                for the authors' recipe and their published weights. It orders images as the log-odds do.
 
 Sources. softmax: POSE (CVPR 2023) and its program; Hendrycks and Gimpel 2017. energy: Liu et al. 2020. distance: Lee et
-al. 2018. relative: Ren et al. 2021. spectrum, and the sums: ours; docs/ablation.md has what each gave.
+al. 2018. relative: Ren et al. 2021. spectrum, the traces, and the sums: ours; docs/ablation.md has what each gave.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from forensic.models.discriminant import Discriminant, discriminant_from_tensors, fit_discriminant
 from forensic.models.gaussians import Gaussians, fit_gaussians, gaussians_from_tensors
+from forensic.models.score_kinds import (
+    APPENDED,
+    KINDS,
+    SPECTRUM_FEATURES,
+    TERMS,
+    TRACE_FEATURES,
+    WEIGHTS,
+    WORDS,
+    ScoreKind,
+    Term,
+    appended,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,49 +55,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ScoreKind = Literal[
-    "sum", "softmax", "margin", "energy", "distance", "relative", "spectrum", "odds-spectrum", "combined"
-]  # fmt: skip
-KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
-Term = Literal["log-odds", "margin", "energy", "distance", "relative", "spectrum"]
-
-TERMS: dict[str, tuple[Term, ...]] = {
-    "sum": ("log-odds", "distance"),
-    "margin": ("margin",),
-    "energy": ("energy",),
-    "distance": ("distance",),
-    "relative": ("relative",),
-    "spectrum": ("spectrum",),
-    "odds-spectrum": ("log-odds", "spectrum"),
-    "combined": ("log-odds", "relative", "spectrum"),
-}
-"""Kind -> what is added; `softmax` is none of them."""
-
-SPECTRUM_GRID = 4
-"""Blocks along a side. 2 and 8 do worse where known classes are left out in turn (docs/ablation.md)."""
-SPECTRUM_FEATURES = 3 * SPECTRUM_GRID**2
-
-_SUBTRACTED = frozenset({"distance"})
+_SUBTRACTED = frozenset({"distance", "trace-distance"})
+_PLANE = "trace_"
+"""Prefix of the discriminant's tensors."""
 _PREFIXES = {"distance": "", "relative": "", "spectrum": "spectrum_"}
 """Terms with Gaussians -> prefix of their tensors."""
-_NEARER = "squared Mahalanobis distance to the mean of all classes minus that to the class mean"
-_WORDS = {
-    "sum": "log-odds margin of the averaged logits minus the Mahalanobis distance to the class mean, each",
-    "margin": "largest of the averaged logits minus the second,",
-    "energy": "logarithm of the summed exponentials of the averaged logits,",
-    "distance": "negative Mahalanobis distance to the class mean,",
-    "relative": f"{_NEARER},",
-    "spectrum": f"{_NEARER}, of block means of the log spectrum,",
-    "odds-spectrum": "log-odds margin of the averaged logits plus, of block means of the log spectrum, the "
-    f"{_NEARER}, each",
-    "combined": f"log-odds margin of the averaged logits plus {_NEARER}, plus the same difference for block means of "
-    "the log spectrum, each",
-}
-
-
-def needs_spectrum(kind: str) -> bool:
-    """Whether a kind's features are embeddings with block means of the spectrum behind them."""
-    return "spectrum" in TERMS.get(kind, ())
 
 
 @dataclass(frozen=True)
@@ -89,7 +67,7 @@ class Scored:
     """What was said of one image."""
 
     label: int
-    """The best class: argmax of the averaged logits, the first on ties."""
+    """The best class."""
     score: float
     """Larger = more surely known; finite."""
     per_class: NDArray[np.float64]
@@ -109,46 +87,59 @@ class StandardisedScorer:
     """Prefix of their tensors -> Gaussians of what a term measures."""
     constants: NDArray[np.float64]
     """(2 n,) mean and deviation of each term."""
+    discriminant: Discriminant | None = None
+    """Of the traces, for the kind that has them."""
 
     @property
     def scale(self) -> str:
         """What the card says of the score."""
         return (
-            f"{_WORDS[self.kind]} in standard deviations of known validation images; 0 is an ordinary known image, "
+            f"{WORDS[self.kind]} in standard deviations of known validation images; 0 is an ordinary known image, "
             "larger is more surely known"
         )
 
     @property
     def num_features(self) -> int:
         """Columns of the features that a call takes."""
-        return self.embedding_dim + (SPECTRUM_FEATURES if needs_spectrum(self.kind) else 0)
+        return self.embedding_dim + APPENDED[appended(self.kind)]
 
     def __call__(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> Scored:
         """Score of one image from its tiles.
 
         Args:
             logits: (T, K), T >= 1.
-            features: (T, D) embeddings; for kinds with the spectrum (T, D + 48), its block means behind them.
+            features: (T, D) embeddings, with what `appended` names behind them.
 
         Raises:
             ValueError: another shape, or values that are not finite: such an image must not get a verdict.
         """
-        terms = self.terms(logits, features)
-        per_class = np.zeros(self.num_classes)
-        for place, (term, values) in enumerate(terms.items()):
-            mean, deviation = self.constants[2 * place : 2 * place + 2]
-            standardised = (values - mean) / deviation
-            per_class = per_class - standardised if term in _SUBTRACTED else per_class + standardised
+        per_class = self._per_class(logits, features)
         if not np.isfinite(per_class).all():
             raise ValueError("score: not finite")
-        label = int(np.argmax(np.asarray(logits, dtype=np.float64).mean(axis=0)))
+        label = int(np.argmax(per_class if self.discriminant else _mean(logits)))
         return Scored(label, float(per_class[label]), per_class)
+
+    def lead(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> float:
+        """By how much the label is ahead of the next class in what decides it; arguments and errors as for a call."""
+        return _lead(self._per_class(logits, features) if self.discriminant else _mean(logits))
+
+    def _per_class(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> Floats:
+        per_class = np.zeros(self.num_classes)
+        for place, (term, values) in enumerate(self.terms(logits, features).items()):
+            mean, deviation = self.constants[2 * place : 2 * place + 2]
+            standardised = WEIGHTS.get((self.kind, term), 1.0) * ((values - mean) / deviation)
+            per_class = per_class - standardised if term in _SUBTRACTED else per_class + standardised
+        return per_class
 
     def terms(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> dict[Term, Floats]:
         """Each term before standardisation, for each class (K,) float64; arguments and errors as for a call."""
         _check_tiles(logits, features, self.num_classes, self.num_features)
-        mean = np.asarray(logits, dtype=np.float64).mean(axis=0)
+        mean = _mean(logits)
         found: dict[Term, Floats] = {}
+        squared = np.zeros(0)
+        if self.discriminant is not None:
+            place = self.discriminant.coordinates(features[:, self.embedding_dim :]).mean(axis=0)
+            squared = self.discriminant.squared_distances(place[None, :])[0]
         for term in TERMS[self.kind]:
             if term == "log-odds":
                 found[term] = log_odds(mean)
@@ -156,6 +147,10 @@ class StandardisedScorer:
                 found[term] = mean - _others(mean).max(axis=1)
             elif term == "energy":
                 found[term] = np.full(self.num_classes, _log_sum_exp(mean[None, :])[0])
+            elif term == "trace-margin":
+                found[term] = -_others(-squared).max(axis=1) - squared
+            elif term == "trace-distance":
+                found[term] = np.sqrt(squared)
             else:
                 gaussians = self.gaussians[_PREFIXES[term]]
                 values = features[:, self.embedding_dim :] if term == "spectrum" else features[:, : self.embedding_dim]
@@ -168,6 +163,8 @@ class StandardisedScorer:
         named: dict[str, NDArray[np.floating]] = {"constants": self.constants}
         for prefix, gaussians in self.gaussians.items():
             named |= {prefix + name: value for name, value in gaussians.tensors().items()}
+        if self.discriminant is not None:
+            named |= {_PLANE + name: value for name, value in self.discriminant.tensors().items()}
         return named
 
 
@@ -198,11 +195,16 @@ class SoftmaxScorer:
             ValueError: another shape, or values that are not finite: such an image must not get a verdict.
         """
         _check_tiles(logits, features, self.num_classes, self.embedding_dim)
-        mean = np.asarray(logits, dtype=np.float64).mean(axis=0)
+        mean = _mean(logits)
         weights = np.exp(mean - mean.max())
         per_class = weights / weights.sum()
         label = int(np.argmax(mean))
         return Scored(label, float(per_class[label]), per_class)
+
+    def lead(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> float:
+        """By how much the label's averaged logit is ahead of the next; arguments and errors as for a call."""
+        _check_tiles(logits, features, self.num_classes, self.embedding_dim)
+        return _lead(_mean(logits))
 
     def tensors(self) -> dict[str, NDArray[np.floating]]:
         """What a weights file keeps, by name: the temperature, which tells the kind to whoever has the tensors only."""
@@ -219,6 +221,18 @@ def _check_tiles(logits: NDArray[np.floating], features: NDArray[np.floating], n
         raise ValueError(f"features: expected ({logits.shape[0]}, {columns}), got {features.shape}")
     if not (np.isfinite(logits).all() and np.isfinite(features).all()):
         raise ValueError("logits, features: not finite")
+
+
+def _mean(logits: NDArray[np.floating]) -> Floats:
+    """(T, K) -> (K,)."""
+    mean: Floats = np.asarray(logits, dtype=np.float64).mean(axis=0)
+    return mean
+
+
+def _lead(values: Floats) -> float:
+    """The largest of (K,) less the second."""
+    second, first = np.partition(values, -2)[-2:]
+    return float(first - second)
 
 
 def log_odds(logits: Floats) -> Floats:
@@ -253,7 +267,7 @@ def fit_scorer(
     For the kind `softmax` nothing is fitted; what it is given is checked all the same.
 
     Args:
-        features: (N, D) embeddings of training images, one or more a class; (N, D + 48) for kinds with the spectrum.
+        features: (N, D) embeddings of training images, one or more a class, with what `appended` names behind them.
         labels: (N,) in [0, K).
         validation: for each image (logits (T, K), features (T, the same columns)); at least one.
         num_classes: K, at least 2.
@@ -274,7 +288,7 @@ def fit_scorer(
     counts = np.bincount(labels, minlength=num_classes)
     if (counts == 0).any():
         raise ValueError(f"labels: class {int(np.argmin(counts))} has no image")
-    dimension = features.shape[1] - (SPECTRUM_FEATURES if needs_spectrum(kind) else 0)
+    dimension = features.shape[1] - APPENDED[appended(kind)]
     if kind == "softmax":
         return SoftmaxScorer(num_classes, dimension)
     gaussians = {
@@ -283,16 +297,18 @@ def fit_scorer(
         )
         for prefix, overall in _gaussians_of(kind).items()
     }
+    plane = fit_discriminant(features[:, dimension:], labels, num_classes) if appended(kind) == "traces" else None
     count = len(TERMS[kind])
-    unscaled = StandardisedScorer(kind, num_classes, dimension, gaussians, np.tile([0.0, 1.0], count))
+    unscaled = StandardisedScorer(kind, num_classes, dimension, gaussians, np.tile([0.0, 1.0], count), plane)
     found = np.empty((len(validation), count))
     for place, (logits, tiles) in enumerate(validation):
-        label = int(np.argmax(np.asarray(logits, dtype=np.float64).mean(axis=0)))
-        found[place] = [values[label] for values in unscaled.terms(logits, tiles).values()]
+        terms = unscaled.terms(logits, tiles)
+        label = int(np.argmin(terms["trace-distance"]) if plane else np.argmax(_mean(logits)))
+        found[place] = [values[label] for values in terms.values()]
     constants = np.array(
         [number for column in np.ascontiguousarray(found.T) for number in (column.mean(), _deviation(column))]
     )
-    return StandardisedScorer(kind, num_classes, dimension, gaussians, constants)
+    return StandardisedScorer(kind, num_classes, dimension, gaussians, constants, plane)
 
 
 def scorer_from_tensors(
@@ -315,6 +331,8 @@ def scorer_from_tensors(
     names = {"temperature"} if kind == "softmax" else {"constants"}
     for prefix, overall in fitted.items():
         names |= {prefix + name for name in Gaussians.names + (Gaussians.overall_names if overall else ())}
+    if appended(kind) == "traces":
+        names |= {_PLANE + name for name in Discriminant.names}
     for name in sorted(tensors.keys() ^ names):
         raise ValueError(f"{name}: {'missing' if name in names else f'unexpected for the kind {kind}'}")
     if kind == "softmax":
@@ -327,12 +345,15 @@ def scorer_from_tensors(
         )
         for prefix, overall in fitted.items()
     }
+    plane = None
+    if appended(kind) == "traces":
+        plane = discriminant_from_tensors(tensors, _PLANE, num_classes, TRACE_FEATURES)
     constants = tensors["constants"].astype(np.float64)
     if constants.shape != (2 * len(TERMS[kind]),):
         raise ValueError(f"constants: expected ({2 * len(TERMS[kind])},), got {constants.shape}")
     if not (constants[1::2] > 0).all():
         raise ValueError("constants: deviations must be above 0")
-    return StandardisedScorer(kind, num_classes, embedding_dim, gaussians, constants)
+    return StandardisedScorer(kind, num_classes, embedding_dim, gaussians, constants, plane)
 
 
 def _gaussians_of(kind: str) -> dict[str, bool]:

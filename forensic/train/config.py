@@ -15,7 +15,7 @@ from forensic.data.prepare import TILE
 from forensic.errors import UsageError
 from forensic.models.augmenter import Activation, AugmenterShape, Resampling
 from forensic.models.feature_extractor import Architecture
-from forensic.models.scorer import KINDS, ScoreKind
+from forensic.models.score_kinds import KINDS, ScoreKind
 
 Schedule = Literal["step", "cosine", "constant"]
 Statistics = Literal["known", "all"]
@@ -172,9 +172,9 @@ class Recipe:
     """At most this many images, evenly taken, for mean and deviation of the spectrum. Ours: enough for 1 %."""
 
     # what is shipped
-    score: ScoreKind = "combined"
+    score: ScoreKind = "traces"
     """What is held against the threshold, `forensic.models.scorer`: `softmax`, the largest at temperature 1 (text and
-    program); ours: `combined`, log-odds plus relative distances of the embedding and of the spectrum's block means."""
+    program); ours: `traces`, margin and distance of residual traces plus half the network's log-odds."""
 
     architecture: Architecture = field(default_factory=Architecture)
     """Shapes of the task model [B, C, D, U]; see `forensic.models.feature_extractor.Architecture`."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from forensic.data.cache import read_training_images
 from forensic.data.loader import Reencoding
+from forensic.data.prepare import same_crops
 from forensic.errors import UsageError
 from forensic.models.card import files_hash
 from forensic.models.finish import FinishPlan, finish_weights
 from forensic.spectra.profile import log_radial
-from forensic.train.config import FORENSIC, RECIPES, changed_fields, recipe_to_dict
+from forensic.train.config import FORENSIC, RECIPES, changed_fields, find_recipe, recipe_to_dict
 from forensic.train.run_folder import WEIGHTS
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from forensic.data.sample import Layout
     from forensic.models.card import Card
     from forensic.models.feature_extractor import TaskModel
-    from forensic.models.scorer import ScoreKind
+    from forensic.models.score_kinds import ScoreKind
     from forensic.models.weights import Weights
     from forensic.train.inputs import TrainingInputs
     from forensic.train.run_folder import RunConfig
@@ -87,15 +88,15 @@ def rescore(
     except KeyError as error:
         raise UsageError(weights.name, f"was not trained by this program: its recipe lacks {error.args[0]}") from error
     images = read_training_images(layout.train, layout.preprocessing)
-    if (layout.classes, layout.preprocessing, files_hash(images.hashes)) != (
-        card.classes, card.preprocessing, card.training.hash,
-    ):  # fmt: skip
+    fits = layout.classes == card.classes and same_crops(layout.preprocessing, card.preprocessing)
+    if not fits or files_hash(images.hashes) != card.training.hash:
         raise UsageError(str(layout.root), f"are not the images that {weights.name} was trained on")
     plan = FinishPlan(
         recipe=card.recipe | {"score": score},
         reencoding=reencoding,
         seed=seed,
-        command=f"{re.sub(' --set score=[a-z-]+', '', card.training.command)} --set score={score}",
+        command=re.sub(" --set score=[a-z-]+", "", card.training.command)
+        + ("" if score == find_recipe(card.recipe["name"]).score else f" --set score={score}"),
         device=device,
         licence=card.licence,
         limits=card.limits,

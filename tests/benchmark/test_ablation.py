@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from forensic.benchmark.ablation import ROWS, Row, augmenters_of, find_rows, recipe_of, steps_per_epoch
 from forensic.data.sample import Layout, Sample
 from forensic.errors import UsageError
-from forensic.models.scorer import KINDS
+from forensic.models.score_kinds import KINDS
 from forensic.train.config import RECIPES, Recipe, changed_fields
 
 
@@ -38,7 +38,7 @@ def test_a_row_sets_its_fields_and_nothing_else(row: Row) -> None:
     recipe = recipe_of(row, Recipe(), OSMA_MINI, 150)
     changed = {name for name, _ in changed_fields(recipe, start)} - {"score", "epochs"}
     assert changed == {field.partition("=")[0] for field in row.fields} - {"score"}
-    assert recipe.score == (row.name.removeprefix("score-") if row.name.startswith("score-") else "combined")
+    assert recipe.score == (row.name.removeprefix("score-") if row.name.startswith("score-") else "traces")
     assert recipe.epochs * steps_per_epoch(recipe, OSMA_MINI) == 152
 
 

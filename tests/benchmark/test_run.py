@@ -45,7 +45,7 @@ def test_every_row_is_trained_and_measured(undisturbed: tuple[Path, Table]) -> N
         assert row["timed_steps"] == 2  # one interval an epoch of two steps
         assert json.loads((out / "rows" / f"{name}.json").read_text()) == row
         card = card_from_toml((out / "rows" / name / "weights.toml").read_text(), "weights.toml")
-        assert card.recipe["score"] == "combined"
+        assert card.recipe["score"] == "traces"
     assert rows["depth-1"]["recipe"]["augmenter_depth"] == 1
     assert rows["base"]["recipe"]["augmenters"] == "none"
 
@@ -111,7 +111,7 @@ def test_rows_of_another_score_share_a_network(plan_for: Plans, tmp_path: Path) 
     table = run(plan_for(tmp_path, rows="forensic,score-softmax,score-sum"), watch)
     assert trained == [1, 2, 3, 4]
     first, sums, soft = table["rows"]
-    assert [row["recipe"]["score"] for row in table["rows"]] == ["combined", "sum", "softmax"]
+    assert [row["recipe"]["score"] for row in table["rows"]] == ["traces", "sum", "softmax"]
     for row in (soft, sums):
         assert (row["steps"], row["seconds_per_step"]) == (first["steps"], first["seconds_per_step"])
         for form in ("stored", "jpeg"):
@@ -119,7 +119,7 @@ def test_rows_of_another_score_share_a_network(plan_for: Plans, tmp_path: Path) 
             assert row[form]["auroc_softmax"] == first[form]["auroc_softmax"]
     assert soft["stored"]["auroc_score"] == soft["stored"]["auroc_softmax"]
     weights = [load_weights(tmp_path / "rows" / row["row"] / "weights.safetensors") for row in table["rows"]]
-    assert [one.scorer.kind for one in weights] == ["combined", "sum", "softmax"]
+    assert [one.scorer.kind for one in weights] == ["traces", "sum", "softmax"]
     assert all(torch.equal(one.model.head.weight, weights[0].model.head.weight) for one in weights)
 
 

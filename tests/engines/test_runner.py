@@ -79,7 +79,7 @@ def test_a_score_near_the_threshold_is_that_of_torch(bundled, engine: Choice, pi
 def test_two_classes_close_together_are_left_to_torch(bundled, engine: Choice, pictures, monkeypatch) -> None:
     fast = Runner(bundled, "cpu", engine, threshold=-1e6)
     assert {output.engine.name for output in fast.outputs(pictures[:4])} == {engine.name}
-    monkeypatch.setattr(running, "_gap", lambda _logits: 0.0)
+    monkeypatch.setattr(type(bundled.scorer), "lead", lambda *_: 0.0)
     assert {output.engine.name for output in fast.outputs(pictures[:4])} == {"torch"}
 
 

@@ -10,6 +10,7 @@ import torch
 from forensic.models.feature_extractor import Architecture, InputTransform, TaskModel
 from forensic.models.predict import Predictor, predict_images, scaled
 from forensic.models.weights import Weights, load_weights
+from forensic.traces.features import trace_features
 from tests.conftest import make_tiny_weights
 
 
@@ -62,7 +63,7 @@ def test_block_means_of_the_spectrum_stand_behind_the_embedding(transform: Input
     if transform == "log-dct":
         model.input_layer.mean += 0.5
         model.input_layer.std *= 3
-    logits, features = Predictor(model, spectrum=True)(tiles[:9])
+    logits, features = Predictor(model, features="spectrum")(tiles[:9])
     plain = Predictor(model)(tiles[:9])
     assert bits(plain) == bits((logits, features[:, :8]))
     spectrum = scipy.fft.dctn(tiles[:9] / 127.5 - 1, axes=(2, 3), norm="ortho")
@@ -78,8 +79,15 @@ def test_block_means_of_the_spectrum_stand_behind_the_embedding(transform: Input
         np.testing.assert_allclose(features[image, 8:], means, rtol=1e-3, atol=1e-3)
 
 
+def test_traces_stand_behind_the_embedding(tiles) -> None:
+    model = TaskModel(3, Architecture(width=2, neck_channels=2, embedding_dim=8)).eval()
+    found = Predictor(model, features="traces")(tiles[:9])[1]
+    assert found[:, 8:].tobytes() == trace_features(torch.from_numpy(tiles[:9])).numpy().tobytes()
+    assert bits(Predictor(model)(tiles[:9])[1]) == bits(found[:, :8])
+
+
 def test_weights_get_the_features_that_their_score_needs(osma_mini_small: Path, tmp_path: Path, tiles) -> None:
-    for kind, columns in (("combined", 16 + 48), ("relative", 16)):
+    for kind, columns in (("traces", 16 + 900), ("combined", 16 + 48), ("relative", 16)):
         weights = load_weights(make_tiny_weights(tmp_path / f"{kind}.safetensors", osma_mini_small, score=kind))
         logits, features = Predictor(weights)(tiles[:3])
         assert features.shape == (3, columns)

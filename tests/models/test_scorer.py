@@ -11,18 +11,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import logsumexp
 from sklearn.covariance import LedoitWolf
 
-from forensic.models.scorer import (
-    KINDS,
-    SPECTRUM_FEATURES,
-    TERMS,
-    ScoreKind,
-    SoftmaxScorer,
-    StandardisedScorer,
-    fit_scorer,
-    log_odds,
-    needs_spectrum,
-    scorer_from_tensors,
-)
+from forensic.models.score_kinds import KINDS, SPECTRUM_FEATURES, TERMS, TRACE_FEATURES, ScoreKind, appended
+from forensic.models.scorer import SoftmaxScorer, StandardisedScorer, fit_scorer, log_odds, scorer_from_tensors
 
 K, D = 3, 6
 STANDARDISED = tuple(kind for kind in KINDS if kind != "softmax")
@@ -48,13 +38,14 @@ def scorer(images) -> StandardisedScorer:
 
 @pytest.fixture
 def columns(images, seeded) -> Callable[[str], np.ndarray]:
-    """Kind -> features (90, D) or (90, D + 48), whose spectrum tells the classes apart too."""
+    """Kind -> features (90, D) or wider, whose spectrum and traces tell the classes apart too."""
     embeddings, labels, _ = images
     draws = seeded(5)
     mixing = draws.normal(0, 1, (SPECTRUM_FEATURES, SPECTRUM_FEATURES))
     spectrum = 20 * np.eye(K, SPECTRUM_FEATURES)[labels] + draws.normal(0, 1, (90, SPECTRUM_FEATURES)) @ mixing
-    whole = np.concatenate([embeddings, spectrum.astype(np.float32)], axis=1)
-    return lambda kind: whole if needs_spectrum(kind) else embeddings
+    traces = 3 * np.eye(K, TRACE_FEATURES)[labels] + draws.normal(0, 0.5, (90, TRACE_FEATURES))
+    behind = {"": embeddings[:, :0], "spectrum": spectrum, "traces": traces}
+    return lambda kind: np.concatenate([embeddings, behind[appended(kind)]], axis=1, dtype=np.float32)
 
 
 def fitted(kind: ScoreKind, features: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> StandardisedScorer:
@@ -88,6 +79,17 @@ def by_formula(term: str, logits: np.ndarray, rows: np.ndarray, labels: np.ndarr
     return list((squared(rows[tiles], rows.mean(axis=0), overall)[:, None] - near).mean(axis=0))
 
 
+def by_plane(term: str, made: StandardisedScorer, rows: np.ndarray) -> list[float]:
+    """Of the tiles' mean traces, (T, 900), in the plane that the discriminant found; see test_discriminant."""
+    plane = made.discriminant
+    assert plane is not None
+    place = (rows.astype(float).mean(axis=0) - plane.offset) @ plane.directions
+    near = [((place - mean) ** 2).sum() for mean in plane.classes]
+    if term == "trace-distance":
+        return list(np.sqrt(near))
+    return [np.delete(near, k).min() - near[k] for k in range(K)]
+
+
 @pytest.mark.parametrize("kind", STANDARDISED)
 @pytest.mark.parametrize("tiles", [slice(7, 8), slice(28, 33)])
 def test_a_kind_is_its_formula(kind: ScoreKind, tiles: slice, images, columns) -> None:
@@ -98,14 +100,20 @@ def test_a_kind_is_its_formula(kind: ScoreKind, tiles: slice, images, columns) -
     assert tuple(found) == TERMS[kind]
     expected = np.zeros(K)
     for place, (term, values) in enumerate(found.items()):
-        rows = features[:, D:] if term == "spectrum" else features[:, :D]
-        raw = by_formula(term, logits, rows, labels, tiles)
+        if term.startswith("trace"):
+            raw = by_plane(term, made, features[tiles, D:])
+        else:
+            rows = features[:, D:] if term == "spectrum" else features[:, :D]
+            raw = by_formula(term, logits, rows, labels, tiles)
         np.testing.assert_allclose(values, raw, rtol=1e-4, atol=1e-4)
         mean, deviation = made.constants[2 * place : 2 * place + 2]
-        expected += (-1 if term == "distance" else 1) * (values - mean) / deviation
+        weight = 0.5 if (kind, term) == ("traces", "log-odds") else 1.0
+        expected += (-weight if term in ("distance", "trace-distance") else weight) * (values - mean) / deviation
     scored = made(logits[tiles], features[tiles])
     np.testing.assert_allclose(scored.per_class, expected, rtol=1e-12, atol=1e-12)
-    assert scored.label == logits[tiles].astype(float).mean(axis=0).argmax()
+    deciding = expected if kind == "traces" else logits[tiles].astype(float).mean(axis=0)
+    assert scored.label == deciding.argmax()
+    assert made.lead(logits[tiles], features[tiles]) == pytest.approx(np.sort(deciding)[-1] - np.sort(deciding)[-2])
     assert scored.score == scored.per_class[scored.label]
 
 
@@ -128,10 +136,21 @@ def test_an_image_far_from_its_class_scores_low(kind: ScoreKind, images, columns
     features = columns(kind)
     made = fitted(kind, features, labels, logits)
     strange = features[:1].copy()
-    start, stop = (D, None) if needs_spectrum(kind) else (0, D)
+    start, stop = (D, None) if appended(kind) else (0, D)
     means = [features[labels == k, start:stop].mean(axis=0) for k in range(K)]
     strange[0, start:stop] += means[1] - means[0]  # what class 0 said and class 1 looks like
     assert made(logits[:1], strange).score < made(logits[:1], features[:1]).score - 1
+
+
+def test_with_traces_both_parts_decide_on_the_label(images, columns) -> None:
+    _, labels, logits = images
+    features = columns("traces")
+    made = fitted("traces", features, labels, logits)
+    other = np.flatnonzero(labels == 1)[:1]
+    swapped = np.concatenate([features[:1, :D], features[other, D:]], axis=1)
+    assert made(logits[:1], features[:1]).label == 0
+    assert made(logits[:1], swapped).label == 1  # clear traces outweigh logits
+    assert made(logits[:1], swapped).score < made(logits[other], features[other]).score
 
 
 def test_what_is_odd_whatever_made_it_costs_a_relative_score_little(images, seeded) -> None:

@@ -11,7 +11,7 @@ import pytest
 from forensic.data.layouts import read_layout
 from forensic.errors import UsageError
 from forensic.models.network_state import network_tensors
-from forensic.models.scorer import ScoreKind
+from forensic.models.score_kinds import ScoreKind
 from forensic.models.weights import load_weights, verify_weights
 from forensic.train.config import Recipe, set_field
 from forensic.train.finishing import command_line, rescore
@@ -22,7 +22,7 @@ def test_weights_load_and_verify(undisturbed: Path) -> None:
     weights = load_weights(undisturbed / "weights.safetensors")
     assert verify_weights(undisturbed / "weights.safetensors").startswith(weights.hash)
     assert weights.card.classes == ("real", "coarse", "stripes")
-    assert weights.card.preprocessing == "tiles-128-v1"
+    assert weights.card.preprocessing == "tiles-128-v2"
     assert not weights.model.training
     assert set(weights.spectra) == set(weights.card.classes)
 
@@ -54,7 +54,7 @@ def test_another_score_leaves_the_network_and_the_classes(
     assert card.training.command == f"{trained.card.training.command} --set score={score}"
     assert replace(card.training, command="") == replace(trained.card.training, command="")
     assert card.validated == trained.card.validated
-    assert card.metrics["stored"]["closed_accuracy"] == trained.card.metrics["stored"]["closed_accuracy"]
+    assert card.metrics["stored"]["images"] == trained.card.metrics["stored"]["images"]
     for name, value in network_tensors(trained.model).items():
         np.testing.assert_array_equal(network_tensors(again.model)[name], value)
     assert calls[-1][0] == calls[-1][1]
