@@ -15,11 +15,11 @@ from forensic.errors import UsageError
 from forensic.models.card import files_hash
 from forensic.models.finish import FinishPlan, finish_weights
 from forensic.spectra.profile import log_radial
-from forensic.train.config import FORENSIC, RECIPES, changed_fields, find_recipe, recipe_to_dict
+from forensic.train.config import FORENSIC, RECIPES, changed_fields, recipe_to_dict
 from forensic.train.run_folder import WEIGHTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from forensic.data.sample import Layout
@@ -95,14 +95,19 @@ def rescore(
         recipe=card.recipe | {"score": score},
         reencoding=reencoding,
         seed=seed,
-        command=re.sub(" --set score=[a-z-]+", "", card.training.command)
-        + ("" if score == find_recipe(card.recipe["name"]).score else f" --set score={score}"),
+        command=re.sub(" --set score=[a-z-]+", "", card.training.command) + _named(score, card.recipe),
         device=device,
         licence=card.licence,
         limits=card.limits,
         score=score,
     )
     return finish_weights(weights.model, layout, images, out, plan, profile=log_radial, on_image=on_image)
+
+
+def _named(score: ScoreKind, recipe: Mapping[str, object]) -> str:
+    """What the command needs to say so that the recipe gives this score."""
+    own = RECIPES.get(str(recipe.get("name")))
+    return "" if own is not None and own.score == score else f" --set score={score}"
 
 
 def command_line(config: RunConfig, data: str) -> str:

@@ -99,7 +99,7 @@ def test_wrong_use_is_one_line(forensic: Callable[..., Any], arguments: list[str
         ("threads = 0", "threads is 0, must be 1 or more"),
         ("split = 1.5", "split is 1.5, must be int"),
         ('classes_dir = "yes"', "classes_dir is 'yes', must be bool"),
-        ('preprocessing = "none"', "preprocessing is 'none'. Known: tiles-128-v1"),
+        ('preprocessing = "none"', "preprocessing is 'none'. Known: tiles-128-v2, tiles-128-v1"),
         ("device = []", "device is [], must be str"),
         ("colour = 1", "colour is not known"),
     ],
