@@ -38,7 +38,7 @@ def spectrum(
     forensic spectrum folder/ --kind radial --out all.svg  each image, then mean and spread
     forensic spectrum folder/ --out spectra.npz            the numbers
 
-    Every image is cut into 128 px tiles at native resolution, as a scan does it, and the spectra are means over the
+    Every image is cut into 128 px tiles at native resolution, on the grid of a scan, and the spectra are means over the
     tiles: an image of any size compares with the class spectra of the weights. Without --out nothing is written; in
     a pipe each image is a JSON line. Images that can not be read are named, and the exit code is then 3.
     """

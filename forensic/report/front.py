@@ -72,7 +72,7 @@ _SETTING_NAMES = {
     "scores": "Scores of each class kept",
     "skip_hashes": "List of hashes to skip",
     "threshold": "Threshold set for this scan",
-    "tiles": "Tiles of an image, at most",
+    "tiles": "Tiles in the grid of an image, at most",
     "timeout": "Time of a decode, seconds",
 }
 
