@@ -1,7 +1,7 @@
 """Tiles to logits and features, in batches of one size.
 
 Features are what a score looks at beside the logits: the embedding (D), and behind it, for scores that need them, block
-means of the log spectrum (48) or traces (900).
+means of the log spectrum (48), and behind these traces (900).
 
 A batch that is not full is padded, so that every tile meets the same arithmetic whatever its neighbours are: libraries
 choose their algorithm by batch size, and another one differs in the last bits.
@@ -129,10 +129,12 @@ class Predictor:
             images = images if self.augmenter is None else self.augmenter(images)
             spectra = self.model.input_layer(images)
             logits, features = self._network(spectra)
-            if self._appended == "spectrum":
-                features = torch.cat([features, self.model.input_layer.block_means(images, spectra)], dim=1)
-            elif self._appended == "traces":  # of 8-bit pixels: an augmenter's are none, and no score is taken there
-                features = torch.cat([features, trace_features(tiles)], dim=1)
+            behind = []
+            if self._appended:
+                behind.append(self.model.input_layer.block_means(images, spectra))
+            if self._appended == "traces":  # of 8-bit pixels: an augmenter's are none, and no score is taken there
+                behind.append(trace_features(tiles))
+            features = torch.cat([features, *behind], dim=1)
             return logits.cpu().numpy(), features.cpu().numpy()
 
 

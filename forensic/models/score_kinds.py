@@ -11,7 +11,7 @@ ScoreKind = Literal[
 KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
 Term = Literal["log-odds", "margin", "energy", "distance", "relative", "spectrum", "trace-margin", "trace-distance"]
 Appended = Literal["", "spectrum", "traces"]
-"""What features hold behind the embedding: nothing, block means of the spectrum, or traces."""
+"""What features hold behind the embedding: nothing, block means of the spectrum, or these and then traces."""
 
 TERMS: dict[str, tuple[Term, ...]] = {
     "sum": ("log-odds", "distance"),
@@ -22,7 +22,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
     "spectrum": ("spectrum",),
     "odds-spectrum": ("log-odds", "spectrum"),
     "combined": ("log-odds", "relative", "spectrum"),
-    "traces": ("log-odds", "trace-margin", "trace-distance"),
+    "traces": ("log-odds", "spectrum", "trace-margin", "trace-distance"),
 }
 """Kind -> what is added; `softmax` is none of them."""
 WEIGHTS: dict[tuple[str, Term], float] = {("traces", "log-odds"): 0.5}
@@ -33,7 +33,7 @@ SPECTRUM_GRID = 4
 SPECTRUM_FEATURES = 3 * SPECTRUM_GRID**2
 TRACE_FEATURES = 900
 """Of `forensic.traces.features`, which this file does not import: cards are listed and checked without torch."""
-APPENDED: dict[Appended, int] = {"": 0, "spectrum": SPECTRUM_FEATURES, "traces": TRACE_FEATURES}
+APPENDED: dict[Appended, int] = {"": 0, "spectrum": SPECTRUM_FEATURES, "traces": SPECTRUM_FEATURES + TRACE_FEATURES}
 """Columns of features behind the embedding."""
 
 _NEARER = "squared Mahalanobis distance to the mean of all classes minus that to the class mean"
@@ -49,7 +49,8 @@ WORDS = {
     "combined": f"log-odds margin of the averaged logits plus {_NEARER}, plus the same difference for block means of "
     "the log spectrum, each",
     "traces": "of residual traces, the margin between the squared distances to the next and to the nearest class minus "
-    "the distance to the nearest, plus half the log-odds margin of the averaged logits, each",
+    "the distance to the nearest, plus, of block means of the log spectrum, the "
+    f"{_NEARER}, plus half the log-odds margin of the averaged logits, each",
 }
 """What the card says of a kind, before the sentence on its scale."""
 

@@ -138,7 +138,7 @@ class StandardisedScorer:
         found: dict[Term, Floats] = {}
         squared = np.zeros(0)
         if self.discriminant is not None:
-            place = self.discriminant.coordinates(features[:, self.embedding_dim :]).mean(axis=0)
+            place = self.discriminant.coordinates(features[:, -TRACE_FEATURES:]).mean(axis=0)
             squared = self.discriminant.squared_distances(place[None, :])[0]
         for term in TERMS[self.kind]:
             if term == "log-odds":
@@ -153,7 +153,7 @@ class StandardisedScorer:
                 found[term] = np.sqrt(squared)
             else:
                 gaussians = self.gaussians[_PREFIXES[term]]
-                values = features[:, self.embedding_dim :] if term == "spectrum" else features[:, : self.embedding_dim]
+                values = _columns(features, self.embedding_dim, spectrum=term == "spectrum")
                 tiles = gaussians.distances(values) if term == "distance" else gaussians.nearness(values)
                 found[term] = tiles.mean(axis=0)
         return found
@@ -221,6 +221,11 @@ def _check_tiles(logits: NDArray[np.floating], features: NDArray[np.floating], n
         raise ValueError(f"features: expected ({logits.shape[0]}, {columns}), got {features.shape}")
     if not (np.isfinite(logits).all() and np.isfinite(features).all()):
         raise ValueError("logits, features: not finite")
+
+
+def _columns(features: NDArray[np.floating], dimension: int, *, spectrum: bool) -> NDArray[np.floating]:
+    """Of features: the embeddings, or the block means behind them."""
+    return features[:, dimension : dimension + SPECTRUM_FEATURES] if spectrum else features[:, :dimension]
 
 
 def _mean(logits: NDArray[np.floating]) -> Floats:
@@ -293,11 +298,12 @@ def fit_scorer(
         return SoftmaxScorer(num_classes, dimension)
     gaussians = {
         prefix: fit_gaussians(
-            features[:, dimension:] if prefix else features[:, :dimension], labels, num_classes, overall=overall
+            _columns(features, dimension, spectrum=bool(prefix)), labels, num_classes, overall=overall
         )
         for prefix, overall in _gaussians_of(kind).items()
     }
-    plane = fit_discriminant(features[:, dimension:], labels, num_classes) if appended(kind) == "traces" else None
+    traces = features[:, -TRACE_FEATURES:]
+    plane = fit_discriminant(traces, labels, num_classes) if appended(kind) == "traces" else None
     count = len(TERMS[kind])
     unscaled = StandardisedScorer(kind, num_classes, dimension, gaussians, np.tile([0.0, 1.0], count), plane)
     found = np.empty((len(validation), count))

@@ -174,7 +174,7 @@ class Recipe:
     # what is shipped
     score: ScoreKind = "traces"
     """What is held against the threshold, `forensic.models.scorer`: `softmax`, the largest at temperature 1 (text and
-    program); ours: `traces`, margin and distance of residual traces plus half the network's log-odds."""
+    program); ours: `traces`, of residual traces and spectrum, with half the network's log-odds."""
 
     architecture: Architecture = field(default_factory=Architecture)
     """Shapes of the task model [B, C, D, U]; see `forensic.models.feature_extractor.Architecture`."""

@@ -115,7 +115,7 @@ def test_rows_of_another_score_share_a_network(plan_for: Plans, tmp_path: Path) 
     for row in (soft, sums):
         assert (row["steps"], row["seconds_per_step"]) == (first["steps"], first["seconds_per_step"])
         for form in ("stored", "jpeg"):
-            assert row[form]["accuracy"] == soft[form]["accuracy"]  # the first has traces, which decide with the network
+            assert row[form]["accuracy"] == soft[form]["accuracy"]  # the first row's traces have a say
             assert row[form]["auroc_softmax"] == first[form]["auroc_softmax"]
     assert soft["stored"]["auroc_score"] == soft["stored"]["auroc_softmax"]
     weights = [load_weights(tmp_path / "rows" / row["row"] / "weights.safetensors") for row in table["rows"]]

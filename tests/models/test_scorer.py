@@ -44,7 +44,7 @@ def columns(images, seeded) -> Callable[[str], np.ndarray]:
     mixing = draws.normal(0, 1, (SPECTRUM_FEATURES, SPECTRUM_FEATURES))
     spectrum = 20 * np.eye(K, SPECTRUM_FEATURES)[labels] + draws.normal(0, 1, (90, SPECTRUM_FEATURES)) @ mixing
     traces = 3 * np.eye(K, TRACE_FEATURES)[labels] + draws.normal(0, 0.5, (90, TRACE_FEATURES))
-    behind = {"": embeddings[:, :0], "spectrum": spectrum, "traces": traces}
+    behind = {"": embeddings[:, :0], "spectrum": spectrum, "traces": np.concatenate([spectrum, traces], axis=1)}
     return lambda kind: np.concatenate([embeddings, behind[appended(kind)]], axis=1, dtype=np.float32)
 
 
@@ -101,9 +101,9 @@ def test_a_kind_is_its_formula(kind: ScoreKind, tiles: slice, images, columns) -
     expected = np.zeros(K)
     for place, (term, values) in enumerate(found.items()):
         if term.startswith("trace"):
-            raw = by_plane(term, made, features[tiles, D:])
+            raw = by_plane(term, made, features[tiles, -TRACE_FEATURES:])
         else:
-            rows = features[:, D:] if term == "spectrum" else features[:, :D]
+            rows = features[:, D : D + SPECTRUM_FEATURES] if term == "spectrum" else features[:, :D]
             raw = by_formula(term, logits, rows, labels, tiles)
         np.testing.assert_allclose(values, raw, rtol=1e-4, atol=1e-4)
         mean, deviation = made.constants[2 * place : 2 * place + 2]
