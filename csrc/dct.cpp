@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <numbers>
 #include <vector>
 
 #include "dct_kernel.h"
+#include "dct_tables.h"
 #include "dispatch.h"
 #include "pages.h"
 #include "parallel.h"
@@ -17,57 +16,6 @@
 namespace forensic {
 
 namespace {
-
-// Owns what a DctAxis points at; computed in double, rounded once.
-template <typename T>
-class DctTables {
- public:
-  explicit DctTables(std::int64_t n) : n_(n), odd_(n) {
-    std::size_t depth = 0;
-    for (; odd_ % 2 == 0; odd_ /= 2) ++depth;
-    constexpr double pi = std::numbers::pi;
-    for (std::size_t d = 0; d < depth; ++d) {
-      const std::int64_t length = n >> d;
-      std::vector<T>& rotation = rotations_.emplace_back();
-      for (std::int64_t i = 0; i < length / 2; ++i) {
-        const double angle = pi * static_cast<double>(2 * i + 1) / static_cast<double>(4 * length);
-        const double sign = i % 2 == 0 ? 1.0 : -1.0;
-        for (const double one : {std::cos(angle), std::sin(angle), sign * std::cos(angle), sign * std::sin(angle)}) {
-          rotation.push_back(static_cast<T>(one));
-        }
-      }
-    }
-    for (const std::vector<T>& rotation : rotations_) pointers_.push_back(rotation.data());
-    for (std::int64_t j = 0; j < 8 * odd_; ++j) {
-      cosines_.push_back(static_cast<T>(std::cos(pi * static_cast<double>(j) / static_cast<double>(4 * odd_))));
-    }
-  }
-  DctTables(const DctTables&) = delete;
-  DctTables& operator=(const DctTables&) = delete;
-
-  DctAxis<T> axis() const { return {n_, odd_, pointers_.data(), cosines_.data()}; }
-
- private:
-  std::int64_t n_, odd_;
-  std::vector<T> cosines_;
-  std::vector<std::vector<T>> rotations_;
-  std::vector<const T*> pointers_;
-};
-
-// Tables of the lengths seen so far; a program that meets very many lengths starts over now and then.
-template <typename T>
-std::shared_ptr<const DctTables<T>> tables_of(std::int64_t n) {
-  constexpr std::size_t most = 64;
-  static std::mutex mutex;
-  static std::map<std::int64_t, std::shared_ptr<const DctTables<T>>> known;
-  const std::lock_guard<std::mutex> lock(mutex);
-  auto found = known.find(n);
-  if (found == known.end()) {
-    if (known.size() >= most) known.clear();
-    found = known.emplace(n, std::make_shared<const DctTables<T>>(n)).first;
-  }
-  return found->second;
-}
 
 constexpr std::int64_t kWorth = 1 << 12;   // elements that are worth a thread of their own
 constexpr std::int64_t kShared = 1 << 14;  // elements of a plane that is worth more than one thread
@@ -80,8 +28,8 @@ class Stack {
   Stack(std::int64_t height, std::int64_t width)
       : height_(height),
         width_(width),
-        vertical_(tables_of<T>(height)),
-        horizontal_(tables_of<T>(width)),
+        vertical_(dct_tables_of<T>(height)),
+        horizontal_(dct_tables_of<T>(width)),
         row_factors_(static_cast<std::size_t>(height + kDctBlock<T>), factor(2.0)) {
     row_factors_[0] = factor(std::sqrt(2.0));
   }

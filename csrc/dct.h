@@ -5,8 +5,8 @@
 // Why it is fast: a transform of length n is one of length n/2 and a DCT-IV of length n/2, which is a rotation of pairs
 //   and two more DCT-IIs of length n/4: adds and rotations only, hence as stable as the orthogonal matrix itself, and
 //   about 1.5 n log2 n operations. Three levels of that at a time are done in registers, then 16 points in registers,
-//   so that each value is stored three times an axis. The odd part of the length is summed directly, so every length
-//   works and lengths that are mostly powers of two are fast. Lanes of a register are columns, then rows; squares are
+//   so that each value is stored three times an axis. The odd part of the length is a real DFT of that length
+//   (dct_odd.h), fast where its prime factors are small. Lanes of a register are columns, then rows; squares are
 //   transposed on the way in and out, and the scale is one product on that way.
 // Source: Plonka, Tasche, "Fast and numerically stable algorithms for discrete cosine transforms", 2005, re-derived in
 //   dct_line.h.  Twin: forensic/kernels/reference.py, dct2 and idct2.

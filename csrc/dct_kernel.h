@@ -7,6 +7,32 @@
 
 namespace forensic {
 
+// One pass of the real DFT of an odd length (dct_odd.h): transforms of `length` become transforms of factor * length.
+template <typename T>
+struct DctOddPass {
+  std::int64_t factor, length;
+  const T* twiddles;         // [k - 1][j - 1]: cos, sin of 2 pi j k / (factor length), 0 < k <= length / 2
+  const T *cosines, *sines;  // (factor): of 2 pi j / factor
+};
+
+// How values go into that DFT of m, and how results are made from its coefficients.
+template <typename T>
+struct DctOddForm {
+  const std::int64_t* in;   // (m, 2): value t is the sum of two of those given, times their factors
+  const T* in_factors;      // (m, 2)
+  const std::int64_t* out;  // ((m + 1) / 2, 2): where the two results from coefficient f go
+  const T* out_factors;     // ((m + 1) / 2, 2, 2): of Re and Im in the one and the other
+};
+
+template <typename T>
+struct DctOdd {
+  std::int64_t count;  // of passes
+  const DctOddPass<T>* passes;
+  DctOddForm<T> forms[3];  // of U2, U4 and the transpose of U2
+};
+
+inline constexpr std::int64_t kDctShortOdd = 5;  // odd parts up to here are done in registers
+
 // Constants of one axis of length n = 2^depth * odd.
 template <typename T>
 struct DctAxis {
@@ -14,7 +40,8 @@ struct DctAxis {
   std::int64_t odd;
   // [d]: cos, sin, (-1)^i cos and (-1)^i sin of pi (2i+1) / 4m in turn, i < m/2, of the DCT-IV of length m = n >> d
   const T* const* rotations;
-  const T* cosines;  // (8 odd): cos(pi j / 4 odd)
+  const T* cosines;  // (8 odd): cos(pi j / 4 odd), where odd is at most kDctShortOdd
+  DctOdd<T> by_dft;  // otherwise
 };
 
 // What becomes of a coefficient c on its way out: (log(|c| + epsilon) - mean) / std, or, where a gradient with respect

@@ -1,30 +1,12 @@
 // The short transforms at the leaves of dct_line.h: lengths of which all values are in registers, written out by the
-// compiler, and sums for an odd length. For dct_kernel.cpp only.
+// compiler. For dct_kernel.cpp only.
 #pragma once
 
-#include "dct_kernel.h"
-#include "wide.h"
+#include "dct_odd.h"
 
 namespace forensic {
 namespace FORENSIC_LEVEL {
 namespace {
-
-// Element i of a line of registers is `step` elements of memory after element i - 1.
-template <typename T>
-struct Source {
-  const T* at;
-  std::int64_t step;
-  Wide<T> get(std::int64_t i) const { return load(at + i * step); }
-};
-template <typename T>
-struct Place {
-  T* at;
-  std::int64_t step;
-  Wide<T> get(std::int64_t i) const { return load(at + i * step); }
-  void put(std::int64_t i, Wide<T> wide) const { store(at + i * step, wide); }
-};
-
-#define FORENSIC_INLINE __attribute__((always_inline)) inline
 
 // U2, U4 and the transpose of U2 of N values in place, N = 1, 3 or 5 times a power of two; names as in dct_line.h.
 template <typename T, int N>
@@ -173,89 +155,9 @@ __attribute__((noinline)) void leaf_of(const DctAxis<T>& axis, Source<T> from, P
   for (int i = 0; i < N; ++i) to.put(i, x[i]);
 }
 
-// ---- any odd length ----------------------------------------------------------------------------------------------
-
-// Angle of term i of sum j: start + i step, in units of pi / 4n modulo 8n.
-struct Angle {
-  std::int64_t start, step;
-};
-
-// Four sums at a time: sum_i from[i] cosines[start_j + i step_j].
-template <typename T>
-inline void four_sums(const T* cosines, std::int64_t period, Source<T> from, std::int64_t count, const Angle* angles,
-                      Wide<T>* sums) {
-  std::int64_t at[4];
-  std::int64_t step[4];
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    at[j] = angles[j].start % period;
-    step[j] = angles[j].step % period;
-    sums[j] = Wide<T>{};
-  }
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Wide<T> value = from.get(i);
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      sums[j] += value * cosines[at[j]];
-      at[j] += step[j];
-      at[j] -= at[j] >= period ? period : 0;
-    }
-  }
-}
-
-// U2, U4 or the transpose of U2 of an odd length as sums; `memory` holds 2 n + 2 registers.
-template <int Kind, bool Transposed, typename T>
-void odd_sums(const DctAxis<T>& axis, Source<T> from, Place<T> to, std::int64_t n, T* memory) {
-  using V = Wide<T>;
-  constexpr std::int64_t lanes = kLanes<T>;
-  const std::int64_t period = 8 * n;
-  const std::int64_t half = n / 2;
-  Angle angles[4];
-  V sums[4];
-  if constexpr (Kind == 4) {
-    for (std::int64_t i = 0; i < n; ++i) store(memory + i * lanes, from.get(i));  // `to` may be `from`
-    for (std::int64_t k = 0; k < n; k += 4) {
-      for (int j = 0; j < 4; ++j) angles[j] = {2 * (k + j) + 1, 2 * (2 * (k + j) + 1)};
-      four_sums<T>(axis.cosines, period, {memory, lanes}, n, angles, sums);
-      for (std::int64_t j = 0; j < 4 && k + j < n; ++j) to.put(k + j, sums[j]);
-    }
-  } else if constexpr (Transposed) {  // even k and odd k apart: x[i] and x[n-1-i] are their sum and their difference
-    for (std::int64_t k = 0; k < n; ++k) store(memory + (k % 2 * (half + 1) + k / 2) * lanes, from.get(k));
-    V odd[4];
-    for (std::int64_t i = 0; i <= half; i += 4) {
-      for (int j = 0; j < 4; ++j) angles[j] = {0, 4 * (2 * (i + j) + 1)};
-      four_sums<T>(axis.cosines, period, {memory, lanes}, half + 1, angles, sums);
-      for (int j = 0; j < 4; ++j) angles[j].start = 2 * (2 * (i + j) + 1);
-      four_sums<T>(axis.cosines, period, {memory + (half + 1) * lanes, lanes}, half, angles, odd);
-      for (std::int64_t j = 0; j < 4 && i + j <= half; ++j) {
-        to.put(n - 1 - i - j, sums[j] - odd[j]);
-        to.put(i + j, sums[j] + odd[j]);
-      }
-    }
-  } else {
-    T* differences = memory + (half + 1) * lanes;
-    for (std::int64_t i = 0; i < half; ++i) {
-      const V one = from.get(i);
-      const V two = from.get(n - 1 - i);
-      store(memory + i * lanes, one + two);
-      store(differences + i * lanes, one - two);
-    }
-    const V middle = from.get(half);
-    store(memory + half * lanes, middle);
-    store(differences + half * lanes, middle - middle);  // not finite: it must reach the odd sums too
-    for (std::int64_t parity = 0; parity < 2; ++parity) {
-      for (std::int64_t k = parity; k < n; k += 8) {
-        for (std::int64_t j = 0; j < 4; ++j) angles[j] = {2 * (k + 2 * j), 4 * (k + 2 * j)};
-        four_sums<T>(axis.cosines, period, {parity == 0 ? memory : differences, lanes}, half + 1, angles, sums);
-        for (std::int64_t j = 0; j < 4 && k + 2 * j < n; ++j) to.put(k + 2 * j, sums[j]);
-      }
-    }
-  }
-}
-
 template <int Kind, bool Transposed, typename T>
 inline void leaf(const DctAxis<T>& axis, Source<T> from, Place<T> to, std::int64_t n, int depth, T* memory) {
-  if (axis.odd > 5) return odd_sums<Kind, Transposed>(axis, from, to, n, memory);
+  if (axis.odd > kDctShortOdd) return odd_length<Kind, Transposed>(axis.by_dft, from, to, n, memory);
   switch (n) {
     case 16:
       return leaf_of<T, 16, Kind, Transposed>(axis, from, to, depth);

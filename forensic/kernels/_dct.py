@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
-from forensic.kernels.checks import require_like, require_planes, require_tensor
+from forensic.kernels.checks import require_like, require_out, require_planes, require_tensor
 
 
-def dct2(images: Tensor, *, implementation: str | None = None) -> Tensor:
+def dct2(images: Tensor, *, out: Tensor | None = None, implementation: str | None = None) -> Tensor:
     """Orthonormal DCT-II over the last two axes.
 
         y[k, l] = s_k s_l sum_i sum_j x[i, j] cos(pi (2i+1) k / 2H) cos(pi (2j+1) l / 2W)
@@ -26,6 +26,8 @@ def dct2(images: Tensor, *, implementation: str | None = None) -> Tensor:
 
     Args:
         images: (..., H, W), float32 or float64, any strides, CPU or CUDA; any axis may be empty.
+        out: shape and dtype of `images`, contiguous, written and returned; not differentiable. New memory for a large
+            batch costs time of the order of its transform.
         implementation: `reference`, `cpp` or `cuda` instead of the one that fits the device; for tests and benches.
 
     Returns:
@@ -34,11 +36,14 @@ def dct2(images: Tensor, *, implementation: str | None = None) -> Tensor:
 
     Raises:
         TypeError: no tensor, or another dtype.
-        ValueError: fewer than two axes, another device, a sparse tensor.
+        ValueError: fewer than two axes, another device, a sparse tensor; an `out` of another shape, that is not
+            contiguous, or overlaps `images`; with `out`, a gradient that would be recorded.
 
     Source: literature on POSE, input transform; `scipy.fft.dctn(type=2, norm="ortho")` is the second opinion.
     """
     require_planes(images, "images")
+    if out is not None:
+        return _into(require_out(out, images, "images"), images, inverse=False, implementation=implementation)
     if backend.choose(images, implementation) == "reference":
         return reference.dct2(images)
     if backend.unobserved(images):
@@ -47,11 +52,12 @@ def dct2(images: Tensor, *, implementation: str | None = None) -> Tensor:
     return spectrum
 
 
-def idct2(coefficients: Tensor, *, implementation: str | None = None) -> Tensor:
+def idct2(coefficients: Tensor, *, out: Tensor | None = None, implementation: str | None = None) -> Tensor:
     """Inverse of `dct2`: orthonormal DCT-III over the last two axes.
 
     Args:
         coefficients: (..., H, W), float32 or float64, any strides, CPU or CUDA; any axis may be empty.
+        out: as in `dct2`.
         implementation: as in `dct2`.
 
     Returns:
@@ -63,6 +69,10 @@ def idct2(coefficients: Tensor, *, implementation: str | None = None) -> Tensor:
     Source: as `dct2`; `scipy.fft.idctn(type=2, norm="ortho")` is the second opinion.
     """
     require_planes(coefficients, "coefficients")
+    if out is not None:
+        return _into(
+            require_out(out, coefficients, "coefficients"), coefficients, inverse=True, implementation=implementation
+        )
     if backend.choose(coefficients, implementation) == "reference":
         return reference.idct2(coefficients)
     if backend.unobserved(coefficients):
@@ -134,8 +144,19 @@ def _logarithm(images: Tensor, mean: Tensor, std: Tensor, epsilon: float, gradie
     return result
 
 
-def _transform(planes: Tensor, *, inverse: bool) -> Tensor:
-    result = torch.empty(planes.shape, dtype=planes.dtype, device=planes.device)
+def _into(out: Tensor, planes: Tensor, *, inverse: bool, implementation: str | None) -> Tensor:
+    compiled = backend.choose(planes, implementation) != "reference"
+    if not compiled or out.is_neg() or not backend.unobserved(planes, out):
+        return out.copy_((idct2 if inverse else dct2)(planes, implementation=implementation))
+    _transform(planes, inverse=inverse, result=out)
+    if not out.is_inference():
+        torch.autograd.graph.increment_version(out)
+    return out
+
+
+def _transform(planes: Tensor, *, inverse: bool, result: Tensor | None = None) -> Tensor:
+    if result is None:
+        result = torch.empty(planes.shape, dtype=planes.dtype, device=planes.device)
     if planes.numel() == 0:
         return result
     shape = (-1, *planes.shape[-2:])

@@ -65,6 +65,33 @@ def require_like(value: Tensor, name: str, other: Tensor, other_name: str) -> Te
     return value
 
 
+def require_out(out: object, like: Tensor, name: str) -> Tensor:
+    """`out`, if a kernel may write the result for `like` into it: the same but for its memory, and contiguous.
+
+    Args:
+        out: the argument.
+        like: what the result is computed from, any strides.
+        name: what the caller calls `like`.
+
+    Raises:
+        TypeError: no tensor, or another dtype.
+        ValueError: another shape or device, not contiguous, memory that overlaps, a gradient that would be recorded.
+    """
+    target = require_like(require_tensor(out, "out"), "out", like, name)
+    if target.shape != like.shape:
+        raise ValueError(f"out: expected shape {tuple(like.shape)} as {name}, got {tuple(target.shape)}")
+    if not target.is_contiguous():
+        raise ValueError("out: expected a contiguous tensor")
+    if torch.is_grad_enabled() and (target.requires_grad or like.requires_grad):
+        raise ValueError(f"out: expected neither out nor {name} to require a gradient")
+    if like.numel() > 0 and target.untyped_storage().data_ptr() == like.untyped_storage().data_ptr():
+        first, end = like.storage_offset(), target.storage_offset() + target.numel()
+        last = first + sum((extent - 1) * step for extent, step in zip(like.shape, like.stride(), strict=True))
+        if first < end and target.storage_offset() <= last:
+            raise ValueError(f"out: expected memory apart from that of {name}")
+    return target
+
+
 def require_planes(value: object, name: str) -> Tensor:
     """`value`, if it is a stack of planes (..., H, W), float32 or float64.
 

@@ -101,8 +101,11 @@ int main() {
     for (const auto& [h, w] :
          {std::pair<int, int>{1, 1}, {2, 3}, {8, 8}, {5, 17}, {16, 33}, {31, 12}, {1, 40}, {32, 20}})
       check(h, w);
-    // every number of levels above every kind of leaf, along either axis
-    for (const int n : {4, 6, 10, 24, 28, 48, 64, 80, 96, 128, 200, 256, 320, 512, 1024}) {
+    // every number of levels above every kind of leaf, along either axis; odd parts of one pass, of two and of three,
+    // of factors that are written out and of others
+    for (const int n :
+         {4,  6,  10, 24, 28, 48, 64, 80, 96,  128, 200, 256, 320, 512, 1024, 7,   9,   11,  13,  15,  25,
+          27, 35, 44, 50, 52, 63, 77, 81, 105, 50,  75,  99,  101, 121, 150,  169, 225, 300, 343, 450, 605}) {
       check(n, 1);
       check(1, n);
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from forensic.kernels.checks import require_like, require_planes, require_rank, require_tensor
+from forensic.kernels.checks import require_like, require_out, require_planes, require_rank, require_tensor
 
 
 def test_what_fits_comes_back() -> None:
@@ -15,6 +15,7 @@ def test_what_fits_comes_back() -> None:
     assert require_rank(value, "x", "(..., W)") is value
     assert require_like(value, "x", torch.ones(1), "y") is value
     assert require_planes(value, "x") is value
+    assert require_out(value, torch.ones(2, 3, 4), "x") is value
     assert require_tensor(torch.zeros(2, dtype=torch.int64), "n", (torch.int64,)).dtype == torch.int64
 
 

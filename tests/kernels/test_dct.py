@@ -31,6 +31,10 @@ SHAPES = [
     (3, 128, 128),
     (1, 100, 96),
     (1, 256, 31),
+    (2, 25, 200),
+    (1, 225, 14),
+    (1, 52, 77),
+    (1, 121, 105),
     (2, 3, 4, 20, 12),
 ]
 EPSILON = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
@@ -44,8 +48,8 @@ def second_opinion(values: torch.Tensor, inverse: bool = False) -> np.ndarray:
 def error_bound(shape: tuple[int, ...], dtype: torch.dtype, norm: float) -> float:
     """An orthogonal factorisation errs by a few roundings a stage, relative to the norm of a plane.
 
-    4 roundings (a rotation's) in log2 H + log2 W stages and the scale; the twin's and an odd length's plain sums err by
-    about the root of their length more.
+    4 roundings (a rotation's) in log2 H + log2 W stages and the scale; the plain sums of the twin and of prime
+    factors err by about the root of their length more.
     """
     stages = 4 * (np.log2(shape[-2]) + np.log2(shape[-1]) + 2)
     sums = np.sqrt(shape[-2]) + np.sqrt(shape[-1])
@@ -121,13 +125,16 @@ def test_any_size(height, width, count, dtype) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_not_finite_spreads_over_its_plane_only(kernels, device, planes, value) -> None:
-    values = planes((3, 12, 16), torch.float32, device)
-    values[1, 5, 3] = value
-    found = kernels.dct2(values)
-    assert not found[1].isfinite().any()
-    assert found[0].isfinite().all()
-    assert found[2].isfinite().all()
+@pytest.mark.parametrize("size", [(12, 16), (7, 25), (11, 77), (45, 50), (13, 169)], ids=str)
+def test_what_is_not_finite_spreads_over_its_plane_only(kernels, device, planes, size, value) -> None:
+    middle, last = (size[0] // 2, size[1] // 2), (size[0] - 1, size[1] - 1)
+    for row, column in [(0, 0), middle, (middle[0], 3), (5, middle[1]), last]:
+        values = planes((3, *size), torch.float32, device)
+        values[1, row, column] = value
+        for found in (kernels.dct2(values), kernels.idct2(values)):
+            assert not found[1].isfinite().any()
+            assert found[0].isfinite().all()
+            assert found[2].isfinite().all()
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 8, 8), (2, 0, 8), (2, 8, 0), (0, 0)], ids=str)
