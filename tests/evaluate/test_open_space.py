@@ -44,7 +44,7 @@ def test_tensors_are_those_of_the_files(space: OpenSpace, kept_run: Path) -> Non
 def test_the_run_says_where_its_data_are(space: OpenSpace, osma_mini_small: Path) -> None:
     assert space.data == osma_mini_small
     assert space.classes == read_layout(osma_mini_small).classes
-    assert (space.preprocessing, space.split, space.classes_dir) == ("tiles-128-v1", 1, False)
+    assert (space.preprocessing, space.split, space.classes_dir) == ("tiles-128-v2", 1, False)
 
 
 def made_run(kept_run: Path, out: Path, epochs: int, **fields: object) -> Path:
