@@ -39,7 +39,7 @@ def test_each_epoch_leaves_network_and_augmenter(tiny_config: RunConfig, tmp_pat
     with safe_open(tmp_path / "run" / FOLDER / "epoch-3.safetensors", framework="pt") as file:
         facts = json.loads(file.metadata()["forensic"])
     classes = ["real", "coarse", "stripes"]
-    assert facts == {"format": 1, "epoch": 3, "classes": classes, "preprocessing": "tiles-128-v1"}
+    assert facts == {"format": 1, "epoch": 3, "classes": classes, "preprocessing": "tiles-128-v2"}
 
 
 def test_a_resumed_run_keeps_the_same(tiny_config: RunConfig, tmp_path: Path) -> None:
