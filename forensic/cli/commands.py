@@ -43,7 +43,9 @@ COMMANDS: dict[str, Entry] = {
     "train": Entry("forensic.cli.train:train", "Train weights on a folder of known generators."),
     "evaluate": Entry("forensic.cli.evaluate:evaluate", "Measure weights on known and unknown generators."),
     "benchmark": Entry("forensic.cli.benchmark:app", "Train variants of a recipe side by side and tabulate them."),
-    "weights": Entry("forensic.cli.weights:app", "List, show, verify, import and rescore weights."),
+    "weights": Entry(
+        "forensic.cli.weights:app", "List, show, verify, import, rescore weights; enrol and remove classes."
+    ),
     "config": Entry("forensic.cli.configuration:app", "Show where each setting comes from."),
     "doctor": Entry(
         "forensic.cli.doctor:doctor", "Tell what was built, what is missing, and the command that cures it."

@@ -1,10 +1,10 @@
-"""`forensic weights`: list, show, verify, import, rescore; only the last two load torch."""
+"""`forensic weights`: list, show, verify, import, rescore, enrol, remove; the first three load no torch."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="weights",
-    help="""List, show, verify, import and rescore weights.
+    help="""List, show, verify, import, rescore weights; enrol and remove classes.
 
     \b
     forensic weights list            what is bundled, which is the default
@@ -24,6 +24,8 @@ app = typer.Typer(
     forensic weights verify          every bundled pair against its hash
     forensic weights import F.pth    a published task model of the paper's authors
     forensic weights rescore         the same network with another score
+    forensic weights enrol           a class more, from a few images
+    forensic weights remove          that class less
     """,
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -168,7 +170,7 @@ def rescore(
 
     Score and threshold are fitted on training and validation images, as at the end of a training run; the images must
     be those that the weights were trained on. Kinds: sum, softmax, margin, energy, distance, relative, spectrum,
-    odds-spectrum, combined, traces (`forensic/models/scorer.py` has their formulas).
+    odds-spectrum, combined, traces, traces-alone (`forensic/models/scorer.py` has their formulas).
     """
     from forensic.data.prepare import PREPROCESSINGS, same_crops
     from forensic.models.score_kinds import KINDS
@@ -188,6 +190,88 @@ def rescore(
     config = RunConfig(data=str(folder), classes_dir=classes is not None, split=split, preprocessing=newest)
     card = core(loaded, read_run_layout(config), out, kind, seed=seed, device=device)
     console.talk(f"{console.safe(str(out))}: score {card.scorer}, threshold {card.threshold.value:g}")
+
+
+_W = typer.Argument(metavar="W", help="Weights, by name or file.")
+_OUT = typer.Option(metavar="FILE", help="Where to, NAME.safetensors; its card goes beside it.")
+
+
+@app.command()
+def enrol(
+    weights: Annotated[str, _W],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the new class.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Its images, 10 to 200.")],
+    out: Annotated[Path, _OUT],
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the network runs.")] = "cpu",
+) -> None:
+    """Add a class from a few images, without training; half of them fit it, half measure it.
+
+    \b
+    forensic weights enrol osma-mini new-generator images/ --out more.safetensors
+    forensic scan pictures/ --weights more.safetensors
+
+    All classes then share one score, by residual traces alone, and the threshold is fitted anew to the validation
+    images that the weights keep. The card says what that changes: `forensic weights show`.
+    """
+    from forensic.case.evidence import guard_output, roots_of
+    from forensic.models.enrol import enrol as core
+    from forensic.models.weights import find_weights
+    from forensic.spectra.profile import log_radial
+
+    guard_output(out, roots_of([folder]))
+    card = core(find_weights(weights), name, folder, out, profile=log_radial, device=device)
+    entry = card.enrolled[name]
+    said = f"{card.num_classes} classes, threshold {card.threshold.value:g}"
+    halves = f"{console.safe(name)} from {entry['fitted_on']} images, measured on {entry['held_back']} others"
+    console.talk(f"{console.safe(str(out))}: {said}; {halves}")
+    console.stdout_table(
+        ("", ">before", ">after"),
+        [row for form in ("stored", "jpeg") if form in entry for row in _measured(form, entry)],
+    )
+
+
+@app.command()
+def remove(
+    weights: Annotated[str, _W],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of an enrolled class.")],
+    out: Annotated[Path, _OUT],
+) -> None:
+    """Take an enrolled class out again; what is left is what was there before, byte for byte.
+
+    \b
+    forensic weights remove more.safetensors new-generator --out as-before.safetensors
+    """
+    from forensic.models.enrol import remove as core
+    from forensic.models.weights import find_weights
+
+    card = core(find_weights(weights), name, out)
+    console.talk(f"{console.safe(str(out))}: {card.num_classes} classes, hash {card.short_hash}")
+
+
+def _measured(form: str, entry: dict[str, Any]) -> list[tuple[str, str, str]]:
+    counts = entry[form]
+    held, known, unknown = entry["held_back"], counts["known"], counts["unknown"]
+    said = "as stored" if form == "stored" else "as JPEG"
+    return [
+        (f"held back, {said}: named", "-", f"{counts['held_back_named']} of {held}"),
+        (
+            f"held back, {said}: taken for another class",
+            f"{counts['held_back_taken_for_another_before']} of {held}",
+            f"{counts['held_back_taken_for_another']} of {held}",
+        ),
+        (
+            f"known images, {said}: accepted",
+            f"{counts['known_accepted_before']} of {known}",
+            f"{counts['known_accepted']} of {known}",
+        ),
+        (f"known images, {said}: taken for the new class", "-", f"{counts['known_taken_for_it']} of {known}"),
+        (
+            f"unknown images, {said}: accepted",
+            f"{counts['unknown_accepted_before']} of {unknown}",
+            f"{counts['unknown_accepted']} of {unknown}",
+        ),
+        (f"unknown images, {said}: taken for the new class", "-", f"{counts['unknown_taken_for_it']} of {unknown}"),
+    ]
 
 
 def _to_dict(entry: Listed) -> dict[str, object]:

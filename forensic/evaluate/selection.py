@@ -32,7 +32,7 @@ class Selection:
 def select(
     layout: Layout, classes: tuple[str, ...], *, on: str = "test", unseen: Path | None = None, real: Path | None = None
 ) -> Selection:
-    """The images to evaluate on.
+    """The images to evaluate on; what the weights know beyond the layout's classes is no unknown.
 
     Args:
         layout: where the images are.
@@ -73,6 +73,11 @@ def select(
         unknown = layout.unseen
     if ALL in unknown:
         raise UsageError(str(unseen or layout.root), f"a group may not be called `{ALL}`: that name pools all groups")
+    # an enrolled class stands among the layout's unknowns, but these weights know it
+    more = set(classes) - set(layout.classes)
+    met = (sample for samples in unknown.values() for sample in samples if sample.source in more)
+    known += tuple(replace(sample, label=classes.index(sample.source), group=None) for sample in met)
+    unknown = {group: tuple(s for s in samples if s.source not in more) for group, samples in unknown.items()}
     named = {group: tuple(replace(sample, group=group) for sample in samples) for group, samples in unknown.items()}
     return Selection(known, {group: samples for group, samples in named.items() if samples}, loose)
 

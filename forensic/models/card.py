@@ -111,6 +111,10 @@ class Card:
     """The scale of the score, in words."""
     scorer: str = "sum"
     """The kind of the score, `forensic.models.scorer`; not written where it is `sum`, the only one of older cards."""
+    enrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Class that was added without training -> images, hash, measures; such classes are the last ones."""
+    before: str = ""
+    """Hash of the weights without enrolled classes, 64 hex digits; empty where there are none."""
     tolerance: float = 1e-3
     """Scores of another engine or processor, in float32, may differ by this much."""
     format: int = FORMAT
@@ -130,6 +134,11 @@ class Card:
     def num_classes(self) -> int:
         """K."""
         return len(self.classes)
+
+    @property
+    def num_trained(self) -> int:
+        """Classes that the network's head has."""
+        return len(self.classes) - len(self.enrolled)
 
     def to_dict(self) -> dict[str, Any]:
         """As the TOML reads: plain values, lists and tables."""
@@ -155,10 +164,12 @@ def card_to_toml(card: Card) -> str:
         "score": card.score,
         **({} if card.scorer == "sum" else {"scorer": card.scorer}),
         "tolerance": card.tolerance,
+        **({"before": card.before} if card.before else {}),
         "threshold": threshold,
         "training": asdict(card.training),
         "validated": validated,
         "metrics": card.metrics,
+        **({"enrolled": card.enrolled} if card.enrolled else {}),
         "recipe": card.recipe,
         "architecture": card.architecture,
     }
@@ -246,12 +257,16 @@ def _card(values: dict[str, Any]) -> Card:
         limits=_text(values["limits"]),
         score=_text(values["score"]),
         scorer=_text(values.get("scorer", "sum")),
+        enrolled={name: dict(entry) for name, entry in values.get("enrolled", {}).items()},
+        before=_text(values.get("before", "")),
         tolerance=_finite(values["tolerance"]),
         format=values["format"],
         hash=_text(values["hash"]),
     )
     if len(set(card.classes)) != len(card.classes) or len(card.classes) < 2:
         raise ValueError("classes must be two or more different names")
+    if card.enrolled and card.classes[card.num_trained :] != tuple(card.enrolled):
+        raise ValueError("enrolled classes must be the last ones, in their order")
     if card.real and card.real not in card.classes:
         raise ValueError(f"real = {card.real!r} is not among the classes")
     return card

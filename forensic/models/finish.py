@@ -17,28 +17,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import forensic
-from forensic.calibration import choose_threshold
 from forensic.data import decode
-from forensic.data.layouts import UNKNOWN, Layout, Sample
 from forensic.data.loader import Reencoding, random_crop, reencode
 from forensic.data.prepare import TILE, prepare
 from forensic.errors import FileOutcome, MissingError, Unreadable, WeightsError
-from forensic.metrics.measure import NO_KNOWN, NO_UNKNOWN
-from forensic.metrics.measured import Side, measure_openset, measure_share
-from forensic.models.card import Card, Threshold, Training, Validated, files_hash
+from forensic.models.card import Card, Training, Validated, files_hash
+from forensic.models.enrolment import fit_enrolment
+from forensic.models.measures import Judged, measures_of, threshold_of
 from forensic.models.network_state import architecture_fields, rounded
 from forensic.models.predict import Predictor, predict_images
 from forensic.models.score_kinds import ScoreKind, appended
-from forensic.models.scorer import Scored, Scorer, fit_scorer
+from forensic.models.scorer import Scorer, fit_scorer
 from forensic.models.weights import save_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from forensic.data.cache import TrainingImages
+    from forensic.data.layouts import Layout, Sample
     from forensic.models.feature_extractor import TaskModel
 
     Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -47,9 +46,6 @@ Profile = Callable[["NDArray[np.uint8]"], "NDArray[np.float32]"]
 """(T, 3, 128, 128) uint8 -> (64,) float32; `forensic.spectra.profile.log_radial`, handed in by the caller."""
 
 LICENCE = "Apache-2.0; the training images have licences of their own, see the data they come from"
-
-LEAST_WHOLE = 20
-"""Whole pictures of known classes, all forms counted, from which a threshold of their own is chosen."""
 
 _LIMITS = (
     "Knows the classes of this card and nothing else. Unknown means that none of them fits; it does not mean "
@@ -92,17 +88,6 @@ class _Condition:
 
     known: list[tuple[Sample, Outputs]] = field(default_factory=list)
     unknown: list[tuple[Sample, Outputs]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Whole:
-    """One whole picture in one form, and what was said of it."""
-
-    form: str
-    known: bool
-    right: bool
-    score: float
-    tiles: int
 
 
 @dataclass
@@ -163,16 +148,16 @@ def finish_weights(
         fallback = f"no known validation images: {how} on training images; "
         known = finisher.training_outputs
     scorer = fit_scorer(features, labels, known, len(layout.classes), kind=plan.score)
+    crops = finisher.crops(conditions, scorer)
     scores_known = [scorer(*outputs).score for outputs in known]
-    scores_unknown = [scorer(*outputs).score for condition in conditions.values() for _, outputs in condition.unknown]
-    chosen = choose_threshold(scores_known, scores_unknown)
-    threshold = Threshold(chosen.value, fallback + chosen.chosen_by)
+    scores_unknown = [one.scored.score for one in crops if not one.known]
     whole = finisher.whole_pictures(scorer)
-    if sum(picture.known for picture in whole) >= LEAST_WHOLE:
-        threshold = _with_whole(threshold, whole)
-    metrics = {
-        name: _measures(condition, scorer, chosen.value, plan.seed) for name, condition in conditions.items()
-    } | _whole_counts(whole, threshold)
+    threshold = threshold_of(scores_known, scores_unknown, whole, fallback)
+    metrics = measures_of([*crops, *whole], conditions, threshold, plan.seed)
+    enrolment = None
+    if appended(plan.score) == "traces":
+        dimension = model.architecture.embedding_dim
+        enrolment = fit_enrolment(features, labels, len(layout.classes), [*crops, *whole], dimension)
     counts = [sum(sample.label == label for sample in images.samples) for label in range(len(layout.classes))]
     card = Card(
         preprocessing=layout.preprocessing,
@@ -199,7 +184,7 @@ def finish_weights(
         score=scorer.scale,
         scorer=scorer.kind,
     )
-    return save_weights(out, finisher.model, scorer, spectra, card)
+    return save_weights(out, finisher.model, scorer, spectra, card, enrolment=enrolment)
 
 
 class _Finisher:
@@ -269,13 +254,20 @@ class _Finisher:
         self._known, self._unknown = len(found["stored"].known), len(found["stored"].unknown)
         return found
 
-    def whole_pictures(self, scorer: Scorer) -> list[_Whole]:
+    def crops(self, conditions: Mapping[str, _Condition], scorer: Scorer) -> list[Judged]:
+        """What was said of each validation image, in every form."""
+        return [
+            _judged(form, sample, scorer, outputs)
+            for form, condition in conditions.items()
+            for sample, outputs in (*condition.known, *condition.unknown)
+        ]
+
+    def whole_pictures(self, scorer: Scorer) -> list[Judged]:
         """What was said of each whole picture, in every form."""
         found = []
-        for (form, sample), *outputs in predict_images(self.predictor, self._tiles(self._layout.val_full, 2)):
-            scored = scorer(*outputs)
-            known = sample.label != UNKNOWN
-            found.append(_Whole(form, known, scored.label == sample.label, scored.score, len(outputs[0])))
+        pictures = self._tiles(self._layout.val_full, 2)
+        for (form, sample), logits, features in predict_images(self.predictor, pictures):
+            found.append(_judged(form, sample, scorer, (logits, features), whole=True))
             self._count()
         return found
 
@@ -306,53 +298,10 @@ class _Finisher:
         )
 
 
-def _with_whole(threshold: Threshold, whole: Sequence[_Whole]) -> Threshold:
-    """Adds the row for images of two tiles and more, chosen on whole pictures by the same rule."""
-    chosen = choose_threshold(
-        [picture.score for picture in whole if picture.known and picture.right],
-        [picture.score for picture in whole if not picture.known],
-    )
-    tiles = sorted({picture.tiles for picture in whole})
-    sentence = f"one tile: {threshold.chosen_by}; more ({tiles[0]} to {tiles[-1]} tiles were seen): {chosen.chosen_by}"
-    return Threshold(threshold.value, sentence, ((2, chosen.value),))
-
-
-def _whole_counts(whole: Sequence[_Whole], threshold: Threshold) -> dict[str, Any]:
-    """How many whole pictures come out right, in every form."""
-    rows: dict[str, dict[str, int]] = {}
-    for picture in whole:
-        row = rows.setdefault(f"whole_{picture.form}", {"known": 0, "named": 0, "unknown": 0, "rejected": 0})
-        accepted = picture.score >= threshold.at(picture.tiles)
-        if picture.known:
-            row["known"] += 1
-            row["named"] += accepted and picture.right
-        else:
-            row["unknown"] += 1
-            row["rejected"] += not accepted
-    return rows
-
-
-def _measures(condition: _Condition, scorer: Scorer, threshold: float, seed: int) -> dict[str, Any]:
-    known = [(sample, scorer(*outputs)) for sample, outputs in condition.known]
-    unknown = [(sample, scorer(*outputs)) for sample, outputs in condition.unknown]
-    correct = np.array([scored.label == sample.label for sample, scored in known], dtype=bool)
-    known_side, unknown_side = _side(known), _side(unknown)
-    opened = measure_openset(known_side, correct, unknown_side, seed=seed)
-    return {
-        "images": len(known),
-        "unknown": len(unknown),
-        "closed_accuracy": measure_share(correct, NO_KNOWN).to_dict(),
-        "known_accepted": measure_share(known_side.scores >= threshold, NO_KNOWN).to_dict(),
-        "unknown_rejected": measure_share(unknown_side.scores < threshold, NO_UNKNOWN).to_dict(),
-        "auroc": opened.auroc.to_dict(),
-        "oscr": opened.oscr.to_dict(),
-        "fpr95": opened.fpr95.to_dict(),
-    }
-
-
-def _side(scored: Sequence[tuple[Sample, Scored]]) -> Side:
-    scores = np.array([result.score for _, result in scored], dtype=np.float64)
-    return Side(scores, [sample.photo or str(sample.path) for sample, _ in scored])
+def _judged(form: str, sample: Sample, scorer: Scorer, outputs: Outputs, *, whole: bool = False) -> Judged:
+    photo = sample.photo or str(sample.path)
+    mean = outputs[1].mean(axis=0, dtype=np.float64).astype(np.float32)
+    return Judged(form, sample.label, sample.source, photo, len(outputs[0]), scorer(*outputs), mean, whole)
 
 
 def _decoded(sample: Sample) -> decode.Decoded:

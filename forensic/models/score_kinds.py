@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 ScoreKind = Literal[
     "sum", "softmax", "margin", "energy", "distance", "relative", "spectrum", "odds-spectrum", "combined",
-    "traces",
+    "traces", "traces-alone",
 ]  # fmt: skip
 KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
 Term = Literal["log-odds", "margin", "energy", "distance", "relative", "spectrum", "trace-margin", "trace-distance"]
@@ -23,8 +23,11 @@ TERMS: dict[str, tuple[Term, ...]] = {
     "odds-spectrum": ("log-odds", "spectrum"),
     "combined": ("log-odds", "relative", "spectrum"),
     "traces": ("log-odds", "spectrum", "trace-margin", "trace-distance"),
+    "traces-alone": ("trace-margin", "trace-distance"),
 }
-"""Kind -> what is added; `softmax` is none of them."""
+"""Kind -> what is added; `softmax` is none of them. `traces-alone` asks nothing of the network, hence serves classes
+that its head does not have."""
+OF_LOGITS: frozenset[Term] = frozenset({"log-odds", "margin", "energy"})
 WEIGHTS: dict[tuple[str, Term], float] = {("traces", "log-odds"): 0.5}
 """Of a term in a sum, where it is not 1. Between 0 and 1 the network's share moves AUROC by less than a hundredth."""
 
@@ -51,12 +54,14 @@ WORDS = {
     "traces": "of residual traces, the margin between the squared distances to the next and to the nearest class minus "
     "the distance to the nearest, plus, of block means of the log spectrum, the "
     f"{_NEARER}, plus half the log-odds margin of the averaged logits, each",
+    "traces-alone": "of residual traces, the margin between the squared distances to the next and to the nearest class "
+    "minus the distance to the nearest, each",
 }
 """What the card says of a kind, before the sentence on its scale."""
 
 
 def appended(kind: str) -> Appended:
     """What a kind's features hold behind the embedding."""
-    if kind == "traces":
+    if kind in ("traces", "traces-alone"):
         return "traces"
     return "spectrum" if "spectrum" in TERMS.get(kind, ()) else ""

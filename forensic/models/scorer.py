@@ -1,6 +1,6 @@
 """From logits and features of one image to its label and its score. What is thresholded, evaluated and reported.
 
-The label is the argmax of the logits averaged over the image's tiles, the first on ties; with `traces` that of the
+The label is the argmax of the logits averaged over the image's tiles, the first on ties; with traces that of the
 score. A kind is one term or the sum of several, for the class y of the label:
 
     log-odds   l_y - log sum_{k != y} exp(l_k)
@@ -28,7 +28,7 @@ al. 2018. relative: Ren et al. 2021. spectrum, the traces, and the sums: ours; d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -38,6 +38,7 @@ from forensic.models.gaussians import Gaussians, fit_gaussians, gaussians_from_t
 from forensic.models.score_kinds import (
     APPENDED,
     KINDS,
+    OF_LOGITS,
     SPECTRUM_FEATURES,
     TERMS,
     TRACE_FEATURES,
@@ -107,7 +108,7 @@ class StandardisedScorer:
         """Score of one image from its tiles.
 
         Args:
-            logits: (T, K), T >= 1.
+            logits: (T, K), T >= 1; of any number of columns where no term looks at them.
             features: (T, D) embeddings, with what `appended` names behind them.
 
         Raises:
@@ -133,7 +134,9 @@ class StandardisedScorer:
 
     def terms(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> dict[Term, Floats]:
         """Each term before standardisation, for each class (K,) float64; arguments and errors as for a call."""
-        _check_tiles(logits, features, self.num_classes, self.num_features)
+        looked_at = not OF_LOGITS.isdisjoint(TERMS[self.kind]) or appended(self.kind) != "traces"
+        columns = self.num_classes if looked_at else logits.shape[-1]
+        _check_tiles(logits, features, columns, self.num_features)
         mean = _mean(logits)
         found: dict[Term, Floats] = {}
         squared = np.zeros(0)
@@ -304,17 +307,41 @@ def fit_scorer(
     }
     traces = features[:, -TRACE_FEATURES:]
     plane = fit_discriminant(traces, labels, num_classes) if appended(kind) == "traces" else None
-    count = len(TERMS[kind])
-    unscaled = StandardisedScorer(kind, num_classes, dimension, gaussians, np.tile([0.0, 1.0], count), plane)
-    found = np.empty((len(validation), count))
+    unscaled = StandardisedScorer(kind, num_classes, dimension, gaussians, _unscaled(kind), plane)
+    return _standardised(unscaled, validation)
+
+
+def scorer_of_plane(
+    plane: Discriminant, validation: Sequence[tuple[NDArray[np.floating], NDArray[np.floating]]], embedding_dim: int
+) -> StandardisedScorer:
+    """The score `traces-alone` in a plane that is there, standardised on known validation images as in `fit_scorer`.
+
+    Args:
+        plane: of K classes.
+        validation: for each image (logits (T, any), features (T, D + 948)); at least one.
+        embedding_dim: D.
+    """
+    kind: ScoreKind = "traces-alone"
+    unscaled = StandardisedScorer(kind, len(plane.classes), embedding_dim, {}, _unscaled(kind), plane)
+    return _standardised(unscaled, validation)
+
+
+def _unscaled(kind: ScoreKind) -> Floats:
+    return np.tile([0.0, 1.0], len(TERMS[kind]))
+
+
+def _standardised(
+    unscaled: StandardisedScorer, validation: Sequence[tuple[NDArray[np.floating], NDArray[np.floating]]]
+) -> StandardisedScorer:
+    found = np.empty((len(validation), len(TERMS[unscaled.kind])))
     for place, (logits, tiles) in enumerate(validation):
         terms = unscaled.terms(logits, tiles)
-        label = int(np.argmin(terms["trace-distance"]) if plane else np.argmax(_mean(logits)))
+        label = int(np.argmin(terms["trace-distance"]) if unscaled.discriminant else np.argmax(_mean(logits)))
         found[place] = [values[label] for values in terms.values()]
     constants = np.array(
         [number for column in np.ascontiguousarray(found.T) for number in (column.mean(), _deviation(column))]
     )
-    return StandardisedScorer(kind, num_classes, dimension, gaussians, constants, plane)
+    return replace(unscaled, constants=constants)
 
 
 def scorer_from_tensors(

@@ -6,6 +6,9 @@ NAME.safetensors   network.*         what a task model holds: float16 from two a
                                      and whitening_of_all too where they are relative, `spectrum_` before the names
                                      where they are the spectrum's; of the kind `softmax`: temperature float64
                    spectra.mean|std  (K, 64) float32: log10 of the radial spectrum of each class
+                   enrolment.*       where the score is of traces: what adding a class needs (forensic.models.enrolment)
+                   enrolled.*, before.*  where classes were added (forensic.models.enrol): their means (E, 900) float32
+                                     and images; scorer, spectra and card (uint8) of the weights without them
 NAME.toml          the card (forensic.models.card) with the SHA-256 over both
 
 Finding, listing and verifying import no torch.
@@ -27,6 +30,7 @@ import safetensors.numpy
 import forensic
 from forensic.errors import MissingError, VerificationError, WeightsError
 from forensic.models.card import Card, card_from_toml, card_to_toml, digest, sealed
+from forensic.models.enrolment import Enrolment, enrolment_from_tensors, images_from_tensors
 from forensic.models.scorer import Scorer, scorer_from_tensors
 
 if TYPE_CHECKING:
@@ -154,13 +158,14 @@ def verify_weights(path: Path) -> str:
         WeightsError: they can not be read, or do not fit.
     """
     try:
-        card, tensors = _read_pair(path)
+        card, tensors = read_pair(path)
     except WeightsError as error:
         if isinstance(error.__cause__, VerificationError):
             raise error.__cause__ from None
         raise
     _scorer(tensors, card, path)
     _spectra(tensors, card, path)
+    _check_enrolment(tensors, card, path)
     return card.hash
 
 
@@ -177,7 +182,7 @@ def load_weights(name_or_path: str | Path | None = None, *, device: str = "cpu",
         WeightsError: damaged, another format, or tensors that do not fit the card.
     """
     path = find_weights(name_or_path, folder=folder)
-    card, tensors = _read_pair(path)
+    card, tensors = read_pair(path)
     scorer, spectra = _scorer(tensors, card, path), _spectra(tensors, card, path)
     from forensic.data.prepare import PREPROCESSINGS  # noqa: PLC0415 - for the same reason as torch
     from forensic.models.network_state import network_from_tensors  # noqa: PLC0415 - list and verify run without torch
@@ -185,14 +190,21 @@ def load_weights(name_or_path: str | Path | None = None, *, device: str = "cpu",
     if card.preprocessing not in PREPROCESSINGS:
         raise WeightsError(str(path), f"needs the preprocessing {card.preprocessing}, unknown to this version")
     try:
-        model = network_from_tensors(_below("network", tensors), card.num_classes, card.architecture)
+        model = network_from_tensors(tensors_below("network", tensors), card.num_trained, card.architecture)
     except ValueError as error:
         raise WeightsError(str(path), str(error), _REMEDY) from error
     return Weights(path.stem, card, model.to(device), scorer, spectra)
 
 
 def save_weights(
-    out: Path, model: TaskModel, scorer: Scorer, spectra: Spectra, card: Card, *, exact: bool = False
+    out: Path,
+    model: TaskModel,
+    scorer: Scorer,
+    spectra: Spectra,
+    card: Card,
+    *,
+    exact: bool = False,
+    enrolment: Enrolment | None = None,
 ) -> Card:
     """Writes NAME.safetensors and NAME.toml, each under a hidden name; renamed when both are whole.
 
@@ -203,6 +215,7 @@ def save_weights(
         spectra: class -> (mean, spread), (64,) each; may be empty.
         card: without hash.
         exact: the model is stored in float32 as it is.
+        enrolment: what adding a class later needs.
 
     Returns:
         The card as written, with its hash.
@@ -221,6 +234,17 @@ def save_weights(
         for place, what in enumerate(("mean", "std")):
             rows = [spectra[name][place] for name in card.classes]
             tensors[f"spectra.{what}"] = np.stack(rows).astype(np.float32)
+    if enrolment is not None:
+        tensors |= {f"enrolment.{name}": value for name, value in enrolment.tensors().items()}
+    return write_pair(out, tensors, card)
+
+
+def write_pair(out: Path, tensors: Tensors, card: Card) -> Card:
+    """Writes tensors and card as `save_weights` does; returns the card with its hash.
+
+    Raises:
+        WeightsError: a value is not finite.
+    """
     broken = _not_finite(tensors)
     if broken:
         raise WeightsError(str(out), f"{broken} is not finite: the training has diverged", "Train with a smaller lr")
@@ -244,7 +268,12 @@ def _card_text(path: Path) -> str:
         raise WeightsError(str(beside), f"can not be read: {_reason(error)}", _REMEDY) from error
 
 
-def _read_pair(path: Path) -> tuple[Card, Tensors]:
+def read_pair(path: Path) -> tuple[Card, Tensors]:
+    """Card and tensors of a tensors file, hash and finite values checked.
+
+    Raises:
+        WeightsError: damaged, or of another format.
+    """
     text = _card_text(path)
     card = card_from_toml(text, str(path.with_suffix(".toml")))
     try:
@@ -268,7 +297,8 @@ def _not_finite(tensors: Mapping[str, NDArray[Any]]) -> str:
     return next((name for name, value in sorted(tensors.items()) if not np.isfinite(value).all()), "")
 
 
-def _below(prefix: str, tensors: Tensors) -> Tensors:
+def tensors_below(prefix: str, tensors: Tensors) -> Tensors:
+    """Those whose names begin with `prefix.`, without it."""
     return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
 
 
@@ -277,13 +307,24 @@ def _scorer(tensors: Tensors, card: Card, path: Path) -> Scorer:
     try:
         if not isinstance(dimension, int):
             raise ValueError(f"the architecture's embedding_dim is {dimension!r}")  # noqa: TRY301, TRY004 - a value of the card
-        return scorer_from_tensors(_below("scorer", tensors), card.scorer, card.num_classes, dimension)
+        return scorer_from_tensors(tensors_below("scorer", tensors), card.scorer, card.num_classes, dimension)
     except ValueError as error:
         raise WeightsError(str(path), f"scorer: {error}", _REMEDY) from error
 
 
+def _check_enrolment(tensors: Tensors, card: Card, path: Path) -> None:
+    """What a scan does not look at."""
+    try:
+        if kept := tensors_below("enrolment", tensors):
+            enrolment_from_tensors(kept, card.num_trained)
+        if kept := tensors_below("enrolled", tensors):
+            images_from_tensors({name: value for name, value in kept.items() if name != "means"}, card.num_trained)
+    except ValueError as error:
+        raise WeightsError(str(path), f"enrolment: {error}", _REMEDY) from error
+
+
 def _spectra(tensors: Tensors, card: Card, path: Path) -> Spectra:
-    rows = _below("spectra", tensors)
+    rows = tensors_below("spectra", tensors)
     if not rows:
         return {}
     expected = (card.num_classes, SPECTRUM_BINS)

@@ -74,7 +74,7 @@ def strength(card: dict[str, Any], likelihoods: Sequence[float]) -> Strength:
         )
     metrics = card.get("metrics")
     rates = tuple(_rates(metrics)) if isinstance(metrics, dict) else ()
-    return Strength(head, text, rates, _covered(card.get("validated")))
+    return Strength(head, text, rates, _covered(card.get("validated")) + _enrolled(card.get("enrolled")))
 
 
 def _rates(metrics: dict[str, Any]) -> Iterator[Rate]:
@@ -105,6 +105,19 @@ def _rate(condition: str, name: str, measure: dict[str, Any]) -> Rate:
 
 def _number(value: Any) -> str:  # noqa: ANN401 - a number of the card, or what stands in its place
     return f"{value:.3f}" if isinstance(value, float | int) else visible(str(value))
+
+
+def _enrolled(enrolled: Any) -> str:  # noqa: ANN401 - a table of the card, or nothing
+    """What stands behind classes that were added without training."""
+    said = ""
+    for name, entry in enrolled.items() if isinstance(enrolled, dict) else ():
+        stored = entry.get("stored", {})
+        said += (
+            f" Class {visible(str(name))} was enrolled, not trained: it is the mean of {entry.get('fitted_on', 0)} "
+            "images; "
+            f"of {entry.get('held_back', 0)} others {stored.get('held_back_named', 0)} were accepted and rightly named."
+        )
+    return said
 
 
 def _covered(validated: Any) -> str:  # noqa: ANN401 - a table of the card, or nothing

@@ -80,9 +80,12 @@ def rescore(
         on_image: called with (done, total).
 
     Raises:
-        UsageError: weights that were not trained here, or other training images.
+        UsageError: weights that were not trained here or have enrolled classes, or other training images.
     """
     card = weights.card
+    if card.enrolled:
+        first = next(iter(card.enrolled))
+        raise UsageError(weights.name, f"has the enrolled class {first}", "`forensic weights remove` it first")
     try:
         reencoding = Reencoding(*(card.recipe[name] for name in ("jpeg_share", "jpeg_quality_min", "jpeg_quality_max")))
     except KeyError as error:

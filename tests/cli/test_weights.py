@@ -173,3 +173,47 @@ def test_rescore_of_trained_weights(run_forensic, osma_mini_small: Path, tmp_pat
     assert "score combined, threshold" in ran.err
     assert load_weights(out).scorer.kind == "combined"
     assert run_forensic("weights", "verify", out).code == 0
+
+
+def test_an_enrolled_class_in_every_command(run_forensic, osma_mini_small: Path, samples: Path, tmp_path: Path) -> None:
+    recipe = {"jpeg_share": 0.5, "jpeg_quality_min": 60, "jpeg_quality_max": 100}
+    before = make_tiny_weights(tmp_path / "old.safetensors", osma_mini_small, recipe=recipe, score="traces")
+    out, back = tmp_path / "new.safetensors", tmp_path / "back.safetensors"
+    images = osma_mini_small / "test_unseen"
+    inside = run_forensic("weights", "enrol", before, "others", images, "--out", images / "x.safetensors")
+    assert inside.code == 2
+    assert "lies inside the evidence folder" in inside.err
+    ran = run_forensic("weights", "enrol", before, "others", images, "--out", out)
+    assert ran.code == 0, ran.err
+    assert "8 classes, threshold" in ran.err
+    assert "others from 9 images, measured on 9 others" in ran.err
+    entry = json.loads(run_forensic("weights", "show", out, "--format", "json").out)["enrolled"]["others"]
+    assert f"{entry['stored']['held_back_named']} of 9" in ran.out
+    assert run_forensic("weights", "verify", out).code == 0
+
+    report = tmp_path / "report.html"
+    pictures = sorted(samples.glob("real-*.png"))[:2]
+    ran = run_forensic("scan", *pictures, "--weights", out, "--scores", "--report", report)
+    assert ran.code == 0, ran.err
+    for line in ran.lines:
+        scores = json.loads(line)["scores"]
+        assert len(scores) == 8
+        assert max(scores, key=scores.get) == json.loads(line)["nearest"]
+    assert "Class others was enrolled, not trained" in report.read_text(encoding="utf-8")
+    assert run_forensic("case", "verify", report.with_suffix(".case")).code == 0
+    ran = run_forensic("evaluate", "--weights", out, "--data", osma_mini_small, "--format", "json")
+    assert ran.code == 0, ran.err
+
+    assert run_forensic("weights", "remove", out, "real", "--out", back).code == 2
+    assert run_forensic("weights", "remove", out, "others", "--out", back).code == 0
+    assert back.read_bytes() == before.read_bytes()
+    assert back.with_suffix(".toml").read_bytes() == before.with_suffix(".toml").read_bytes()
+
+
+def test_weights_that_keep_nothing_to_enrol_with(run_forensic, tiny_weights: Path, osma_mini_small: Path) -> None:
+    images = osma_mini_small / "test_unseen"
+    ran = run_forensic(
+        "weights", "enrol", tiny_weights, "others", images, "--out", tiny_weights.with_name("x.safetensors")
+    )
+    assert (ran.code, len(ran.err.splitlines())) == (5, 1)
+    assert "`forensic weights rescore --data ... --score traces --out NEW.safetensors`" in ran.err

@@ -39,6 +39,16 @@ def test_a_class_that_the_weights_do_not_know(layout: Layout) -> None:
         select(layout, layout.classes[:-1])
 
 
+def test_an_enrolled_class_is_no_unknown(layout: Layout) -> None:
+    name = layout.unseen["wild"][0].source
+    found = select(layout, (*layout.classes, name))
+    enrolled = [sample for sample in found.known if sample.source == name]
+    assert {sample.label for sample in enrolled} == {len(layout.classes)}
+    assert len(enrolled) == len([sample for sample in layout.unseen["wild"] if sample.source == name])
+    assert name not in sources(sample for samples in found.unknown.values() for sample in samples)
+    assert found.known[: len(layout.test)] == layout.test
+
+
 def test_other_unknowns_and_other_photographs(layout: Layout, tmp_path: Path) -> None:
     image = layout.test[0].path
     for folder in ("mine/gan", "mine/diffusion", "raw/deep"):

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from forensic.models.discriminant import Discriminant, discriminant_from_tensors, fit_discriminant
+from forensic.models.discriminant import (
+    Discriminant,
+    discriminant_from_tensors,
+    fit_discriminant,
+    fit_whitening,
+    whitening_from_tensors,
+)
 
 
 def _drawn(classes=4, features=12, each=50, seed=0):
@@ -75,3 +81,30 @@ def test_what_can_not_be_fitted():
     features[3, 3] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         fit_discriminant(features, labels, 4)
+
+
+def test_the_plane_of_the_whitening_is_the_discriminants():
+    features, labels = _drawn()
+    found, whitening = fit_discriminant(features, labels, 4), fit_whitening(features, labels, 4)
+    squared = found.squared_distances(found.coordinates(features))
+    plane = whitening.discriminant()
+    np.testing.assert_allclose(plane.squared_distances(plane.coordinates(features)), squared, rtol=1e-3, atol=1e-3)
+    named = {f"x.{name}": value for name, value in whitening.tensors().items()}
+    again = whitening_from_tensors(named, "x.", 4, 12)
+    for name in ("offset", "whitening", "means"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(whitening, name))
+
+
+def test_a_class_more_lies_in_the_plane_of_all():
+    features, labels = _drawn(classes=5)
+    first = labels < 4
+    whitening = fit_whitening(features[first], labels[first], 4)
+    mean = features[~first].mean(axis=0, dtype=np.float64) - whitening.offset
+    plane = whitening.discriminant(np.vstack([whitening.means, mean]))
+    assert plane.directions.shape == (12, 4)
+    squared = plane.squared_distances(plane.coordinates(features))
+    np.testing.assert_array_equal(squared.argmin(axis=1), labels)
+    whitened = (features - whitening.offset) @ whitening.whitening
+    means = np.vstack([whitening.means, mean]) @ whitening.whitening
+    full = ((whitened[:, None] - means) ** 2).sum(axis=2)
+    np.testing.assert_allclose(squared - squared[:, :1], full - full[:, :1], rtol=1e-3, atol=2e-2)

@@ -15,7 +15,15 @@ def test_every_kind_but_the_softmax_has_terms_and_words() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "columns"),
-    [("softmax", 0), ("sum", 0), ("relative", 0), ("spectrum", SPECTRUM_FEATURES), ("combined", 48), ("traces", 948)],
+    [
+        ("softmax", 0),
+        ("sum", 0),
+        ("relative", 0),
+        ("spectrum", SPECTRUM_FEATURES),
+        ("combined", 48),
+        ("traces", 948),
+        ("traces-alone", 948),
+    ],
 )
 def test_what_stands_behind_the_embedding(kind: str, columns: int) -> None:
     assert APPENDED[appended(kind)] == columns

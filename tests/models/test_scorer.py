@@ -111,7 +111,7 @@ def test_a_kind_is_its_formula(kind: ScoreKind, tiles: slice, images, columns) -
         expected += (-weight if term in ("distance", "trace-distance") else weight) * (values - mean) / deviation
     scored = made(logits[tiles], features[tiles])
     np.testing.assert_allclose(scored.per_class, expected, rtol=1e-12, atol=1e-12)
-    deciding = expected if kind == "traces" else logits[tiles].astype(float).mean(axis=0)
+    deciding = expected if appended(kind) == "traces" else logits[tiles].astype(float).mean(axis=0)
     assert scored.label == deciding.argmax()
     assert made.lead(logits[tiles], features[tiles]) == pytest.approx(np.sort(deciding)[-1] - np.sort(deciding)[-2])
     assert scored.score == scored.per_class[scored.label]

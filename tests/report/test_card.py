@@ -67,3 +67,10 @@ def test_empty_card() -> None:
     found = strength({}, [])
     assert found.rates == ()
     assert "does not say" in found.covered
+
+
+def test_enrolled_classes_are_told() -> None:
+    entry = {"images": 20, "fitted_on": 10, "held_back": 10, "stored": {"held_back_named": 7}}
+    covered = strength(CARD | {"enrolled": {"<new>": entry}}, []).covered
+    assert "was enrolled, not trained: it is the mean of 10 images; of 10 others 7 were accepted" in covered
+    assert covered.startswith(strength(CARD, []).covered)

@@ -78,4 +78,7 @@ def test_another_score_needs_the_images_of_the_training(undisturbed: Path, tiny_
     imported = replace(trained, card=replace(trained.card, recipe={"name": "imported"}))
     with pytest.raises(UsageError, match="was not trained by this program: its recipe lacks jpeg_share"):
         rescore(imported, layout, tmp_path / "a.safetensors", "sum")
+    enrolled = replace(trained, card=replace(trained.card, enrolled={"more": {}}))
+    with pytest.raises(UsageError, match="has the enrolled class more"):
+        rescore(enrolled, layout, tmp_path / "a.safetensors", "sum")
     assert not list(tmp_path.iterdir())
