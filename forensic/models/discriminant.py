@@ -111,7 +111,17 @@ def fit_discriminant(
 def fit_whitening(
     features: NDArray[np.floating], labels: NDArray[np.integer], num_classes: int, shrinkage: float = SHRINKAGE
 ) -> Whitening:
-    """The same, before a plane is chosen; arguments and errors as for `fit_discriminant`."""
+    """The same, before a plane is chosen.
+
+    Args:
+        features: (N, F), at least one row a class.
+        labels: (N,) in [0, K).
+        num_classes: K, at least 2.
+        shrinkage: as for `fit_discriminant`.
+
+    Raises:
+        ValueError: as for `fit_discriminant`.
+    """
     offset, centres, whitening = _fitted(features, labels, num_classes, shrinkage)
     lower = np.linalg.cholesky(whitening @ whitening.T)  # a rotation of it, at half the size
     return Whitening(offset, lower.astype(np.float32), centres.astype(np.float32))
