@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -115,7 +115,8 @@ def enrol(
         )
     fit, held = _halves(pictures, folder)
     added.append(_added(name, trained, pictures, fit, held, folder))
-    return write_pair(out, *_swapped(put_together(trained, added)))
+    written, kept = put_together(trained, added)
+    return write_pair(out, kept, written)
 
 
 def remove(path: Path, name: str, out: Path) -> Card:
@@ -139,11 +140,8 @@ def remove(path: Path, name: str, out: Path) -> Card:
             f"Only enrolled classes can be removed ({_listed(card)}); train without it",
         )
     trained, added = taken_apart(path, card, tensors)
-    return write_pair(out, *_swapped(put_together(trained, [one for one in added if one.name != name])))
-
-
-def _swapped(pair: tuple[Card, dict[str, Any]]) -> tuple[dict[str, Any], Card]:
-    return pair[1], pair[0]
+    written, kept = put_together(trained, [one for one in added if one.name != name])
+    return write_pair(out, kept, written)
 
 
 def _listed(card: Card) -> str:
@@ -166,9 +164,7 @@ def _read(
     model = network_from_tensors(tensors_below("network", trained.tensors), card.num_trained, card.architecture)
     predictor = Predictor(model, device, features="traces")
     dimension = model.architecture.embedding_dim
-    scorer = scorer_from_tensors(
-        tensors_below("scorer", trained.tensors), card.scorer, card.num_classes, dimension
-    )  # fmt: skip
+    scorer = scorer_from_tensors(tensors_below("scorer", trained.tensors), card.scorer, card.num_classes, dimension)
     digests: set[str] = set()
 
     def tiles() -> Iterator[tuple[tuple[_Picture, str], NDArray[np.uint8]]]:
@@ -194,9 +190,7 @@ def _read(
     for (picture, form), logits, features in predict_images(predictor, tiles()):
         mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
         scored: Scored = scorer(logits, features)
-        picture.judged.append(
-            Judged(form, UNKNOWN, "", picture.digest, len(logits), scored, mean)
-        )  # fmt: skip
+        picture.judged.append(Judged(form, UNKNOWN, "", picture.digest, len(logits), scored, mean))
         if len(picture.judged) == 1 + (_AGAIN if again else 0):
             yield picture
 

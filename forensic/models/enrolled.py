@@ -118,11 +118,7 @@ def put_together(trained: Trained, added: Sequence[Added]) -> tuple[Card, Tensor
     whitening, dimension = enrolment.whitening, int(card.architecture["embedding_dim"])
     plane = whitening.discriminant(np.concatenate([whitening.means, [one.mean for one in added]]))
     gone = {source for one in added for source in one.facts["unknown_sources"]}
-    before = [
-        one
-        for one in enrolment.images.judged(whitening.offset)
-        if one.known or int(one.source) not in gone
-    ]  # fmt: skip
+    before = [one for one in enrolment.images.judged(whitening.offset) if one.known or int(one.source) not in gone]
     known = [_outputs(one, dimension) for one in before if one.known and not one.whole]
     scorer = scorer_of_plane(plane, known, dimension)
     after = [_again(one, scorer) for one in before]
@@ -142,15 +138,19 @@ def put_together(trained: Trained, added: Sequence[Added]) -> tuple[Card, Tensor
             form: _counts(
                 [image for image in held if image.form == form],
                 [image for image in held_after if image.form == form],
-                card.threshold, threshold, label,
+                card.threshold,
+                threshold,
+                label,
             )
             | _counts_of_validation(
                 [image for image in before if image.form == form and not image.whole],
                 [image for image in after if image.form == form and not image.whole],
-                card.threshold, threshold, label,
+                card.threshold,
+                threshold,
+                label,
             )
             for form in forms
-        }  # fmt: skip
+        }
     stored = [one for one in after if one.form == "stored" and not one.whole]
     named = ", ".join(f"{one.name} ({one.facts['images']} images)" for one in added)
     tensors = _tensors(trained, added) | {f"scorer.{name}": value for name, value in scorer.tensors().items()}
