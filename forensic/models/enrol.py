@@ -30,6 +30,7 @@ from forensic.models.enrolment import keep_images
 from forensic.models.measures import Judged
 from forensic.models.network_state import network_from_tensors
 from forensic.models.predict import Predictor, predict_images
+from forensic.models.score_kinds import TRACE_FEATURES
 from forensic.models.scorer import Scored, scorer_from_tensors
 from forensic.models.weights import read_pair, tensors_below, write_pair
 
@@ -233,9 +234,8 @@ def _added(
     folder: Path,
 ) -> Added:
     whitening = trained.enrolment.whitening
-    dimension = int(trained.card.architecture["embedding_dim"])
-    traces = np.stack([[one.features[dimension:] for one in picture.judged] for picture in fit]).mean(axis=1)
-    stored = np.stack([picture.judged[0].features[dimension:] for picture in pictures]) - whitening.offset
+    traces = np.stack([[one.features[-TRACE_FEATURES:] for one in picture.judged] for picture in fit]).mean(axis=1)
+    stored = np.stack([picture.judged[0].features[-TRACE_FEATURES:] for picture in pictures]) - whitening.offset
     judged = [one for picture in held for one in picture.judged[:2]]
     facts = {
         "how": _HOW,
@@ -252,7 +252,7 @@ def _added(
     return Added(
         name,
         drawn_back(traces - whitening.offset, whitening).astype(np.float32),
-        keep_images(judged, whitening.offset, dimension, per_source=MOST),
+        keep_images(judged, whitening.offset, per_source=MOST),
         spectrum,
         facts,
     )

@@ -18,6 +18,7 @@ from forensic.errors import WeightsError
 from forensic.models.card import Card, card_from_toml, card_to_toml
 from forensic.models.enrolment import FORMS, Enrolment, Images, enrolment_from_tensors, images_from_tensors
 from forensic.models.measures import Judged, measures_of, threshold_of
+from forensic.models.score_kinds import SPECTRUM_FEATURES
 from forensic.models.scorer import scorer_of_plane
 from forensic.models.weights import tensors_below
 
@@ -195,8 +196,8 @@ def _tensors(trained: Trained, added: Sequence[Added]) -> Tensors:
 
 
 def _outputs(one: Judged, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What a scorer of traces takes: no logits, and the traces behind an embedding that it does not look at."""
-    blank = np.zeros(dimension, dtype=np.float32)
+    """What a scorer of traces takes: no logits, and the traces behind features that it does not look at."""
+    blank = np.zeros(dimension + SPECTRUM_FEATURES, dtype=np.float32)
     return np.zeros((1, 1), dtype=np.float32), np.concatenate([blank, one.features])[None]
 
 

@@ -87,30 +87,25 @@ def fit_enrolment(
     labels: NDArray[np.integer],
     num_classes: int,
     validation: Sequence[Judged],
-    embedding_dim: int,
 ) -> Enrolment:
     """What finished weights keep.
 
     Args:
-        features: (N, D + 900) of training images.
+        features: (N, F) of training images, the last 900 of them traces.
         labels: (N,) in [0, K).
         num_classes: K.
         validation: crops and whole pictures, with features as wide.
-        embedding_dim: D.
     """
-    whitening = fit_whitening(features[:, embedding_dim:], labels, num_classes)
-    return Enrolment(whitening, keep_images(validation, whitening.offset, embedding_dim))
+    whitening = fit_whitening(features[:, -TRACE_FEATURES:], labels, num_classes)
+    return Enrolment(whitening, keep_images(validation, whitening.offset))
 
 
-def keep_images(
-    judged: Sequence[Judged], offset: NDArray[np.float32], embedding_dim: int, *, per_source: int = PER_SOURCE
-) -> Images:
+def keep_images(judged: Sequence[Judged], offset: NDArray[np.float32], *, per_source: int = PER_SOURCE) -> Images:
     """Some of the images of each class and generator, evenly taken, in their order.
 
     Args:
-        judged: with features (D + 900,).
+        judged: with features (F,), the last 900 of them traces.
         offset: (900,).
-        embedding_dim: D.
         per_source: at most this many of a class or generator in one form.
     """
     groups = [(one.source, one.form, one.whole) for one in judged]
@@ -135,7 +130,7 @@ def keep_images(
         )
         for one in chosen
     ]
-    traces = np.array([one.features[embedding_dim:] for one in chosen], dtype=np.float64).reshape(-1, TRACE_FEATURES)
+    traces = np.array([one.features[-TRACE_FEATURES:] for one in chosen], dtype=np.float64).reshape(-1, TRACE_FEATURES)
     return Images(
         (traces - offset).astype(np.float16),
         np.array(about, dtype=np.int32).reshape(-1, _COLUMNS),

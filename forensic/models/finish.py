@@ -156,8 +156,7 @@ def finish_weights(
     metrics = measures_of([*crops, *whole], conditions, threshold, plan.seed)
     enrolment = None
     if appended(plan.score) == "traces":
-        dimension = model.architecture.embedding_dim
-        enrolment = fit_enrolment(features, labels, len(layout.classes), [*crops, *whole], dimension)
+        enrolment = fit_enrolment(features, labels, len(layout.classes), [*crops, *whole])
     counts = [sum(sample.label == label for sample in images.samples) for label in range(len(layout.classes))]
     card = Card(
         preprocessing=layout.preprocessing,

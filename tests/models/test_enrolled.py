@@ -36,7 +36,7 @@ def test_counts_are_of_the_kept_images_by_the_shipped_scorer(eight: Path) -> Non
     threshold = weights.card.threshold.value
     counts = dict.fromkeys(("known_accepted", "known_taken_for_it"), 0)
     for one in trained.enrolment.images.judged(offset):
-        features = np.concatenate([np.full(dimension, 9.0), one.features])[None]  # the embedding does not matter
+        features = np.concatenate([np.full(dimension + 48, 9.0), one.features])[None]  # the embedding does not matter
         scored = weights.scorer(np.zeros((1, 7)), features)
         if one.form != "jpeg" or scored.score < threshold:
             continue

@@ -37,7 +37,7 @@ def images(seeded) -> list[Judged]:
 @pytest.fixture
 def made(seeded, images: list[Judged]) -> Enrolment:
     labels = np.repeat([0, 1], 6)
-    return fit_enrolment(seeded(2).normal(0, 1, (12, D + 900)), labels, 2, images, D)
+    return fit_enrolment(seeded(2).normal(0, 1, (12, D + 900)), labels, 2, images)
 
 
 def test_images_come_back(made: Enrolment, images: list[Judged]) -> None:
