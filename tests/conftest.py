@@ -101,6 +101,14 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory, osma_mini_small: Path
 
 
 @pytest.fixture(scope="session")
+def comparing_weights(tmp_path_factory: pytest.TempPathFactory, osma_mini_small: Path) -> Path:
+    """The same with the score traces, which carries a comparison of sets."""
+    return make_tiny_weights(
+        tmp_path_factory.mktemp("comparing-weights") / "comparing.safetensors", osma_mini_small, score="traces"
+    )
+
+
+@pytest.fixture(scope="session")
 def run_forensic() -> Callable[..., Ran]:
     """Runs the command in a process of its own: `run_forensic("scan", path, cwd=..., env={...}, input=...)`."""
 

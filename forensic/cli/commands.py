@@ -40,6 +40,9 @@ COMMANDS: dict[str, Entry] = {
     ),
     "case": Entry("forensic.cli.case:app", "Show and verify a case."),
     "spectrum": Entry("forensic.cli.spectrum:spectrum", "Show the spectra of images: Fourier, DCT, radial."),
+    "compare": Entry(
+        "forensic.cli.compare:compare", "Tell whether two images or folders were made by one generator, known or not."
+    ),
     "train": Entry("forensic.cli.train:train", "Train weights on a folder of known generators."),
     "evaluate": Entry("forensic.cli.evaluate:evaluate", "Measure weights on known and unknown generators."),
     "benchmark": Entry("forensic.cli.benchmark:app", "Train variants of a recipe side by side and tabulate them."),

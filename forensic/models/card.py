@@ -115,6 +115,8 @@ class Card:
     """Class that was added without training -> images, hash, measures; such classes are the last ones."""
     before: str = ""
     """Hash of the weights without enrolled classes, 64 hex digits; empty where there are none."""
+    comparison: dict[str, Any] = field(default_factory=dict)
+    """What `forensic compare` is worth, `forensic.models.verification`; not written where the weights have none."""
     tolerance: float = 1e-3
     """Scores of another engine or processor, in float32, may differ by this much."""
     format: int = FORMAT
@@ -170,6 +172,7 @@ def card_to_toml(card: Card) -> str:
         "validated": validated,
         "metrics": card.metrics,
         **({"enrolled": card.enrolled} if card.enrolled else {}),
+        **({"comparison": card.comparison} if card.comparison else {}),
         "recipe": card.recipe,
         "architecture": card.architecture,
     }
@@ -259,6 +262,7 @@ def _card(values: dict[str, Any]) -> Card:
         scorer=_text(values.get("scorer", "sum")),
         enrolled={name: dict(entry) for name, entry in values.get("enrolled", {}).items()},
         before=_text(values.get("before", "")),
+        comparison=dict(values.get("comparison", {})),
         tolerance=_finite(values["tolerance"]),
         format=values["format"],
         hash=_text(values["hash"]),

@@ -91,7 +91,9 @@ def taken_apart(path: Path, card: Card, tensors: Tensors) -> tuple[Trained, list
         before = card_from_toml(tensors["before.card"].tobytes().decode(), str(path))
     except (KeyError, ValueError) as error:
         raise WeightsError(str(path), f"enrolled classes: {error}") from error
-    own = {name: value for name, value in tensors.items() if name.partition(".")[0] in ("network", "enrolment")}
+    own = {
+        name: value for name, value in tensors.items() if name.partition(".")[0] in ("network", "enrolment", "compare")
+    }
     own |= {f"scorer.{name}": value for name, value in tensors_below("before.scorer", tensors).items()}
     spectra = tensors_below("spectra", tensors)
     own |= {f"spectra.{name}": value[: card.num_trained] for name, value in spectra.items()}

@@ -28,6 +28,7 @@ from forensic.models.network_state import architecture_fields, rounded
 from forensic.models.predict import Predictor, predict_images
 from forensic.models.score_kinds import ScoreKind, appended
 from forensic.models.scorer import Scorer, fit_scorer
+from forensic.models.verification import verification_of_training
 from forensic.models.weights import save_weights
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def finish_weights(
         if not (labels == label).any():
             raise MissingError(f"class {name}", "has no training image that can be read")
     spectra = {name: _spread(profiles[label]) for label, name in enumerate(layout.classes)}
+    fitted = verification_of_training(features, labels, [images.samples[at] for at in train], plan.score, plan.seed)
     conditions = finisher.conditions(layout.val, layout.val_unseen)
     known = [outputs for condition in conditions.values() for _, outputs in condition.known]
     fallback = ""
@@ -182,8 +184,11 @@ def finish_weights(
         limits=plan.limits or " ".join(filter(None, [_LIMITS, _LIMITS_OF_DATA.get(layout.name, "")])),
         score=scorer.scale,
         scorer=scorer.kind,
+        comparison=fitted.block,
     )
-    return save_weights(out, finisher.model, scorer, spectra, card, enrolment=enrolment)
+    return save_weights(
+        out, finisher.model, scorer, spectra, card, enrolment=enrolment, verification=fitted.verification
+    )
 
 
 class _Finisher:
@@ -313,21 +318,17 @@ def _decoded(sample: Sample) -> decode.Decoded:
 
 def _evenly(samples: Sequence[Sample], most: int) -> list[int]:
     """Indices of at most `most` samples of each label, evenly taken, in order."""
-    labels = sorted({sample.label for sample in samples})
-    places = ([place for place, sample in enumerate(samples) if sample.label == label] for label in labels)
-    return sorted(index for some in places for index in _thinned(some, most))
+    return _thinned([sample.label for sample in samples], most)
 
 
 def _evenly_by_source(samples: Sequence[Sample], most: int) -> list[Sample]:
-    sources = sorted({sample.source for sample in samples})
-    places = ([place for place, sample in enumerate(samples) if sample.source == source] for source in sources)
-    return [samples[index] for index in sorted(index for some in places for index in _thinned(some, most))]
+    return [samples[index] for index in _thinned([sample.source for sample in samples], most)]
 
 
-def _thinned(places: list[int], most: int) -> list[int]:
-    if len(places) <= most:
-        return places
-    return [places[step * len(places) // most] for step in range(most)]
+def _thinned(kinds: Sequence[int] | Sequence[str], most: int) -> list[int]:
+    places = ([place for place, kind in enumerate(kinds) if kind == one] for one in set(kinds))
+    counted = ((some, min(len(some), most)) for some in places)
+    return sorted(some[step * len(some) // count] for some, count in counted for step in range(count))
 
 
 def _planar(square: NDArray[np.uint8]) -> NDArray[np.uint8]:

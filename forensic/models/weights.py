@@ -9,6 +9,8 @@ NAME.safetensors   network.*         what a task model holds: float16 from two a
                    enrolment.*       where the score is of traces: what adding a class needs (forensic.models.enrolment)
                    enrolled.*, before.*  where classes were added (forensic.models.enrol): their means (E, 900) float32
                                      and images; scorer, spectra and card (uint8) of the weights without them
+                   compare.*         where `forensic compare` works: offset and directions float32, between and
+                                     calibration float64 (forensic.models.verification)
 NAME.toml          the card (forensic.models.card) with the SHA-256 over both
 
 Finding, listing and verifying import no torch.
@@ -32,6 +34,7 @@ from forensic.errors import MissingError, VerificationError, WeightsError
 from forensic.models.card import Card, card_from_toml, card_to_toml, digest, sealed
 from forensic.models.enrolment import Enrolment, enrolment_from_tensors, images_from_tensors
 from forensic.models.scorer import Scorer, scorer_from_tensors
+from forensic.models.verification import Verification, verification_from_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +52,10 @@ SPECTRUM_BINS = 64
 SUFFIX = ".safetensors"
 
 _REMEDY = "Take the pair of .safetensors and .toml anew from where it came"
+_NO_COMPARISON = (
+    "It is fitted with the score traces, from five classes on: `forensic weights rescore --score traces --data DIR "
+    "--out NEW.safetensors`, DIR what they were trained on"
+)
 _LIST = "`forensic weights list` shows those that are here; `forensic train` makes new ones"
 
 
@@ -166,6 +173,7 @@ def verify_weights(path: Path) -> str:
     _scorer(tensors, card, path)
     _spectra(tensors, card, path)
     _check_enrolment(tensors, card, path)
+    _verification(tensors, card, path)
     return card.hash
 
 
@@ -196,6 +204,20 @@ def load_weights(name_or_path: str | Path | None = None, *, device: str = "cpu",
     return Weights(path.stem, card, model.to(device), scorer, spectra)
 
 
+def load_verification(path: Path) -> tuple[Card, Verification]:
+    """Card and comparison of a tensors file, without its network.
+
+    Raises:
+        MissingError: the weights carry no comparison.
+        WeightsError: damaged, another format, or tensors that do not fit the card.
+    """
+    card, tensors = read_pair(path)
+    found = _verification(tensors, card, path)
+    if found is None:
+        raise MissingError(path.stem, "these weights carry no comparison", _NO_COMPARISON)
+    return card, found
+
+
 def save_weights(
     out: Path,
     model: TaskModel,
@@ -205,6 +227,7 @@ def save_weights(
     *,
     exact: bool = False,
     enrolment: Enrolment | None = None,
+    verification: Verification | None = None,
 ) -> Card:
     """Writes NAME.safetensors and NAME.toml, each under a hidden name; renamed when both are whole.
 
@@ -216,6 +239,7 @@ def save_weights(
         card: without hash.
         exact: the model is stored in float32 as it is.
         enrolment: what adding a class later needs.
+        verification: for `forensic compare`; the card's block `comparison` speaks of it.
 
     Returns:
         The card as written, with its hash.
@@ -236,6 +260,8 @@ def save_weights(
             tensors[f"spectra.{what}"] = np.stack(rows).astype(np.float32)
     if enrolment is not None:
         tensors |= {f"enrolment.{name}": value for name, value in enrolment.tensors().items()}
+    if verification is not None:
+        tensors |= {f"compare.{name}": value for name, value in verification.tensors().items()}
     return write_pair(out, tensors, card)
 
 
@@ -333,6 +359,16 @@ def _spectra(tensors: Tensors, card: Card, path: Path) -> Spectra:
         if shape != expected:
             raise WeightsError(str(path), f"spectra.{what}: expected {expected}, got {shape}", _REMEDY)
     return {name: (rows["mean"][place], rows["std"][place]) for place, name in enumerate(card.classes)}
+
+
+def _verification(tensors: Tensors, card: Card, path: Path) -> Verification | None:
+    rows = tensors_below("compare", tensors)
+    if not rows:
+        return None
+    try:
+        return verification_from_tensors(rows, card.num_classes)
+    except ValueError as error:
+        raise WeightsError(str(path), f"compare.{error}", _REMEDY) from error
 
 
 def _write(files: Mapping[Path, bytes]) -> None:
