@@ -66,7 +66,7 @@ def require_like(value: Tensor, name: str, other: Tensor, other_name: str) -> Te
 
 
 def require_out(out: object, like: Tensor, name: str) -> Tensor:
-    """`out`, if a kernel may write the result for `like` into it: of its shape (...) and dtype, contiguous, apart.
+    """`out`, if a kernel may write the result for `like`, of any shape, into it: alike in shape, dtype and contiguous.
 
     Args:
         out: the argument.

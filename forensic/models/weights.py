@@ -366,7 +366,7 @@ def _verification(tensors: Tensors, card: Card, path: Path) -> Verification | No
     if not rows:
         return None
     try:
-        return verification_from_tensors(rows, card.num_classes)
+        return verification_from_tensors(rows, card.num_trained)
     except ValueError as error:
         raise WeightsError(str(path), f"compare.{error}", _REMEDY) from error
 
