@@ -23,7 +23,7 @@ ARGS ?=
 
 SOURCES := CMakeLists.txt $(wildcard csrc/*)
 
-.PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench bench-check bench-train \
+.PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench bench-check bench-scan bench-train \
   bench-train-full mutate gold inplace wheelhouse clean
 
 help:  ## list what there is
@@ -77,6 +77,9 @@ bench-check: setup  ## the same, held against the figures recorded for this proc
 
 mutate: setup  ## faults put into the C++ of a copy, one at a time: a test must see each; a quarter of an hour
 	@$(BIN)/python tests/csrc/mutate.py $(ARGS)
+
+bench-scan: setup  ## a scan of 300 JPEGs beside its parts alone: time and memory; ten minutes
+	@$(BIN)/python tests/bench/bench_scan.py $(ARGS)
 
 bench-train: setup  ## a training step beside plain torch, and the time to a quality; ten minutes on two cores
 	@$(BIN)/python tests/bench/bench_train.py --data $(DATA) $(ARGS)
