@@ -175,7 +175,7 @@ __attribute__((noinline)) void odd_pass_of(const DctOddPass<T>& pass, std::int64
       V re[P];
       V im[P];
 #pragma GCC unroll 8
-      for (int j = 0; j < P; ++j) {
+      for (std::int64_t j = 0; j < P; ++j) {
         const V x = from.get(((2 * k - 1) * P + j) * count + r);
         const V y = from.get((2 * k * P + j) * count + r);
         if (j == 0) {
