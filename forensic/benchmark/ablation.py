@@ -75,6 +75,7 @@ ROWS: tuple[Row, ...] = (
     Row("score-relative", "that distance, relative to the one to all classes", ("score=relative",)),
     Row("score-spectrum", "relative distance of the spectrum's block means", ("score=spectrum",)),
     Row("score-odds-spectrum", "log-odds and that distance", ("score=odds-spectrum",)),
+    Row("score-traces-alone", "residual traces without network and spectrum", ("score=traces-alone",)),
     Row("score-combined", "log-odds and both relative distances", ("score=combined",)),
     Row("paper", "the recipe paper", (), "paper"),
     Row("reference", "the recipe reference", (), "reference"),
