@@ -35,6 +35,10 @@ RECIPE = replace(
 """Where the recorded run differs from the authors' configuration."""
 BEFORE_NORM = [f"main.{block}.main.0.bias" for block in range(8)]
 """Biases without a gradient but for rounding, which Adam divides by itself in the first epoch."""
+FLOAT32_DRIFT = 3.6e-4
+"""Relative, of the augmenter's gradient in the third epoch, where closeness acts and the network's own drift shows. The
+twins, which are torch's convolutions, are at 3.6e-4 with AVX-512 and 8.6e-5 with AVX2, the kernels at 9.4e-5 and 7.3e-5,
+and at 3.6e-4 on Zen 3; the authors' program was measured once, at 2.8e-5."""
 
 
 pytestmark = pytest.mark.timeout(1800)
@@ -228,15 +232,15 @@ def test_golden_trace_first_epoch_with_dropout(golden: Path) -> None:
 
 @pytest.mark.slow
 def test_golden_trace_in_float32(golden: Path) -> None:
-    """Three times what float32 was measured to do in the authors' own program."""
+    """Three times what float32 was measured to do in the authors' own program, or in plain torch."""
     recorded = json.loads((golden / "trace.json").read_text())
     measured = recorded["tolerances"]["float32_measured_against_float64"]
     loose = {recorded["names_M"].index(name) for name in BEFORE_NORM}
     run = Run(3, torch.float32)
     for place, (ours, theirs) in enumerate(zip(run.steps, recorded["float64"]["steps"], strict=True)):
         bounds = {key: 3 * value for key, value in measured[f"epoch{theirs['epoch']}"].items()}
-        if theirs["epoch"] == 2:  # closeness acts, so float32's drift of the network shows: the twins are at 3.7 times
-            bounds["grad_norm_A"] *= 2
+        if theirs["epoch"] == 2:
+            bounds["grad_norm_A"] = 3 * FLOAT32_DRIFT
         if place == 0:
             bounds |= {"losses": 1e-6, "grad_norm_M": 3e-3}
         terms = recorded_terms(theirs)
