@@ -61,13 +61,13 @@ lint: setup  ## every check that reads the code instead of running it
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	clang-format --dry-run -Werror $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/csrc/*.cpp' 'tests/csrc/*.h' 'tests/bench/*.cpp')
+	clang-format --dry-run -Werror $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/csrc/*.cpp' 'tests/csrc/*.h' 'tests/bench/*.cpp')
 	clang-tidy --quiet -p build/inplace $$(git ls-files 'csrc/*.cpp')
 
 format: setup  ## put the code into the form that lint asks for
 	@$(BIN)/ruff format
 	$(BIN)/ruff check --fix
-	clang-format -i $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/csrc/*.cpp' 'tests/csrc/*.h' 'tests/bench/*.cpp')
+	clang-format -i $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/csrc/*.cpp' 'tests/csrc/*.h' 'tests/bench/*.cpp')
 
 bench: setup  ## kernels beside their rivals, equality first, one table; K=dct for one, ARGS="--all --json docs/bench"
 	@$(BIN)/python tests/bench/run.py --kernel '$(K)' $(ARGS)

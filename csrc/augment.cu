@@ -1,65 +1,15 @@
 // The folded augmenter on a device; formula, classes and twin as in augment.h.
 //   fold       one thread an entry of the table of kernels K_S and biases b_S, in float64, rounded once
-//   forward    one thread a pixel, its neighbourhood in shared memory; the adjoint is the same with swapped weights
-//   gradients  a block sums G_S and g_S of one set over one share of the images, a thread an entry; shares are added in
-//              order in float64, then the chain rule, one thread a weight. No atomics: the same bits at every run.
-#include "cuda_check.cuh"
-#include "cuda_launch.h"
+//   forward    one thread a pixel, its neighbourhood in shared memory; the adjoint is the same with swapped weights.
+//              For 3 x 3 kernels a thread makes four pixels of a row and keeps eight values of a line in registers; the
+//              border ring is made again with the weights of its sets
+#include "augment_sizes.cuh"
+#include "cuda_read.cuh"
 
 namespace forensic::cuda {
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int kTileX = 32, kTileY = 8;
-constexpr std::int64_t kPartialEntries = 1 << 22;  // float64 partial sums in the workspace: 32 MiB
-
-// As AxisClasses of fold.h, in code that runs on the device.
-struct Axis {
-  std::int64_t length, radius, count, first, last;
-
-  __host__ __device__ Axis(std::int64_t n, std::int64_t kernel)
-      : length(n),
-        radius(kernel / 2),
-        count(n < kernel ? n : kernel),
-        first(n < kernel ? n : kernel / 2),
-        last(n < kernel ? n : n - kernel / 2) {}
-  __host__ __device__ std::int64_t class_of(std::int64_t at) const {
-    return at < first ? at : at < last ? radius : count - (length - at);
-  }
-  __host__ __device__ std::int64_t begin(std::int64_t cls) const {
-    return cls < first || first == length ? cls : cls == radius ? first : length - (count - cls);
-  }
-  __host__ __device__ std::int64_t end(std::int64_t cls) const {
-    return first < length && cls == radius ? last : begin(cls) + 1;
-  }
-  __host__ __device__ bool has(std::int64_t cls, std::int64_t offset) const {  // offset in [0, k)
-    const std::int64_t at = begin(cls) + offset - radius;
-    return at >= 0 && at < length;
-  }
-};
-
-struct Sizes {
-  std::int64_t images, height, width, hidden, kernel, span, terms, entries, sets;
-  Axis rows, columns;
-
-  explicit __host__ __device__ Sizes(const AugmentShape& s)
-      : images(s.images),
-        height(s.height),
-        width(s.width),
-        hidden(s.hidden),
-        kernel(s.kernel),
-        span(2 * s.kernel - 1),
-        terms(3 * span * span),
-        entries(3 * (terms + 1)),
-        sets(0),
-        rows(s.height, s.kernel),
-        columns(s.width, s.kernel) {
-    sets = rows.count * columns.count;
-  }
-};
-
-__device__ std::int64_t first_item() { return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
-__device__ std::int64_t item_step() { return static_cast<std::int64_t>(gridDim.x) * blockDim.x; }
+constexpr int kTileX = 32;
 
 // w1 and w2 of the adjoint: each the other, with channels swapped and turned by 180 degrees.
 template <typename T>
@@ -134,101 +84,85 @@ __global__ void forward(Sizes s, const T* x, ImageStrides strides, const T* tabl
   }
 }
 
-// partial[share][set][entry]: sums over the rows of one share of all (image, row), in order. Row sums in T, the rest in
-// float64.
+constexpr int kStrip = 4, kStripsX = 32, kWideX = kStrip * kStripsX;  // pixels of a thread, threads of a line
+constexpr int kGroup = 16;  // 5 x 3 weights of a line, and one that is not used
+
+// As `forward`, span 5 and both sides at least 5.
 template <typename T>
-__global__ void correlate(Sizes s, std::int64_t shares, const T* x, ImageStrides xs, const T* g, ImageStrides gs,
-                          double* partial) {
-  const std::int64_t share = blockIdx.x, set = blockIdx.y;
-  const std::int64_t row_class = set / s.columns.count, column_class = set % s.columns.count;
-  const std::int64_t top = s.rows.begin(row_class), height = s.rows.end(row_class) - top;
-  const std::int64_t left = s.columns.begin(column_class), right = s.columns.end(column_class);
-  const std::int64_t all = s.images * height, border = s.span / 2;
-  for (std::int64_t entry = threadIdx.x; entry < s.entries; entry += blockDim.x) {
-    const std::int64_t j = entry / 3, o = entry % 3;
-    const bool bias = j == s.terms;
-    const std::int64_t i = j / (s.span * s.span);
-    const std::int64_t dy = j / s.span % s.span - border, dx = j % s.span - border;
-    double sum = 0.0;
-    for (std::int64_t n = share * all / shares; n < (share + 1) * all / shares; ++n) {
-      const std::int64_t image = n / height, row = top + n % height;
-      if (!bias && (row + dy < 0 || row + dy >= s.height)) continue;
-      const T* up = g + image * gs.image + o * gs.channel + row * gs.row;
-      const T* line = x + image * xs.image + i * xs.channel + (row + dy) * xs.row;
-      T part = T(0);
-      for (std::int64_t column = left; column < right; ++column) {
-        const T above = up[column * gs.column];
-        if (bias) {
-          part += above;
-        } else if (column + dx >= 0 && column + dx < s.width) {
-          part += above * line[(column + dx) * xs.column];
+__global__ void __launch_bounds__(kStripsX* kTileY, sizeof(T) == 4 ? 3 : 1)
+    forward_strips(Sizes s, const T* x, ImageStrides strides, const T* table, T* y) {
+  constexpr int border = kSpan / 2, pitch = kWideX + 2 * border, lines = kTileY + 2 * border;
+  __shared__ __align__(32) T pixels[3][lines][pitch];
+  __shared__ __align__(32) T inner[3 * kSpan][kGroup];  // the weights of the interior
+  const int thread = static_cast<int>(threadIdx.y * kStripsX + threadIdx.x);
+  const T* interior = table + (s.rows.radius * s.columns.count + s.columns.radius) * s.entries;
+  for (int at = thread; at < 3 * kSpan * kGroup; at += kStripsX * kTileY) {
+    const int group = at / kGroup, n = at % kGroup;
+    inner[group][n] = n < 3 * kSpan ? interior[group * 3 * kSpan + n] : T(0);
+  }
+  const T bias[3] = {interior[3 * s.terms], interior[3 * s.terms + 1], interior[3 * s.terms + 2]};
+  const std::int64_t across = (s.width + kWideX - 1) / kWideX, down = (s.height + kTileY - 1) / kTileY;
+  for (std::int64_t tile = blockIdx.x; tile < s.images * down * across; tile += gridDim.x) {
+    const std::int64_t image = tile / (down * across);
+    const std::int64_t top = tile / across % down * kTileY, left = tile % across * kWideX;
+    __syncthreads();  // the tile before is done with
+    for (int at = thread; at < 3 * lines * pitch; at += kStripsX * kTileY) {
+      const int i = at / (lines * pitch), line = at / pitch % lines, place = at % pitch;
+      const std::int64_t row = top + line - border, column = left + place - border;
+      const bool inside = row >= 0 && row < s.height && column >= 0 && column < s.width;
+      pixels[i][line][place] =
+          inside ? x[image * strides.image + i * strides.channel + row * strides.row + column * strides.column] : T(0);
+    }
+    __syncthreads();
+    const int strip = static_cast<int>(threadIdx.x) * kStrip;
+    const std::int64_t row = top + threadIdx.y, column = left + strip;
+    if (row >= s.height || column >= s.width) continue;
+    T sums[kStrip][3];
+#pragma unroll
+    for (int n = 0; n < kStrip; ++n) {
+#pragma unroll
+      for (int o = 0; o < 3; ++o) sums[n][o] = bias[o];
+    }
+#pragma unroll 1
+    for (int i = 0; i < 3; ++i) {
+#pragma unroll 1
+      for (int dy = 0; dy < kSpan; ++dy) {
+        const T* line = &pixels[i][static_cast<int>(threadIdx.y) + dy][strip];
+        T values[kStrip + kSpan - 1], factors[kGroup];
+        read_fours<kStrip + kSpan - 1>(line, values);
+        read_fours<kGroup>(inner[i * kSpan + dy], factors);
+#pragma unroll
+        for (int dx = 0; dx < kSpan; ++dx) {
+#pragma unroll
+          for (int n = 0; n < kStrip; ++n) {
+#pragma unroll
+            for (int o = 0; o < 3; ++o) sums[n][o] += factors[3 * dx + o] * values[n + dx];
+          }
         }
       }
-      sum += static_cast<double>(part);
     }
-    partial[(share * s.sets + set) * s.entries + entry] = sum;
-  }
-}
-
-__global__ void add_shares(std::int64_t shares, std::int64_t size, double* partial) {
-  for (std::int64_t at = first_item(); at < size; at += item_step()) {
-    double sum = 0.0;
-    for (std::int64_t share = 0; share < shares; ++share) sum += partial[share * size + at];
-    partial[at] = sum;
-  }
-}
-
-// One thread a weight; see Fold::unfold.
-template <typename T>
-__global__ void unfold(Sizes s, const double* sums, AugmentWeights<T> w, T* d_w1, T* d_b1, T* d_w2, T* d_b2) {
-  const std::int64_t k = s.kernel, area = k * k, plane = s.span * s.span, count = 3 * s.hidden * area;
-  const auto sum_at = [&](std::int64_t e, std::int64_t j, std::int64_t o) {  // over the sets that e belongs to
-    double sum = 0.0;
-    for (std::int64_t set = 0; set < s.sets; ++set) {
-      if (!s.rows.has(set / s.columns.count, e / k) || !s.columns.has(set % s.columns.count, e % k)) continue;
-      sum += sums[set * s.entries + 3 * j + o];
-    }
-    return sum;
-  };
-  const auto term = [&](std::int64_t i, std::int64_t e, std::int64_t f) {
-    return i * plane + (e / k + f / k) * s.span + e % k + f % k;
-  };
-  for (std::int64_t at = first_item(); at < 2 * count + s.hidden + 3; at += item_step()) {
-    double sum = 0.0;
-    if (at < count) {  // d_w2[o, c, e]
-      const std::int64_t o = at / (s.hidden * area), c = at / area % s.hidden, e = at % area;
-      sum = sum_at(e, s.terms, o) * static_cast<double>(w.b1[c]);
-      for (std::int64_t n = 0; n < 3 * area; ++n) {
-        sum += sum_at(e, term(n / area, e, n % area), o) * static_cast<double>(w.w1[c * 3 * area + n]);
-      }
-      d_w2[at] = static_cast<T>(sum);
-    } else if (at < 2 * count) {  // d_w1[c, i, f]
-      const std::int64_t n = at - count, c = n / (3 * area), i = n / area % 3, f = n % area;
-      for (std::int64_t o = 0; o < 3; ++o) {
-        for (std::int64_t e = 0; e < area; ++e) {
-          sum += sum_at(e, term(i, e, f), o) * static_cast<double>(w.w2[(o * s.hidden + c) * area + e]);
+    const std::int64_t row_class = s.rows.class_of(row);
+#pragma unroll
+    for (int n = 0; n < kStrip; ++n) {
+      if (column + n >= s.width) continue;
+      const std::int64_t column_class = s.columns.class_of(column + n);
+      if (row_class != s.rows.radius || column_class != s.columns.radius) {
+        const T* weights = table + (row_class * s.columns.count + column_class) * s.entries;
+        for (int o = 0; o < 3; ++o) sums[n][o] = weights[3 * s.terms + o];
+#pragma unroll 1
+        for (int i = 0; i < 3; ++i) {
+#pragma unroll 1
+          for (int dy = 0; dy < kSpan; ++dy) {
+            for (int dx = 0; dx < kSpan; ++dx, weights += 3) {
+              const T value = pixels[i][static_cast<int>(threadIdx.y) + dy][strip + n + dx];
+              for (int o = 0; o < 3; ++o) sums[n][o] += weights[o] * value;
+            }
+          }
         }
       }
-      d_w1[n] = static_cast<T>(sum);
-    } else if (at < 2 * count + s.hidden) {  // d_b1[c]
-      const std::int64_t c = at - 2 * count;
-      for (std::int64_t o = 0; o < 3; ++o) {
-        for (std::int64_t e = 0; e < area; ++e) {
-          sum += sum_at(e, s.terms, o) * static_cast<double>(w.w2[(o * s.hidden + c) * area + e]);
-        }
-      }
-      d_b1[c] = static_cast<T>(sum);
-    } else {
-      const std::int64_t o = at - 2 * count - s.hidden;
-      for (std::int64_t set = 0; set < s.sets; ++set) sum += sums[set * s.entries + 3 * s.terms + o];
-      d_b2[o] = static_cast<T>(sum);
+      for (int o = 0; o < 3; ++o) y[((image * 3 + o) * s.height + row) * s.width + column + n] = sums[n][o];
     }
   }
-}
-
-std::int64_t shares_of(const Sizes& s) {
-  const std::int64_t most = std::min<std::int64_t>(512, kPartialEntries / (s.sets * s.entries));
-  return std::clamp<std::int64_t>(s.images * s.height, 1, std::max<std::int64_t>(most, 1));
 }
 
 template <typename T>
@@ -261,6 +195,12 @@ void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_stride
   }
   fold<T><<<blocks_for(s.sets * s.entries, kThreads), kThreads, 0, on>>>(s, used, table);
   check_launch("augment");
+  if (is_common(s)) {
+    const std::int64_t tiles = s.images * ((s.height + kTileY - 1) / kTileY) * ((s.width + kWideX - 1) / kWideX);
+    forward_strips<T><<<blocks_for(tiles, 1), dim3(kStripsX, kTileY), 0, on>>>(s, x, x_strides, table, y);
+    check_launch("augment");
+    return;
+  }
   const std::size_t shared = static_cast<std::size_t>(3 * (kTileY + s.span - 1) * (kTileX + s.span - 1)) * sizeof(T);
   FORENSIC_CHECK(shared <= 48 * 1024, "w1: kernels of ", s.kernel, " x ", s.kernel, " are too large for the device");
   const std::int64_t tiles = s.images * ((s.height + kTileY - 1) / kTileY) * ((s.width + kTileX - 1) / kTileX);
@@ -268,32 +208,8 @@ void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_stride
   check_launch("augment");
 }
 
-template <typename T>
-void augment_weight_gradients(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const T* g,
-                              const ImageStrides& g_strides, const AugmentWeights<T>& weights, T* d_w1, T* d_b1,
-                              T* d_w2, T* d_b2, Stream stream) {
-  const Sizes s(shape);
-  const auto on = reinterpret_cast<cudaStream_t>(stream);
-  const std::int64_t shares = shares_of(s), size = s.sets * s.entries;
-  const DeviceMemory memory(static_cast<std::size_t>(shares * size) * sizeof(double), on);
-  double* partial = reinterpret_cast<double*>(memory.data());
-  if (size > 0) {
-    const dim3 grid(static_cast<unsigned int>(shares), static_cast<unsigned int>(s.sets));
-    correlate<T><<<grid, kThreads, 0, on>>>(s, shares, x, x_strides, g, g_strides, partial);
-    check_launch("augment");
-    add_shares<<<blocks_for(size, kThreads), kThreads, 0, on>>>(shares, size, partial);
-    check_launch("augment");
-  }
-  const std::int64_t outputs = 6 * s.hidden * s.kernel * s.kernel + s.hidden + 3;
-  unfold<T><<<blocks_for(outputs, kThreads), kThreads, 0, on>>>(s, partial, weights, d_w1, d_b1, d_w2, d_b2);
-  check_launch("augment");
-}
-
-#define FORENSIC_INSTANTIATE(T)                                                                                 \
-  template void augment(const AugmentShape&, const T*, const ImageStrides&, const AugmentWeights<T>&, T*, bool, \
-                        Stream);                                                                                \
-  template void augment_weight_gradients(const AugmentShape&, const T*, const ImageStrides&, const T*,          \
-                                         const ImageStrides&, const AugmentWeights<T>&, T*, T*, T*, T*, Stream);
+#define FORENSIC_INSTANTIATE(T) \
+  template void augment(const AugmentShape&, const T*, const ImageStrides&, const AugmentWeights<T>&, T*, bool, Stream);
 FORENSIC_INSTANTIATE(float)
 FORENSIC_INSTANTIATE(double)
 #undef FORENSIC_INSTANTIATE

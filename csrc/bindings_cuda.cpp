@@ -2,6 +2,8 @@
 // the stream is the integer behind a cudaStream_t. Calls return when the work is queued.
 #include <pybind11/pybind11.h>
 
+#include <optional>
+
 #include "augment_arguments.h"
 #include "cuda_launch.h"
 #include "door.h"
@@ -12,20 +14,41 @@ namespace {
 using Object = const py::object&;
 constexpr std::int32_t kDevice = dlpack::kCuda;
 
+template <typename T>
+TensorView<const T, 3> planes(const Array& array, const char* name) {
+  const auto all = array.view<const T, 3>(kDevice);
+  FORENSIC_CHECK(all.contiguous(), name, ": expected contiguous planes");
+  return all;
+}
+
 void bind_dct(py::module_& module) {
   module.def(
       "dct2",
       [](Object x, Object y, bool inverse, std::uintptr_t stream) {
         const Array in(x, "x"), out(y, "y");
         with_float_type(in, "x", [&]<typename T>(T) {
-          const auto from = in.view<const T, 3>(kDevice);
-          FORENSIC_CHECK(from.contiguous(), "x: expected contiguous planes");
+          const auto from = planes<T>(in, "x");
           T* to = output<T, 3>(out, "y", from.shape, kDevice);
           const py::gil_scoped_release released;
           cuda::dct2(from.shape[0], from.shape[1], from.shape[2], from.data, to, inverse, stream);
         });
       },
       py::arg("x"), py::arg("y"), py::arg("inverse"), py::arg("stream"));
+  module.def("dct2_log",
+             [](Object x, Object mean, Object std, double epsilon, Object g, Object y, std::uintptr_t stream) {
+               const Array in(x, "x"), means(mean, "mean"), stds(std, "std"), out(y, "y");
+               std::optional<Array> gradient;
+               if (!g.is_none()) gradient.emplace(g, "g");
+               with_float_type(in, "x", [&]<typename T>(T) {
+                 const auto from = planes<T>(in, "x");
+                 const auto m = planes<T>(means, "mean"), s = planes<T>(stds, "std");
+                 const T* above = gradient ? planes<T>(*gradient, "g").data : nullptr;
+                 T* to = output<T, 3>(out, "y", from.shape, kDevice);
+                 const py::gil_scoped_release released;
+                 cuda::dct2_log(from.shape[0], from.shape[1], from.shape[2], from.data, m.shape[0], m.data, s.shape[0],
+                                s.data, epsilon, above, to, stream);
+               });
+             });
 }
 
 void apply_augment(Object x, Object w1, Object b1, Object w2, Object b2, Object y, bool adjoint,

@@ -15,6 +15,12 @@ using Stream = std::uintptr_t;  // a cudaStream_t as an integer
 template <typename T>
 void dct2(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x, T* y, bool inverse, Stream stream);
 
+// As dct2_log of dct.h: `mean` has `means` planes and `std` has `stds`, which repeat. With `gradient` (planes, height,
+// width) y is the gradient with respect to x.
+template <typename T>
+void dct2_log(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x, std::int64_t means,
+              const T* mean, std::int64_t stds, const T* std, double epsilon, const T* gradient, T* y, Stream stream);
+
 template <typename T>
 void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const AugmentWeights<T>& weights,
              T* y, bool adjoint, Stream stream);

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_like, require_rank, require_tensor
@@ -53,6 +54,8 @@ def augment(
     _check(images, w1, b1, w2, b2)
     if backend.choose(images, implementation) == "reference":
         return reference.augment(images, w1, b1, w2, b2)
+    if backend.unobserved(images, w1, b1, w2, b2):
+        return _run_forward(images, w1, b1, w2, b2)
     result: Tensor = _augment(images, w1, b1, w2, b2)
     return result
 
@@ -106,7 +109,8 @@ def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor)
         return result
     if images.is_cuda:
         for one, weights in _each(result, (w1, b1, w2, b2)):
-            backend.native_cuda().augment(_plain(images), *_weights(*weights), one, _stream(images))
+            arrays = map(to_dlpack, (_plain(images), *_weights(*weights), one))
+            backend.native_cuda().augment(*arrays, _stream(images))
     else:
         backend.native().augment(_plain(images), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
@@ -130,7 +134,8 @@ def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2
         total: Tensor | None = None
         for one, weights in _each(gradient, (w1, b1, w2, b2)):
             part = torch.empty_like(result)
-            backend.native_cuda().augment_input_gradient(_plain(one), *_weights(*weights), part, _stream(gradient))
+            arrays = map(to_dlpack, (_plain(one), *_weights(*weights), part))
+            backend.native_cuda().augment_input_gradient(*arrays, _stream(gradient))
             total = part if total is None else total.add_(part)
         return result.zero_() if total is None else total
     backend.native().augment_input_gradient(_plain(gradient), *_weights(w1, b1, w2, b2), result, backend.threads())
@@ -144,9 +149,8 @@ def _run_weight_gradients(images: Tensor, gradient: Tensor, weights: _Weights) -
     if images.is_cuda:
         for n, (above, own) in enumerate(_each(gradient, weights)):
             to = results if weights[0].dim() == 4 else [result[n] for result in results]
-            backend.native_cuda().augment_weight_gradients(
-                _plain(images), _plain(above), *_weights(*own), *to, _stream(images)
-            )
+            arrays = map(to_dlpack, (_plain(images), _plain(above), *_weights(*own), *to))
+            backend.native_cuda().augment_weight_gradients(*arrays, _stream(images))
     else:
         backend.native().augment_weight_gradients(
             _plain(images), _plain(gradient), *_weights(*weights), *results, backend.threads()
@@ -217,7 +221,8 @@ def _save_all(ctx: FunctionCtx, inputs: tuple[object, ...], output: _Grads) -> N
 
 def _double_backward(ctx: FunctionCtx, *above: Tensor) -> tuple[Tensor | None, ...]:
     """Through the twin: the gradients as differentiable torch, then torch's own derivative of them."""
-    with torch.enable_grad():
+    exact = {"deterministic": torch.are_deterministic_algorithms_enabled(), "allow_tf32": False}
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=True, **exact):
         inputs = tuple(one.detach().requires_grad_() for one in ctx.saved_tensors)  # type: ignore[attr-defined]  # as above
         grads = reference.augment_gradients(*inputs)
         pairs = [(one, up) for one, up, asked in zip(grads, above, ctx.asked, strict=True) if asked]  # type: ignore[attr-defined]  # as above

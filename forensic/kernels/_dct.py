@@ -115,11 +115,8 @@ def dct2_log(
             )
     if not epsilon >= 0:
         raise ValueError(f"epsilon: expected at least 0, got {epsilon}")
-    chosen = backend.choose(images, implementation)
-    if chosen == "reference":
+    if backend.choose(images, implementation) == "reference":
         return reference.dct2_log(images, mean, std, epsilon)
-    if chosen == "cuda":
-        return (dct2(images, implementation=implementation).abs() + epsilon).log().sub(mean).div(std)
     if backend.unobserved(images, mean, std):
         return _logarithm(images, mean, std, epsilon, None)
     result: Tensor = _dct2_log(images, mean, std, epsilon)
@@ -137,10 +134,14 @@ def _logarithm(images: Tensor, mean: Tensor, std: Tensor, epsilon: float, gradie
     def flat(values: Tensor) -> object:
         return to_dlpack(values.detach().resolve_neg().expand(images.shape[-axes:]).reshape(planes).contiguous())
 
-    source = to_dlpack(images.detach().resolve_neg().reshape(planes))
+    source = images.detach().resolve_neg().reshape(planes)
     slope = None if gradient is None else to_dlpack(gradient.detach().resolve_neg().reshape(planes).contiguous())
     target = to_dlpack(result.view(planes))
-    backend.native().dct2_log(source, flat(mean), flat(std), epsilon, slope, target, backend.threads())
+    if images.is_cuda:
+        arguments = to_dlpack(source.contiguous()), flat(mean), flat(std), epsilon, slope, target
+        backend.native_cuda().dct2_log(*arguments, torch.cuda.current_stream(images.device).cuda_stream)
+    else:
+        backend.native().dct2_log(to_dlpack(source), flat(mean), flat(std), epsilon, slope, target, backend.threads())
     return result
 
 
@@ -163,7 +164,7 @@ def _transform(planes: Tensor, *, inverse: bool, result: Tensor | None = None) -
     source = planes.detach().resolve_neg().reshape(shape)
     if planes.is_cuda:
         stream = torch.cuda.current_stream(planes.device).cuda_stream
-        backend.native_cuda().dct2(source, result.view(shape), inverse, stream)
+        backend.native_cuda().dct2(to_dlpack(source.contiguous()), to_dlpack(result.view(shape)), inverse, stream)
     else:
         backend.native().dct2(to_dlpack(source), to_dlpack(result.view(shape)), inverse, backend.threads())
     return result

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_rank, require_tensor
@@ -85,7 +86,8 @@ def _batch_hard_triplet(
     mean, into = reduction == "mean", loss.reshape(1)
     if source.is_cuda:
         stream = torch.cuda.current_stream(source.device).cuda_stream
-        backend.native_cuda().batch_hard_triplet(source, labels, margin, squared, mean, into, gradient, stream)
+        arrays = to_dlpack(source), to_dlpack(labels), margin, squared, mean, to_dlpack(into), to_dlpack(gradient)
+        backend.native_cuda().batch_hard_triplet(*arrays, stream)
     else:
         backend.native().batch_hard_triplet(source, labels, margin, squared, mean, into, gradient, backend.threads())
     return loss, gradient

@@ -124,23 +124,32 @@ class Block(nn.Sequential):
         )
         count = values.numel() // max(values.shape[1], 1)
         with torch.no_grad():
-            move_statistics(norm, mean, variance * (count / max(count - 1, 1)))
+            move_statistics([(norm, mean, variance * (count / max(count - 1, 1)))])
         return values
 
 
-def move_statistics(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
-    """What one forward pass in training mode does to the buffers; mean and unbiased variance of the batch, (C,).
+def move_statistics(seen: list[tuple[nn.BatchNorm2d, Tensor, Tensor]]) -> None:
+    """What one forward pass in training mode does to the buffers of its batch norms.
+
+    Args:
+        seen: each with mean and unbiased variance of the batch, (C,).
 
     Raises:
         TypeError: batch norm without running statistics, or with their average over all batches.
     """
-    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
-        raise TypeError("batch norm has no running statistics")
-    if norm.momentum is None:
-        raise TypeError("batch norm averages over all batches, which has no momentum")
-    norm.running_mean.lerp_(mean, norm.momentum)
-    norm.running_var.lerp_(variance, norm.momentum)
-    norm.num_batches_tracked += 1
+    moves: dict[float, tuple[list[Tensor], list[Tensor], list[Tensor]]] = {}
+    for norm, mean, variance in seen:
+        if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+            raise TypeError("batch norm has no running statistics")
+        if norm.momentum is None:
+            raise TypeError("batch norm averages over all batches, which has no momentum")
+        old, new, counts = moves.setdefault(norm.momentum, ([], [], []))
+        old += [norm.running_mean, norm.running_var]
+        new += [mean, variance]
+        counts.append(norm.num_batches_tracked)
+    for momentum, (old, new, counts) in moves.items():  # a few launches on a device, however many there are
+        torch._foreach_lerp_(old, new, momentum)
+        torch._foreach_add_(counts, 1)
 
 
 class TaskModel(nn.Module):

@@ -28,9 +28,9 @@ class WeightAverage:
     def update(self, model: TaskModel, step: int) -> None:
         """Takes in the state after a step of the run, counted from 0."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for name, value in model.state_dict().items():
-                if value.is_floating_point():
-                    self.state[name].lerp_(value, 1 - decay)
-                else:
-                    self.state[name].copy_(value)
+        now = model.state_dict()
+        means = [name for name, value in now.items() if value.is_floating_point()]
+        with torch.no_grad():  # a few launches on a device, however many tensors there are
+            torch._foreach_lerp_([self.state[name] for name in means], [now[name] for name in means], 1 - decay)
+            for name in now.keys() - set(means):
+                self.state[name].copy_(now[name])

@@ -156,4 +156,5 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         index, _, name = key.partition(".")
         parameter = parameters[int(index)]
         state = optimizer.state.setdefault(parameter, {})
-        state[name] = torch.zeros_like(parameter).copy_(value) if value.shape == parameter.shape else value.clone()
+        moment = value.shape == parameter.shape
+        state[name] = torch.zeros_like(parameter).copy_(value) if moment else value.to(parameter.device, copy=True)

@@ -15,6 +15,7 @@ from forensic.models.predict import scaled
 from forensic.train.checkpoint import Position, list_checkpoints, not_finite, read_checkpoint, write_checkpoint
 from forensic.train.events import EpochDone, FinishingImage, RunBegun, RunSummary, StepDone
 from forensic.train.finishing import finish
+from forensic.train.graphs import Stepper
 from forensic.train.inputs import name_left_out, read_inputs, read_run_layout
 from forensic.train.open_space import record_open_space
 from forensic.train.precision import settle_run
@@ -23,7 +24,7 @@ from forensic.train.run_folder import WEIGHTS, RunFolder, disk_remedy, losses_li
 from forensic.train.schedule import augmenter_rate, model_rate
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
 from forensic.train.state import TrainingState
-from forensic.train.step import TERMS, iterate, warm_up
+from forensic.train.step import TERMS, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,6 +196,7 @@ def _run_epoch(
         learners = state.begin_epoch()
         _warm_up(learners, epoch, inputs, recipe, device)
     batches = inputs.batches_per_epoch(recipe)
+    stepper = Stepper(learners, recipe, state.masks)
     for batch, (pixels, labels) in enumerate(inputs.batches(epoch, recipe, first=done), start=done):
         rate = model_rate(recipe, progress.step, progress.total_steps)
         _set_rate(learners.model_optimizer, rate)
@@ -202,7 +204,7 @@ def _run_epoch(
         for new in learners.new:
             _set_rate(new.optimizer, augmenter_rate(recipe, recipe.augmenter_warmup_steps + taught))
         y = torch.from_numpy(labels).to(device)
-        values = iterate(learners, scaled(torch.from_numpy(pixels).to(device)), y, recipe)
+        values = stepper.step(scaled(torch.from_numpy(pixels).to(device)), y)
         if state.average is not None:
             state.average.update(state.model, progress.step)
         progress.step_done(epoch, batch, batches, values, rate)
@@ -230,7 +232,10 @@ def _warm_up(learners: Learners, epoch: int, inputs: TrainingInputs, recipe: Rec
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)  # a graph reads it where it stands
+        else:
+            group["lr"] = rate
 
 
 @contextmanager

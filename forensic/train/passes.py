@@ -67,10 +67,14 @@ class Pass:
         """
         if counted:
             with torch.no_grad():
-                for norm, mean, variance in self._caught:
-                    move_statistics(norm, mean, variance)
+                move_statistics(self._caught)
         embeddings: Tensor = self._model.dropout(self._features)
         return embeddings
+
+
+def _zeros(lengths: list[int], like: Tensor) -> list[Tensor]:
+    """Tensors of these lengths that one launch fills."""
+    return list(torch.split(torch.zeros(sum(lengths), dtype=like.dtype, device=like.device), lengths))
 
 
 @contextmanager
@@ -81,11 +85,11 @@ def _caught(model: TaskModel) -> Iterator[list[tuple[nn.BatchNorm2d, Tensor, Ten
     """
     norms = [module for module in model.trunk.modules() if isinstance(module, nn.BatchNorm2d)]
     kept = [(norm.running_mean, norm.running_var, norm.num_batches_tracked, norm.momentum) for norm in norms]
-    for norm in norms:
-        norm.running_mean = torch.zeros_like(norm.bias, requires_grad=False)
-        norm.running_var = torch.zeros_like(norm.bias, requires_grad=False)
-        counted = norm.num_batches_tracked
-        norm.num_batches_tracked = None if counted is None else torch.zeros_like(counted)
+    lent = _zeros([norm.num_features for norm in norms for _ in range(2)], like=norms[0].bias)
+    uncounted = torch.zeros((), dtype=torch.int64, device=norms[0].bias.device)
+    for place, norm in enumerate(norms):
+        norm.running_mean, norm.running_var = lent[2 * place : 2 * place + 2]
+        norm.num_batches_tracked = uncounted
         norm.momentum = 1.0
     caught: list[tuple[nn.BatchNorm2d, Tensor, Tensor]] = []
     try:

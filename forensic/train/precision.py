@@ -32,9 +32,12 @@ def settle_run(config: RunConfig) -> RunConfig:
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether there are instructions for it: AVX512_BF16 or AMX on a CPU, tensor cores of Ampere or later on CUDA."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
+    """Whether there are instructions for it, AVX512_BF16 or AMX, and a step is the faster for them.
+
+    On CUDA it is not: convolutions of float32 multiply in TF32 there, and casts cost more launches than they save.
+    """
+    if device.type != "cpu":
+        return False
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's own convolutions would go value by value
         return False
     return multiplies_bfloat16(processor_features())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from forensic.models.augmenter import Augmenter
     from forensic.train.config import Recipe
+    from forensic.train.history import OldAugmenters
     from forensic.train.learners import Learners
 
 TERMS = (
@@ -41,7 +42,24 @@ def warm_up(learners: Learners, x: Tensor) -> None:
         descend(pose.reconstruction(new.augmenter(x), x), new)
 
 
-def iterate(learners: Learners, x: Tensor, y: Tensor, recipe: Recipe) -> Tensor:
+def draw_old(old: OldAugmenters, recipe: Recipe) -> tuple[Augmenter | None, Augmenter | None]:
+    """Algorithm 1, line 6: the old augmenter of each half of a step, the same one where the recipe draws once.
+
+    Nothing is drawn, and both are None, where there is none or the recipe is not progressive.
+    """
+    if recipe.augmenters != "progressive":
+        return None, None
+    first = old.draw()
+    return first, old.draw() if recipe.old_draws == 2 else first
+
+
+def iterate(
+    learners: Learners,
+    x: Tensor,
+    y: Tensor,
+    recipe: Recipe,
+    drawn: tuple[Augmenter | None, Augmenter | None] | None = None,
+) -> Tensor:
     """One iteration of Algorithm 1 on a batch, or of what the recipe has in its place: joint training, or Base.
 
     Args:
@@ -49,6 +67,7 @@ def iterate(learners: Learners, x: Tensor, y: Tensor, recipe: Recipe) -> Tensor:
         x: images (N, 3, S, S) in [-1, 1].
         y: labels (N,) int64 in [0, K).
         recipe: weights of the terms.
+        drawn: what `draw_old` gave for this step; None draws here.
 
     Returns:
         (len(TERMS),) in dtype and on the device of x, detached: the values of `TERMS` before the task model's step.
@@ -62,8 +81,7 @@ def iterate(learners: Learners, x: Tensor, y: Tensor, recipe: Recipe) -> Tensor:
     some = slice(recipe.augmented_items * num_classes)  # items come one after the other, an image of each class
     counted = recipe.batch_statistics == "all"  # whether augmented images move batch norm's running statistics
     shared = recipe.known_forward == "shared"  # then both halves see the same dropout masks too
-    old = learners.old.draw()  # Algorithm 1, line 6
-    later = learners.old.draw() if recipe.old_draws == 2 else old  # the one of the task model's half
+    old, later = drawn or draw_old(learners.old, recipe)
     passes = Passes(model)
     known = passes.run(x)  # f(x), for both halves
     past = None

@@ -5,6 +5,7 @@ take turns in one process with the same threads; a ratio is the median over roun
 quality is the steps of the curves in docs/runs times the measured step.
 
 python tests/bench/bench_train.py [--rounds 5] [--threads 2] [--recipe reference] [--data ../shared/osma-mini]
+    [--device cuda]
 """
 
 # ruff: noqa: T201 - a bench prints its table
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import platform
 import statistics
 import time
@@ -34,11 +36,12 @@ from forensic.data.loader import BatchLoader, Reencoding
 from forensic.data.sampler import ClassBalancedSampler
 from forensic.models.predict import scaled
 from forensic.train.config import RECIPES, Recipe
+from forensic.train.graphs import Stepper
 from forensic.train.history import OldAugmenters
 from forensic.train.precision import settle
 from forensic.train.spectrum_statistics import fit_spectrum_statistics
 from forensic.train.state import TrainingState
-from forensic.train.step import TERMS, iterate, warm_up
+from forensic.train.step import TERMS, warm_up
 
 OURS = "ours"
 CLASSES, ITEMS = 7, 8
@@ -63,11 +66,12 @@ class Data:
     """Statistics of the input layer."""
 
 
-def read_data(root: Path) -> Data:
+def read_data(root: Path, device: torch.device) -> Data:
     """Eight images a class of the benchmark, or made ones where it is not there."""
     if not (root / "classes.yaml").is_file():
         x = torch.rand(CLASSES * ITEMS, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
-        return Data("made images", x, torch.arange(CLASSES).repeat(ITEMS), lambda _: 0.0, lambda *_: None)
+        y = torch.arange(CLASSES).repeat(ITEMS)
+        return Data("made images", x.to(device), y.to(device), lambda _: 0.0, lambda *_: None)
     layout = read_layout(root)
     chosen = [
         sample
@@ -90,10 +94,10 @@ def read_data(root: Path) -> Data:
         return statistics.median(times)
 
     def fit(state: TrainingState, recipe: Recipe) -> None:
-        fit_spectrum_statistics(state.model, loader(recipe), images, len(images), torch.device("cpu"))
+        fit_spectrum_statistics(state.model, loader(recipe), images, len(images), device)
 
-    x = scaled(torch.from_numpy(loader(RECIPES["reference"]).load(batch, 0)))
-    return Data(str(root), x, torch.from_numpy(batch.labels), load, fit)
+    x = scaled(torch.from_numpy(loader(RECIPES["reference"]).load(batch, 0)).to(device))
+    return Data(str(root), x, torch.from_numpy(batch.labels).to(device), load, fit)
 
 
 class Cycle:
@@ -112,7 +116,7 @@ class Ours:
 
     def __init__(self, recipe: Recipe, old: int, data: Data, dtype: torch.dtype = torch.float32) -> None:
         self.recipe = recipe
-        self.state = TrainingState(CLASSES, recipe, 0, torch.device("cpu"))
+        self.state = TrainingState(CLASSES, recipe, 0, data.x.device)
         self.state.model.to(dtype)
         data.fit(self.state, recipe)
         self.state.old = OldAugmenters(Cycle())
@@ -125,10 +129,11 @@ class Ours:
         rates = {self.learners.model_optimizer: recipe.lr, self.learners.new[0].optimizer: recipe.augmenter_lr}
         for optimizer, rate in rates.items():
             optimizer.param_groups[0]["lr"] = rate
+        self.stepper = Stepper(self.learners, recipe, self.state.masks)
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, float]:
         with settings_of_a_run():
-            values = iterate(self.learners, x, y, self.recipe)
+            values = self.stepper.step(x, y)
         return dict(zip(TERMS, values.tolist(), strict=True))
 
     def warm_up(self, x: Tensor) -> None:
@@ -159,14 +164,14 @@ def plain_twin(ours: Ours, options: Options) -> PlainPose:
     program = "authors" if recipe.name == "reference" else "ours"
     augmented = None if program == "authors" else recipe.augmented_items * CLASSES
     plain = PlainPose(program, CLASSES, options, augmented, Cycle(), recipe.architecture.width)
-    dtype = next(model.parameters()).dtype
+    where = next(model.parameters())
     for module in (plain.model, plain.new):
-        module.to(dtype)
-    plain.mean, plain.std = plain.mean.to(dtype), plain.std.to(dtype)
+        module.to(where)
+    plain.mean, plain.std = plain.mean.to(where), plain.std.to(where)
     for mine, other in zip(model.state_dict().items(), _state(plain, model), strict=True):
         other.copy_(mine[1])
     for place in range(len(ours.state.old)):
-        plain.olds.append(_copied(ours.state.old[place]).to(dtype).requires_grad_(requires_grad=False))
+        plain.olds.append(_copied(ours.state.old[place]).to(where).requires_grad_(requires_grad=False))
     plain.new.load_state_dict(_copied(ours.learners.new[0].augmenter).state_dict())
     plain.model.train(model.training)
     plain.model.dropout.p = recipe.architecture.dropout
@@ -232,18 +237,24 @@ def _differences(
     return loss, math.sqrt(apart / went)
 
 
-def fastest_options() -> Options:
-    """What serves the plain program best, but for its memory layout, which whole steps decide."""
-    x = torch.rand(CLASSES * ITEMS, 3, 128, 128)
-    times = interleaved({name: lambda f=f: f(x) for name, f in DCT.items()}, 5)
+def fastest_options(x: Tensor) -> Options:
+    """What serves the plain program best on the device of x, but for its memory layout, which whole steps decide."""
+    finish = finish_of(x.device)
+    times = interleaved({name: lambda f=f: f(x) for name, f in DCT.items()}, 5, finish)
     dct = min(times, key=lambda name: statistics.median(times[name]))
-    weights = [nn.Parameter(torch.zeros(512, 32768)), *(nn.Parameter(torch.zeros(64)) for _ in range(30))]
+    shapes = [(512, 32768), *[(64,)] * 30]
+    weights = [nn.Parameter(torch.zeros(shape, device=x.device)) for shape in shapes]
     for weight in weights:
         weight.grad = torch.ones_like(weight)
     adams = {fused: torch.optim.Adam(weights, lr=1e-4, fused=fused) for fused in (True, False)}
-    steps = interleaved({str(fused): adam.step for fused, adam in adams.items()}, 3)
+    steps = interleaved({str(fused): adam.step for fused, adam in adams.items()}, 3, finish)
     fused = statistics.median(steps["True"]) < statistics.median(steps["False"])
     return Options(dct=dct, fused_adam=fused)
+
+
+def finish_of(device: torch.device) -> Callable[[], object]:
+    """Waits for what is queued there."""
+    return torch.cuda.synchronize if device.type == "cuda" else lambda: None
 
 
 @dataclass(frozen=True)
@@ -257,7 +268,8 @@ class Compared:
 
 def compare(title: str, recipe: Recipe, old: int, data: Data, plain: Options, rounds: int) -> Compared:
     """Times of rivals, printed: ours and the plain program, in each memory layout and in the precision of ours."""
-    found = check_equal(recipe, old, data, plain)
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        found = check_equal(recipe, old, data, plain)
     ours = Ours(recipe, old, data)
     rivals: dict[str, Callable[[], object]] = {OURS: lambda: ours.step(data.x, data.y)}
     options = [replace(plain, channels_last=channels_last) for channels_last in (True, False)]
@@ -268,7 +280,7 @@ def compare(title: str, recipe: Recipe, old: int, data: Data, plain: Options, ro
     for each in options:
         twin = plain_twin(ours, each)
         rivals[f"plain torch, {twin.options}"] = lambda twin=twin: twin.step(data.x, data.y)
-    times = interleaved(rivals, rounds)
+    times = interleaved(rivals, rounds, finish_of(data.x.device))
     print(f"{title}; {found}")
     rows = {}
     for name, seconds in times.items():
@@ -276,7 +288,7 @@ def compare(title: str, recipe: Recipe, old: int, data: Data, plain: Options, ro
         rows[name] = Compared(*(statistics.median(each) for each in (times[OURS], seconds, paired)))
         spread = f"({paired[0]:.2f}..{paired[-1]:.2f})"
         label = f"forensic, {recipe.precision}" if name == OURS else name
-        print(f"  {label:<70}{1e3 * rows[name].plain:8.0f} ms {rows[name].ratio:6.2f}x  {spread}", flush=True)
+        print(f"  {label:<70}{1e3 * rows[name].plain:8.1f} ms {rows[name].ratio:6.2f}x  {spread}", flush=True)
     return min((row for name, row in rows.items() if name.startswith("plain")), key=lambda row: row.ratio)
 
 
@@ -296,7 +308,7 @@ def show_paper_scale(paces: dict[str, Pace]) -> None:
     for name, pace in paces.items():
         seconds = 120 / (CLASSES * ITEMS) * 509 * (pace.first + 29 * pace.later) + 30 * pace.epoch
         title = "plain program of reference" if name == "plain" else name
-        print(f"  {title:<28}{seconds / 86400:6.1f} days")
+        print(f"  {title:<28}{seconds / 86400:8.3f} days")
 
 
 def main() -> None:
@@ -307,26 +319,31 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/osma-mini"))
     parser.add_argument("--curves", type=Path, default=Path(__file__).parents[2] / "docs" / "runs")
     parser.add_argument("--minutes", type=float, default=90.0, help="whose quality `forensic` is to reach")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"), help="cpu or cuda")
     options = parser.parse_args()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as `forensic train`
     torch.set_num_threads(options.threads)
-    data = read_data(options.data)
-    print(f"{processor()}; {options.threads} threads; torch {torch.__version__}; {len(data.y)} images of {data.name}")
+    device = options.device
+    data = read_data(options.data, device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    print(f"{name}; {options.threads} threads; torch {torch.__version__}; {len(data.y)} images of {data.name}")
     print("; ".join(f"{name}: {text}" for name, text in kernels.describe().items()))
-    plain = fastest_options()
+    plain, finish = fastest_options(data.x), finish_of(device)
     paces: dict[str, Pace] = {}
     for name in [options.recipe] if options.recipe else ["reference", "forensic"]:
-        recipe = settle(RECIPES[name], torch.device("cpu"))
+        recipe = settle(RECIPES[name], device)
         first = compare(f"{name}, first epoch", recipe, 0, data, plain, max(2, options.rounds // 2))
         later = compare(f"{name}, later epochs", recipe, OLD, data, plain, options.rounds)
-        print(f"  bar {BARS[name]:.2f}x a step: {'reached' if later.ratio >= BARS[name] else 'missed'}")
+        if device.type == "cpu":
+            print(f"  bar {BARS[name]:.2f}x a step: {'reached' if later.ratio >= BARS[name] else 'missed'}")
         ours = Ours(recipe, 0, data)
-        warm = statistics.median(interleaved({"": lambda ours=ours: ours.warm_up(data.x)}, 3)[""])
+        warm = statistics.median(interleaved({"": lambda ours=ours: ours.warm_up(data.x)}, 3, finish)[""])
         load, once = data.load(recipe), recipe.augmenter_warmup_steps * warm
-        print(f"  beside it: {1e3 * load:.0f} ms to load a batch, {once:.1f} s an epoch to warm an augmenter up")
+        print(f"  beside it: {1e3 * load:.1f} ms to load a batch, {once:.1f} s an epoch to warm an augmenter up")
         paces[name] = Pace(first.ours, later.ours, once)
         if name == "reference":
             paces["plain"] = Pace(first.plain, later.plain, 0.0)
-    precision = settle(RECIPES["forensic"], torch.device("cpu")).precision
+    precision = settle(RECIPES["forensic"], device).precision
     show_time_to_quality(options.curves, paces, options.minutes, precision)
     show_paper_scale(paces)
 

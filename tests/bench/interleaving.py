@@ -9,10 +9,16 @@ import time
 from collections.abc import Callable
 
 
-def interleaved(rivals: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds a call, one figure a round of at least 50 ms; rivals take turns within a round."""
+def interleaved(
+    rivals: dict[str, Callable[[], object]], rounds: int, finish: Callable[[], object] = lambda: None
+) -> dict[str, list[float]]:
+    """Seconds a call, one figure a round of at least 50 ms; rivals take turns within a round.
+
+    `finish` waits for what calls have queued on a device, and counts.
+    """
     for run in rivals.values():
         run()
+    finish()
     times: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(rounds):
         for name, run in rivals.items():
@@ -20,6 +26,7 @@ def interleaved(rivals: dict[str, Callable[[], object]], rounds: int) -> dict[st
             while time.perf_counter() - start < 0.05:
                 run()
                 count += 1
+            finish()
             times[name].append((time.perf_counter() - start) / count)
     return times
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -48,9 +49,15 @@ class Options:
 def dct_by_matrix(x: Tensor) -> Tensor:
     """Un-normalised DCT-II of the last two axes: y[k] = 2 sum_n x[n] cos(pi (2n+1) k / 2N), along both."""
     size = x.shape[-1]
-    n = torch.arange(size, dtype=torch.float64)
-    cosines = (2 * torch.cos(math.pi * (2 * n[None, :] + 1) * n[:, None] / (2 * size))).to(x.dtype)
+    cosines = cosine_matrix(size, x.dtype, x.device)
     return cosines @ x @ cosines.T
+
+
+@cache
+def cosine_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """2 cos(pi (2n+1) k / 2N), row k."""
+    n = torch.arange(size, dtype=torch.float64)
+    return (2 * torch.cos(math.pi * (2 * n[None, :] + 1) * n[:, None] / (2 * size))).to(dtype).to(device)
 
 
 def dct_by_fft(x: Tensor) -> Tensor:
@@ -59,7 +66,7 @@ def dct_by_fft(x: Tensor) -> Tensor:
         size = x.shape[-1]
         v = torch.cat([x[..., ::2], x[..., 1::2].flip(-1)], dim=-1)
         spectrum = torch.fft.fft(v)
-        angle = -math.pi * torch.arange(size, dtype=x.dtype) / (2 * size)
+        angle = -math.pi * torch.arange(size, dtype=x.dtype, device=x.device) / (2 * size)
         x = 2 * (spectrum.real * angle.cos() - spectrum.imag * angle.sin())
         x = x.transpose(-1, -2)
     return x
@@ -106,7 +113,7 @@ class PlainModel(nn.Module):
 
     def z(self, spectra: Tensor) -> Tensor:
         """Embeddings after dropout."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(spectra.device.type, torch.bfloat16, enabled=self.bfloat16):
             z = self.fc(self.trunk(spectra))
         return self.dropout(z.to(spectra.dtype))  # type: ignore[no-any-return]
 

@@ -32,6 +32,12 @@ def compiled(request: pytest.FixtureRequest) -> backend.Implementation:
     return _implementation(request.param)
 
 
+@pytest.fixture
+def varies(compiled: backend.Implementation) -> float:
+    """By how much a second derivative may differ from run to run: on CUDA it is cuDNN's, which adds in any order."""
+    return 1e-12 if compiled.name == "cuda" else 0.0
+
+
 @pytest.fixture(params=backend.native().supported_isas())
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each instruction set that this processor has, in force during the test."""

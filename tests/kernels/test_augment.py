@@ -235,16 +235,16 @@ def test_gradcheck(compiled, shape):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1, 2, 1, 3), (1, 2, 4, 1, 3)], ids=str)
-def test_gradgradcheck(compiled, shape):
+def test_gradgradcheck(compiled, shape, varies):
     inputs = [one.requires_grad_() for one in arguments(*shape, device=device_of(compiled))]
-    assert torch.autograd.gradgradcheck(compiled.augment, inputs)
+    assert torch.autograd.gradgradcheck(compiled.augment, inputs, nondet_tol=varies)
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 3, 2, 3), (2, 2, 6, 2, 5)], ids=str)
-def test_gradcheck_along_random_directions(compiled, shape):
+def test_gradcheck_along_random_directions(compiled, shape, varies):
     inputs = [one.requires_grad_() for one in arguments(*shape, device=device_of(compiled))]
     assert torch.autograd.gradcheck(compiled.augment, inputs, fast_mode=True)
-    assert torch.autograd.gradgradcheck(compiled.augment, inputs, fast_mode=True)
+    assert torch.autograd.gradgradcheck(compiled.augment, inputs, fast_mode=True, nondet_tol=varies)
 
 
 def test_only_what_is_asked_for(compiled):

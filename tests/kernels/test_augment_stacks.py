@@ -136,11 +136,11 @@ def test_bits_do_not_depend_on_threads(isa, with_threads, dtype):
     assert len(seen) == 1, isa
 
 
-def test_gradcheck(compiled):
+def test_gradcheck(compiled, varies):
     inputs, _ = arguments(2, 2, 4, 3, 2, 3, device=device_of(compiled))
     leaves = [one.requires_grad_() for one in inputs]
     assert torch.autograd.gradcheck(compiled.augment, leaves, fast_mode=True)
-    assert torch.autograd.gradgradcheck(compiled.augment, leaves, fast_mode=True)
+    assert torch.autograd.gradgradcheck(compiled.augment, leaves, fast_mode=True, nondet_tol=varies)
 
 
 def test_the_operators_are_well_formed():

@@ -53,8 +53,8 @@ def close(found: list[Tensor], expected: list[Tensor], bound: float) -> None:
         assert float((mine.double() - other.double()).abs().max() if other.numel() else 0.0) <= bound * scale
 
 
-def test_equals_torchs_modules(kernels: backend.Implementation) -> None:
-    parts = batch(6, 37, 5, 7)
+def test_equals_torchs_modules(kernels: backend.Implementation, device: str) -> None:
+    parts = tuple(part.to(device) for part in batch(6, 37, 5, 7))
     options = {"eps": 1e-3, "slope": 0.1}
     close(outcome(kernels.batch_norm_leaky, *parts, **options), outcome(by_modules, *parts, **options), 1e-12)
 
@@ -148,17 +148,18 @@ def test_a_value_that_is_not_finite_stays_in_its_channel(isa: str) -> None:
             assert found[3][:, 33].isnan().any()
 
 
-def test_empty_and_constant(kernels: backend.Implementation) -> None:
-    y, mean, variance = kernels.batch_norm_leaky(torch.zeros(0, 3, 2, 2), torch.ones(3), torch.zeros(3))
+def test_empty_and_constant(kernels: backend.Implementation, device: str) -> None:
+    nothing = [torch.zeros(0, 3, 2, 2), torch.ones(3), torch.zeros(3), torch.zeros(0, 3, 2, 2)]
+    nothing = [part.to(device) for part in nothing]
+    y, mean, variance = kernels.batch_norm_leaky(*nothing[:3])
     assert y.shape == (0, 3, 2, 2)
     assert mean.tolist() == variance.tolist() == [0, 0, 0]
-    y, mean, variance = kernels.batch_norm_leaky(torch.full((2, 1, 3, 3), 7.0), torch.ones(1), torch.full((1,), -1.0))
+    constant = (torch.full((2, 1, 3, 3), 7.0), torch.ones(1), torch.full((1,), -1.0))
+    y, mean, variance = kernels.batch_norm_leaky(*(part.to(device) for part in constant))
     assert mean.item() == 7
     assert variance.item() == 0
     assert torch.allclose(y, torch.full_like(y, -0.2))
-    found = outcome(
-        kernels.batch_norm_leaky, torch.zeros(0, 3, 2, 2), torch.ones(3), torch.zeros(3), torch.zeros(0, 3, 2, 2)
-    )
+    found = outcome(kernels.batch_norm_leaky, *nothing)
     assert all(part.eq(0).all() for part in found)
 
 

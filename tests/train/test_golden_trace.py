@@ -36,9 +36,9 @@ RECIPE = replace(
 BEFORE_NORM = [f"main.{block}.main.0.bias" for block in range(8)]
 """Biases without a gradient but for rounding, which Adam divides by itself in the first epoch."""
 FLOAT32_DRIFT = 3.6e-4
-"""Relative, of the augmenter's gradient in the third epoch, where closeness acts and the network's own drift shows. The
-twins, which are torch's convolutions, are at 3.6e-4 with AVX-512 and 8.6e-5 with AVX2, the kernels at 9.4e-5 and 7.3e-5,
-and at 3.6e-4 on Zen 3; the authors' program was measured once, at 2.8e-5."""
+"""Relative, of the augmenter's gradient in the third epoch, where closeness acts and the network's own drift shows.
+The twins, which are torch's convolutions, are at 3.6e-4 with AVX-512 and 8.6e-5 with AVX2, the kernels at 9.4e-5 and
+7.3e-5, and at 3.6e-4 on Zen 3; the authors' program was measured once, at 2.8e-5."""
 
 
 pytestmark = pytest.mark.timeout(1800)
