@@ -1,8 +1,9 @@
 // batch_hard_triplet on a device; formula, ties, clamp and NaN as in triplet.h.
-//   hardest    a block an anchor, a warp a pair: running extremes and how many entries reach them, no (N, N) matrix
+//   distances  up to 4,096 rows: all squared distances in memory, by tiles as a matrix product; beyond, none are kept
+//   hardest    a block an anchor: running extremes and how many entries reach them; without the matrix a warp a pair
 //   total      one block adds the hinges in order and turns counts into shares of the gradient
-//   gradient   a block a row, distances again: d(i, j) = d(j, i) bit for bit, so that row i's distances also show which
-//              anchors chose i. Sums over j ascending. No atomics: the same bits at every run.
+//   gradient   a block a row: row i's distances also show which anchors chose i, since d(i, j) = d(j, i) bit for bit.
+//              The few that act are listed in their order, then summed in it. No atomics: the same bits at every run.
 #include <cmath>
 
 #include "cuda_check.cuh"
@@ -13,6 +14,9 @@ namespace {
 
 constexpr int kThreads = 256, kWarps = kThreads / 32;
 constexpr double kClamp = 1e-12;
+constexpr std::int64_t kMostRows = 4096;  // whose matrix is kept: 64 MiB of floats
+constexpr std::int64_t kLargeRows = 384;  // from which large tiles fill the device
+constexpr int kProductDepth = 32;
 
 template <typename T>
 struct Embeddings {
@@ -125,6 +129,19 @@ __global__ void total(std::int64_t rows, double margin, bool mean, Choice<T>* ch
   if (threadIdx.x == 0) *loss = static_cast<T>(mean ? (rows > 0 ? sums[0] / static_cast<double>(rows) : 0.0) : sums[0]);
 }
 
+// What (z_i - z_j) is multiplied by in the gradient of row i: of anchor i where it chose j, and of j where it chose i.
+template <typename T>
+__device__ T weight_of(T square, bool positive, const Choice<T>& of_i, const Choice<T>& of_j, bool squared) {
+  T weight = T(0);
+  const T d = distance_of(square, squared);
+  if (square >= static_cast<T>(kClamp)) {
+    if (d == (positive ? of_i.positive : of_i.negative)) weight += positive ? of_i.pull : of_i.push;
+    if (d == (positive ? of_j.positive : of_j.negative)) weight += positive ? of_j.pull : of_j.push;
+  }
+  if (weight != T(0)) weight *= squared ? T(2) : T(1) / d;
+  return weight;
+}
+
 template <typename T>
 __global__ void gradient_of(Embeddings<T> e, const T* norms, const Choice<T>* choices, bool squared, const T* loss,
                             T* gradient) {
@@ -139,15 +156,7 @@ __global__ void gradient_of(Embeddings<T> e, const T* norms, const Choice<T>* ch
         const std::int64_t j = start + n;
         T weight = T(0);
         if (j < e.rows) {
-          const T square = gap(e, norms, i, j), d = distance_of(square, squared);
-          const bool positive = e.same(i, j);
-          if (square >= static_cast<T>(kClamp)) {
-            if (d == (positive ? choices[i].positive : choices[i].negative))
-              weight += positive ? choices[i].pull : choices[i].push;
-            if (d == (positive ? choices[j].positive : choices[j].negative))
-              weight += positive ? choices[j].pull : choices[j].push;
-          }
-          if (weight != T(0)) weight *= squared ? T(2) : T(1) / d;
+          weight = weight_of(gap(e, norms, i, j), e.same(i, j), choices[i], choices[j], squared);
         }
         if (threadIdx.x % 32 == 0) weights[n] = weight;
       }
@@ -164,6 +173,115 @@ __global__ void gradient_of(Embeddings<T> e, const T* norms, const Choice<T>* ch
   }
 }
 
+// gaps[i, j] as `gap` makes them but for the order of the sum, which is ascending; a thread makes Each x Each of them.
+template <typename T, int Each>
+__global__ void __launch_bounds__(kThreads) make_gaps(Embeddings<T> e, const T* norms, T* gaps) {
+  constexpr int tile = 16 * Each;
+  __shared__ T left[kProductDepth][tile + 1], right[kProductDepth][tile + 1];
+  const int thread = static_cast<int>(threadIdx.x), x = thread % 16, y = thread / 16;
+  const std::int64_t first_i = static_cast<std::int64_t>(blockIdx.y) * tile;
+  const std::int64_t first_j = static_cast<std::int64_t>(blockIdx.x) * tile;
+  T sums[Each][Each] = {};
+  for (std::int64_t start = 0; start < e.width; start += kProductDepth) {
+    for (int at = thread; at < tile * kProductDepth; at += kThreads) {
+      const int d = at % kProductDepth, row = at / kProductDepth;
+      const std::int64_t i = first_i + row, j = first_j + row, depth = start + d;
+      left[d][row] = i < e.rows && depth < e.width ? e.at(i, depth) : T(0);
+      right[d][row] = j < e.rows && depth < e.width ? e.at(j, depth) : T(0);
+    }
+    __syncthreads();
+#pragma unroll 8
+    for (int d = 0; d < kProductDepth; ++d) {
+      T a[Each], b[Each];
+#pragma unroll
+      for (int n = 0; n < Each; ++n) a[n] = left[d][y + 16 * n];
+#pragma unroll
+      for (int n = 0; n < Each; ++n) b[n] = right[d][x + 16 * n];
+#pragma unroll
+      for (int n = 0; n < Each; ++n) {
+#pragma unroll
+        for (int m = 0; m < Each; ++m) sums[n][m] = fma(a[n], b[m], sums[n][m]);
+      }
+    }
+    __syncthreads();
+  }
+#pragma unroll
+  for (int n = 0; n < Each; ++n) {
+#pragma unroll
+    for (int m = 0; m < Each; ++m) {
+      const std::int64_t i = first_i + y + 16 * n, j = first_j + x + 16 * m;
+      if (i >= e.rows || j >= e.rows) continue;
+      gaps[i * e.rows + j] = i == j ? T(0) : norms[i] + norms[j] - (sums[n][m] + sums[n][m]);
+    }
+  }
+}
+
+template <typename T>
+__global__ void hardest_of_gaps(Embeddings<T> e, const T* gaps, bool squared, Choice<T>* choices) {
+  __shared__ Choice<T> found[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  for (std::int64_t i = blockIdx.x; i < e.rows; i += gridDim.x) {
+    Choice<T> mine{T(-INFINITY), T(INFINITY), T(0), T(0), 0, 0};
+    for (std::int64_t j = thread; j < e.rows; j += kThreads) {
+      const T d = distance_of(gaps[i * e.rows + j], squared);
+      if (e.same(i, j)) {
+        meet(mine.positive, mine.positives, d, 1, true);
+      } else {
+        meet(mine.negative, mine.negatives, d, 1, false);
+      }
+    }
+    found[thread] = mine;
+    for (int step = kThreads / 2; step > 0; step /= 2) {
+      __syncthreads();
+      if (thread >= step) continue;
+      Choice<T>& here = found[thread];
+      const Choice<T>& other = found[thread + step];
+      meet(here.positive, here.positives, other.positive, other.positives, true);
+      meet(here.negative, here.negatives, other.negative, other.negatives, false);
+    }
+    if (thread == 0) choices[i] = found[0];
+    __syncthreads();
+  }
+}
+
+template <typename T>
+__global__ void gradient_of_gaps(Embeddings<T> e, const T* gaps, const Choice<T>* choices, bool squared, const T* loss,
+                                 T* gradient) {
+  __shared__ T weights[kThreads];
+  __shared__ int acting[kThreads], counts[kWarps];
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
+  const bool hidden = isnan(*loss);
+  for (std::int64_t i = blockIdx.x; i < e.rows; i += gridDim.x) {
+    for (std::int64_t d = thread; d < e.width; d += kThreads) gradient[i * e.width + d] = hidden ? *loss : T(0);
+    if (hidden) continue;
+    for (std::int64_t start = 0; start < e.rows; start += kThreads) {
+      const std::int64_t j = start + thread;
+      const T weight =
+          j < e.rows ? weight_of(gaps[i * e.rows + j], e.same(i, j), choices[i], choices[j], squared) : T(0);
+      const unsigned int acts = __ballot_sync(0xffffffffu, weight != T(0));
+      if (lane == 0) counts[warp] = __popc(acts);
+      __syncthreads();
+      int before = __popc(acts & ((1u << lane) - 1)), all = 0;
+      for (int n = 0; n < kWarps; ++n) {
+        before += n < warp ? counts[n] : 0;
+        all += counts[n];
+      }
+      if (weight != T(0)) {
+        weights[before] = weight;
+        acting[before] = thread;
+      }
+      __syncthreads();
+      for (std::int64_t d = thread; d < e.width && all > 0; d += kThreads) {
+        const T own = e.at(i, d);
+        T sum = gradient[i * e.width + d];
+        for (int n = 0; n < all; ++n) sum += weights[n] * (own - e.at(start + acting[n], d));
+        gradient[i * e.width + d] = sum;
+      }
+      __syncthreads();
+    }
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -173,19 +291,39 @@ void batch_hard_triplet(std::int64_t rows, std::int64_t width, const T* z, std::
   const auto on = reinterpret_cast<cudaStream_t>(stream);
   const Embeddings<T> e{rows, width, z, row_stride, column_stride, labels, label_stride};
   const std::size_t choice_bytes = aligned(static_cast<std::size_t>(rows) * sizeof(Choice<T>));
-  const DeviceMemory memory(choice_bytes + static_cast<std::size_t>(rows) * sizeof(T), on);
+  const std::size_t norm_bytes = aligned(static_cast<std::size_t>(rows) * sizeof(T));
+  const bool kept = rows <= kMostRows;
+  const DeviceMemory memory(choice_bytes + norm_bytes + (kept ? static_cast<std::size_t>(rows * rows) * sizeof(T) : 0),
+                            on);
   auto* choices = reinterpret_cast<Choice<T>*>(memory.data());
   T* norms = reinterpret_cast<T*>(memory.data() + choice_bytes);
+  T* gaps = reinterpret_cast<T*>(memory.data() + choice_bytes + norm_bytes);
   if (rows > 0) {
     make_norms<T><<<blocks_for(rows, kWarps), kThreads, 0, on>>>(e, norms);
     check_launch("batch_hard_triplet");
+  }
+  if (rows > 0 && kept) {
+    const auto blocks = [&](std::int64_t tile) { return static_cast<unsigned int>((rows + tile - 1) / tile); };
+    if (rows < kLargeRows) {
+      make_gaps<T, 1><<<dim3(blocks(16), blocks(16)), kThreads, 0, on>>>(e, norms, gaps);
+    } else {
+      make_gaps<T, 4><<<dim3(blocks(64), blocks(64)), kThreads, 0, on>>>(e, norms, gaps);
+    }
+    check_launch("batch_hard_triplet");
+    hardest_of_gaps<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, gaps, squared, choices);
+    check_launch("batch_hard_triplet");
+  } else if (rows > 0) {
     hardest<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, norms, squared, choices);
     check_launch("batch_hard_triplet");
   }
   total<T><<<1, kThreads, 0, on>>>(rows, margin, mean, choices, loss);
   check_launch("batch_hard_triplet");
   if (gradient == nullptr || rows == 0) return;
-  gradient_of<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, norms, choices, squared, loss, gradient);
+  if (kept) {
+    gradient_of_gaps<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, gaps, choices, squared, loss, gradient);
+  } else {
+    gradient_of<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, norms, choices, squared, loss, gradient);
+  }
   check_launch("batch_hard_triplet");
 }
 

@@ -96,8 +96,8 @@ def unnormalised_scale(height: int, width: int, like: Tensor) -> Tensor:
     """
     rows = like.new_full((height, 1), (2.0 * height) ** 0.5)
     columns = like.new_full((1, width), (2.0 * width) ** 0.5)
-    rows[0] = 2.0 * height**0.5
-    columns[0, 0] = 2.0 * width**0.5
+    rows[0].fill_(2.0 * height**0.5)  # no copy from the host, which a CUDA graph could not hold
+    columns[0, 0].fill_(2.0 * width**0.5)
     return rows * columns
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Stepper:
-    """Runs `iterate` for the learners of one epoch; on CUDA from a graph once it can.
+    """Runs `iterate` for the learners of one epoch; on CUDA from a graph, from the second step on.
 
     Args:
         learners: of this epoch; their optimisers must be capturable on CUDA.
@@ -47,7 +47,7 @@ class Stepper:
         """One iteration; arguments and result as `forensic.train.step.iterate`."""
         drawn = draw_old(self._learners.old, self._recipe)
         self._steps += 1
-        if not x.is_cuda:
+        if not x.is_cuda or self._recipe.augmenters == "joint":  # joint steps draw for each augmenter: no two are alike
             return iterate(self._learners, x, y, self._recipe, drawn)
         if self._side is None:
             self._side = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]  # torch ships it without a signature

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -55,13 +56,18 @@ def run(recipe: Recipe, device: torch.device, *, by_stepper: bool) -> tuple[list
     return values, {name: tensor.cpu() for name, tensor in state.tensors().items()}
 
 
-def same(recipe: Recipe, device: torch.device) -> None:
+@pytest.fixture(autouse=True)
+def deterministic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As a run sets it."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(mode=True)
-    try:
-        found, expected = (run(recipe, device, by_stepper=by_stepper) for by_stepper in (True, False))
-    finally:
-        torch.use_deterministic_algorithms(mode=before)
+    yield
+    torch.use_deterministic_algorithms(mode=before)
+
+
+def same(recipe: Recipe, device: torch.device) -> None:
+    found, expected = (run(recipe, device, by_stepper=by_stepper) for by_stepper in (True, False))
     assert all(torch.equal(mine, other) for mine, other in zip(found[0], expected[0], strict=True))
     assert len({tuple(one.tolist()) for one in found[0]}) == EPOCHS * STEPS
     assert found[1].keys() == expected[1].keys()
@@ -75,18 +81,16 @@ def test_on_the_cpu_it_is_the_step(tiny_recipe: Recipe, name: str) -> None:
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("name", ["forensic", "clipped", "reference", "none", "joint"])
-def test_a_replay_has_the_bits_of_the_step(tiny_recipe: Recipe, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_has_the_bits_of_the_step(tiny_recipe: Recipe, name: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     same(recipes(tiny_recipe)[name], torch.device("cuda"))
 
 
 @pytest.mark.cuda
-def test_a_restored_state_goes_on_with_the_same_bits(tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restored_state_goes_on_with_the_same_bits(tiny_recipe: Recipe) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     device = torch.device("cuda")
     state = TrainingState(3, tiny_recipe, 0, device)
     x = torch.rand(6, 3, 128, 128, generator=torch.Generator().manual_seed(0)).to(device) * 2 - 1
