@@ -6,11 +6,15 @@ Source: GIF89a specification (CompuServe 1990), sections 17 to 27.
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
 from forensic.errors import Unreadable
 
-_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 
 
 def inspect_gif(data: bytes, limits: DecodeLimits) -> Inspection:
@@ -25,32 +29,28 @@ def inspect_gif(data: bytes, limits: DecodeLimits) -> Inspection:
     """
     if len(data) < 13:
         raise Unreadable("truncated in header")
-    width, height, packed = struct.unpack_from("<HHB", data, 6)
+    width, height = struct.unpack_from("<HH", data, 6)
     check_pixels(width, height, limits)
-    at = 13 + _colour_table(packed)
     frames, first_end, end = 0, 0, None
-    while end is None:
-        if at >= len(data):
-            if frames and at == len(data):
-                break  # the trailer alone is missing
-            raise Unreadable("truncated: the file ends inside a block" if frames else "truncated in header")
-        kind = data[at]
+    for kind, at, _ in blocks(data):
+        if frames and not first_end:
+            first_end = at
         if kind == _TRAILER:
             end = at + 1
-        elif kind == _EXTENSION:
-            at = _sub_blocks(data, at + 2)
         elif kind == _IMAGE:
-            at = _image(data, at, limits)
+            _check_frame(data, at, limits)
             frames += 1
-            first_end = first_end or at
-        else:
-            raise Unreadable(f"damaged GIF: no block at byte {at}")
     if not frames:
         raise Unreadable("no frame in it")
     flags: tuple[str, ...] = (f"animated-first-frame={frames}",) if frames > 1 else ()
     flags += ("missing-end-marker",) if end is None else trailing_flag(data, end)
     return Inspection(
-        format="GIF", width=width, height=height, payload=data[:first_end] + b";", codec="pillow", flags=flags
+        format="GIF",
+        width=width,
+        height=height,
+        payload=data[: first_end or len(data)] + b";",
+        codec="pillow",
+        flags=flags,
     )
 
 
@@ -58,14 +58,41 @@ def _colour_table(packed: int) -> int:
     return 3 << ((packed & 7) + 1) if packed & 0x80 else 0
 
 
-def _image(data: bytes, at: int, limits: DecodeLimits) -> int:
-    if at + 11 > len(data):
-        raise Unreadable("truncated: the file ends inside a frame")
-    _left, _top, width, height, packed = struct.unpack_from("<HHHHB", data, at + 1)
+def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Kind, begin, and place of the first sub-block of each block up to the trailer, which alone may be missing.
+
+    Args:
+        data: the whole file, 13 bytes or more.
+
+    Raises:
+        Unreadable: no block where one must stand, or the file ends before.
+    """
+    at, frames = 13 + _colour_table(data[10]), 0
+    while at < len(data):
+        kind = data[at]
+        if kind == _TRAILER:
+            yield kind, at, at + 1
+            return
+        if kind == EXTENSION:
+            begin = at + 2
+        elif kind == _IMAGE:
+            if at + 11 > len(data):
+                raise Unreadable("truncated: the file ends inside a frame")
+            begin = at + 11 + _colour_table(data[at + 9])
+            frames += 1
+        else:
+            raise Unreadable(f"damaged GIF: no block at byte {at}")
+        yield kind, at, begin
+        at = _sub_blocks(data, begin)
+    if not frames or at > len(data):
+        raise Unreadable("truncated: the file ends inside a block" if frames else "truncated in header")
+
+
+def _check_frame(data: bytes, at: int, limits: DecodeLimits) -> None:
+    width, height = struct.unpack_from("<HH", data, at + 5)
     if width == 0 or height == 0:
         raise Unreadable(f"empty frame ({width}x{height})")
     check_pixels(width, height, limits)
-    return _sub_blocks(data, at + 11 + _colour_table(packed))
 
 
 def _sub_blocks(data: bytes, at: int) -> int:

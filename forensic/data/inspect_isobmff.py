@@ -82,7 +82,7 @@ def inspect_heic(data: bytes, limits: DecodeLimits) -> Inspection:
 
 def _inspect(data: bytes, limits: DecodeLimits, name: str) -> Inspection:
     found, end = _Found(), 0
-    for kind, begin, stop in _boxes(data, 0, len(data)):
+    for kind, begin, stop in boxes(data, 0, len(data)):
         end = stop
         if kind == b"meta":
             _meta(found, data, begin + 4, stop)
@@ -135,8 +135,17 @@ def _crop(aperture: bytes, width: int, height: int) -> tuple[int, int, int, int]
     return int(left), int(top), int(wide), int(high)
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, begin and end of each box's body; at the top of a file, what is no box any more is left as trailing."""
+def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, begin and end of each box's body; at the top of a file, what is no box any more is left as trailing.
+
+    Args:
+        data: the whole file.
+        at: where the first box begins; 0 is the top of the file.
+        end: where the box around them ends.
+
+    Raises:
+        Unreadable: a box that reaches beyond `end`.
+    """
     top = at == 0
     while at < end:
         if at + 8 > end:
@@ -159,13 +168,13 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _meta(found: _Found, data: bytes, begin: int, end: int) -> None:
-    for kind, start, stop in _boxes(data, begin, end) if begin else ():
+    for kind, start, stop in boxes(data, begin, end) if begin else ():
         if kind == b"pitm":
             found.primary = struct.unpack_from(">I" if data[start] else ">H", data, start + 4)[0]
         elif kind == b"iprp":
-            for inner, first, last in _boxes(data, start, stop):
+            for inner, first, last in boxes(data, start, stop):
                 if inner == b"ipco":
-                    found.properties += [(name, data[a:b]) for name, a, b in _boxes(data, first, last)]
+                    found.properties += [(name, data[a:b]) for name, a, b in boxes(data, first, last)]
                 elif inner == b"ipma":
                     _links(found, data[first:last])
 
@@ -186,7 +195,7 @@ def _links(found: _Found, body: bytes) -> None:
 
 def _movie(found: _Found, data: bytes, begin: int, end: int) -> None:
     """An image sequence: the number of samples in its longest track."""
-    for kind, start, stop in _boxes(data, begin, end):
+    for kind, start, stop in boxes(data, begin, end):
         if kind in _CONTAINERS:
             _movie(found, data, start, stop)
         elif kind == b"stsz":

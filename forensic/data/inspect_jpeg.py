@@ -12,10 +12,14 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from forensic.data.exif import NO_EXIF, Exif, icc_is_sound, read_exif
 from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
 from forensic.errors import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MARKER_OR_FILL = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 """In a scan: no stuffed byte and no restart. With a repeat in it the search takes 30 times as long."""
@@ -33,6 +37,18 @@ _UNREAD_FRAMES = {
 }
 _SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 _PROGRESSIVE = {0xC2, 0xCA}
+
+
+class Segment(NamedTuple):
+    """One marker segment: where its size stands (two bytes behind the marker), its end, where the next marker stands.
+
+    The last two differ behind SOS, by the scan.
+    """
+
+    marker: int
+    at: int
+    end: int
+    stop: int
 
 
 @dataclass
@@ -70,53 +86,77 @@ def inspect_jpeg(data: bytes, limits: DecodeLimits) -> Inspection:
     return _concluded(found, data, limits)
 
 
-def _walk(data: bytes, at: int, limits: DecodeLimits) -> _Found:
-    """From behind a picture's SOI to behind its EOI, or to the end of a file that lacks one."""
-    found = _Found()
-    while found.end is None:
-        marker, at = _marker(data, at, found)
+def segments(data: bytes, at: int = 2) -> Iterator[Segment]:
+    """A picture's segments, from behind its SOI to its EOI.
+
+    A file whose last scan runs to its end lacks the EOI; everything else that is no segment is an error.
+
+    Args:
+        data: the whole file.
+        at: where the first marker stands.
+
+    Raises:
+        Unreadable: no marker where one must stand, or the file ends before.
+    """
+    truncated = "truncated in header"
+    while True:
+        after = _after_fill(data, at)
+        if after >= len(data):
+            raise Unreadable(truncated)
+        if data[at] != 0xFF:
+            raise Unreadable(f"damaged JPEG: no marker at byte {at}")
+        marker, at = data[after], after + 1
         if marker == _EOI:
-            found.end = at
-        else:
-            at = _segment(data, at, marker, found, limits)
-            if at >= len(data) and marker == _SOS:
-                break  # the last scan runs to the end of the file: the end marker is missing
-    return found
+            yield Segment(marker, at, at, at)
+            return
+        end = _segment_end(data, at, marker, truncated)
+        stop = end
+        if marker == _SOS:
+            stop, truncated = _scan_end(data, end), "truncated between scans"
+        yield Segment(marker, at, end, stop)
+        if marker == _SOS and stop >= len(data):
+            return  # the end marker is missing
+        at = stop
 
 
-def _marker(data: bytes, at: int, found: _Found) -> tuple[int, int]:
-    """The marker at a place where one must stand, and the place behind it."""
-    after = _after_fill(data, at)
-    if after >= len(data):
-        raise Unreadable("truncated between scans" if found.scans else "truncated in header")
-    if data[at] != 0xFF:
-        raise Unreadable(f"damaged JPEG: no marker at byte {at}")
-    return data[after], after + 1
-
-
-def _segment(data: bytes, at: int, marker: int, found: _Found, limits: DecodeLimits) -> int:
-    """Takes one segment (and, after SOS, its scan); returns where the next marker stands."""
+def _segment_end(data: bytes, at: int, marker: int, truncated: str) -> int:
     if marker in (_SOI, 0x01, 0x00) or 0xD0 <= marker <= 0xD7 or 0x02 <= marker <= 0xBF:
         raise Unreadable(f"damaged JPEG: marker FF{marker:02X} at byte {at - 2}")
     if at + 2 > len(data):
-        raise Unreadable("truncated between scans" if found.scans else "truncated in header")
+        raise Unreadable(truncated)
     size = int(struct.unpack_from(">H", data, at)[0])
     if size < 2:
         raise Unreadable(f"damaged JPEG: segment of {size} bytes at byte {at}")
-    end = at + size
-    if end > len(data):
-        raise Unreadable("truncated between scans" if found.scans else "truncated in header")
+    if at + size > len(data):
+        raise Unreadable(truncated)
+    return at + size
+
+
+def _walk(data: bytes, at: int, limits: DecodeLimits) -> _Found:
+    """From behind a picture's SOI to behind its EOI, or to the end of a file that lacks one."""
+    found = _Found()
+    for segment in segments(data, at):
+        if segment.marker == _EOI:
+            found.end = segment.at
+        else:
+            _take(data, segment, found, limits)
+    return found
+
+
+def _take(data: bytes, segment: Segment, found: _Found, limits: DecodeLimits) -> None:
+    """Takes one segment and, after SOS, its scan."""
+    marker, at, end, stop = segment
     body = data[at + 2 : end]
     if marker in _UNREAD_FRAMES:
         raise Unreadable(f"{_UNREAD_FRAMES[marker]} JPEG is not read")
     if marker in _FRAMES:
         _frame(body, marker, found, limits)
     elif marker == _SOS:
-        return _scan(data, at, end, body, found)
-    _application(marker, body, at + 2, found)
+        _scan(body, found)
+    else:
+        _application(marker, body, at + 2, found)
     if marker in (_APP0, _APP14) or not (0xE0 <= marker <= 0xEF or marker == _COM):
-        found.kept.append(data[at - 2 : end])
-    return end
+        found.kept.append(data[at - 2 : stop])
 
 
 def _frame(body: bytes, marker: int, found: _Found, limits: DecodeLimits) -> None:
@@ -138,7 +178,7 @@ def _frame(body: bytes, marker: int, found: _Found, limits: DecodeLimits) -> Non
     found.missing = {(body[6 + 3 * index], k): 14 for index in range(count) for k in range(last)}
 
 
-def _scan(data: bytes, at: int, end: int, body: bytes, found: _Found) -> int:
+def _scan(body: bytes, found: _Found) -> None:
     if not found.components:
         raise Unreadable("damaged JPEG: scan before its frame")
     count = body[0] if body else 0
@@ -151,9 +191,6 @@ def _scan(data: bytes, at: int, end: int, body: bytes, found: _Found) -> int:
             if key in found.missing:
                 found.missing[key] = min(found.missing[key], bits) if found.progressive else 0
     found.scans += 1
-    stop = _scan_end(data, end)
-    found.kept.append(data[at - 2 : stop])
-    return stop
 
 
 def _scan_end(data: bytes, at: int) -> int:

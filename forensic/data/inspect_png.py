@@ -12,16 +12,19 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from forensic.data.exif import NO_EXIF, Exif, icc_is_sound, read_exif
 from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
 from forensic.errors import Unreadable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_METADATA_LIMIT = 8 << 20
+METADATA_LIMIT = 8 << 20
 """Bytes that all text and profile chunks may come to, inflated; beyond it they are flagged and left unread."""
 
 
@@ -37,6 +40,14 @@ class Chunk(NamedTuple):
     def critical(self) -> bool:
         """Whether a decoder must understand it."""
         return not self.kind[0] & 0x20
+
+
+class ChunkText(NamedTuple):
+    """A text or profile chunk taken apart: its keyword, where its text begins, whether that is compressed."""
+
+    keyword: bytes
+    begin: int
+    packed: bool
 
 
 @dataclass
@@ -71,14 +82,49 @@ def inspect_png(data: bytes, limits: DecodeLimits) -> Inspection:
         Unreadable: truncated, a critical chunk damaged or missing, too many pixels.
     """
     found = _Found()
-    at = len(SIGNATURE)
-    while found.ended is None:
-        if at == len(data) and found.data_chunks:
-            break  # the end marker alone is missing; whether the image data is whole is seen below
-        chunk = _next_chunk(data, at)
+    for chunk in chunks(data):
         _take(found, chunk, data, limits)
-        at = chunk.end + 4
     return _concluded(found, data)
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """The chunks of a PNG up to IEND, whatever their checksums; the end marker alone may be missing.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        Unreadable: no chunk where one must stand, or the file ends before.
+    """
+    at, pixels = len(SIGNATURE), False
+    while at != len(data) or not pixels:
+        chunk = _next_chunk(data, at)
+        yield chunk
+        if chunk.kind == b"IEND":
+            return
+        at, pixels = chunk.end + 4, pixels or chunk.kind == b"IDAT"
+
+
+def chunk_text(chunk: Chunk, data: bytes) -> ChunkText | None:
+    """Takes a tEXt, zTXt, iTXt or iCCP chunk apart; None where its fields do not end inside it.
+
+    Args:
+        chunk: one of those kinds.
+        data: the whole file.
+    """
+    end = data.find(b"\0", chunk.begin, min(chunk.end, chunk.begin + 80))
+    if end < 0:
+        return None
+    begin, packed = end + 1, False
+    if chunk.kind in (b"zTXt", b"iCCP"):
+        begin, packed = end + 2, True
+    elif chunk.kind == b"iTXt":
+        packed = data[end + 1 : end + 2] == b"\1"
+        translated = data.find(b"\0", end + 3, chunk.end)
+        begin = data.find(b"\0", translated + 1, chunk.end) + 1
+        if translated < 0 or begin == 0:
+            return None
+    return ChunkText(data[chunk.begin : end], begin, packed) if begin <= chunk.end else None
 
 
 def _next_chunk(data: bytes, at: int) -> Chunk:
@@ -165,23 +211,18 @@ def _take_ancillary(found: _Found, chunk: Chunk, data: bytes) -> None:
 
 def _weigh(found: _Found, chunk: Chunk, data: bytes) -> None:
     """Counts what a metadata chunk comes to when inflated, and looks at the profile."""
-    body = memoryview(data)[chunk.begin : chunk.end]
-    keyword_end = data.find(b"\0", chunk.begin, min(chunk.end, chunk.begin + 80)) - chunk.begin
-    packed: bytes | memoryview = b""
-    if chunk.kind in (b"zTXt", b"iCCP") and keyword_end >= 0:
-        packed = body[keyword_end + 2 :]
-    elif chunk.kind == b"iTXt" and keyword_end >= 0 and data[chunk.begin + keyword_end + 1] == 1:
-        start = data.find(b"\0", data.find(b"\0", chunk.begin + keyword_end + 3, chunk.end) + 1, chunk.end)
-        packed = body[start + 1 - chunk.begin :] if start >= 0 else b""
-    inflated = _inflate(packed, _METADATA_LIMIT + 1) if packed else b""
-    found.metadata += max(len(body), 0 if inflated is None else len(inflated))
-    if found.metadata > _METADATA_LIMIT:
+    text = chunk_text(chunk, data)
+    packed = memoryview(data)[text.begin : chunk.end] if text is not None and text.packed else b""
+    inflated = inflate(packed, METADATA_LIMIT + 1) if packed else b""
+    found.metadata += max(chunk.end - chunk.begin, 0 if inflated is None else len(inflated))
+    if found.metadata > METADATA_LIMIT:
         found.flag("metadata-limit")
     if chunk.kind == b"iCCP" and (inflated is None or not icc_is_sound(inflated)):
         found.flag("icc-invalid")
 
 
-def _inflate(packed: bytes | memoryview, most: int) -> bytes | None:
+def inflate(packed: bytes | memoryview, most: int) -> bytes | None:
+    """Inflates no more than `most` bytes; None where the stream is damaged, what there is where it is cut short."""
     try:
         return zlib.decompressobj().decompress(packed, most)
     except zlib.error:

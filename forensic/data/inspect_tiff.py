@@ -29,7 +29,7 @@ _MOST_PAGES = 100_000
 _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """One field: its type, its number of values, where they stand."""
 
     kind: int
@@ -37,15 +37,19 @@ class _Entry(NamedTuple):
     at: int
 
 
-class _Directory(NamedTuple):
+class Directory(NamedTuple):
     """One page's fields, and where the offset of the next page is stored."""
 
-    entries: dict[int, _Entry]
+    entries: dict[int, Entry]
     next_at: int
 
 
-class _File:
-    """A TIFF's bytes with their order and offset size."""
+class TiffFile:
+    """A TIFF's bytes with their order and offset size; a block of EXIF is one too.
+
+    Args:
+        data: the whole file.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -55,26 +59,60 @@ class _File:
         self.first_at = 8 if self.big else 4
 
     def integer(self, code: str, at: int) -> int:
+        """One unsigned number by its `struct` code.
+
+        Raises:
+            Unreadable: it lies beyond the file.
+        """
         if at + struct.calcsize("=" + code) > len(self.data):
             raise Unreadable("truncated in header")
         return int(struct.unpack_from(self.order + code, self.data, at)[0])
 
-    def directory(self, at: int) -> _Directory:
+    def first(self) -> Directory:
+        """The first directory.
+
+        Raises:
+            Unreadable: it lies beyond the file.
+        """
+        return self.directory(self.integer(self.offset, self.first_at))
+
+    def directory(self, at: int) -> Directory:
+        """The directory that begins there; of two fields with one tag the first counts.
+
+        Raises:
+            Unreadable: it reaches beyond the file.
+        """
         size, inline = (20, 8) if self.big else (12, 4)
         count = self.integer("Q" if self.big else "H", at)
         begin = at + (8 if self.big else 2)
         if begin + size * count > len(self.data):
             raise Unreadable("damaged TIFF header: the directory reaches beyond the file")
-        entries: dict[int, _Entry] = {}
+        entries: dict[int, Entry] = {}
         for place in range(begin, begin + size * count, size):
             tag, kind = self.integer("H", place), self.integer("H", place + 2)
             values = self.integer(self.offset, place + 4)
             stored = place + 4 + inline
             wide = TYPE_SIZES.get(kind, 1) * values > inline
-            entries.setdefault(tag, _Entry(kind, values, self.integer(self.offset, stored) if wide else stored))
-        return _Directory(entries, begin + size * count)
+            entries.setdefault(tag, Entry(kind, values, self.integer(self.offset, stored) if wide else stored))
+        return Directory(entries, begin + size * count)
 
-    def values(self, directory: _Directory, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+    def stored(self, entry: Entry) -> bytes:
+        """A field's bytes as they are.
+
+        Raises:
+            Unreadable: a type that is not known, or they reach beyond the file.
+        """
+        size = TYPE_SIZES.get(entry.kind, 0) * entry.length
+        if not size or entry.at + size > len(self.data):
+            raise Unreadable(f"a field of type {entry.kind} with {entry.length:,} values does not fit the file")
+        return self.data[entry.at : entry.at + size]
+
+    def values(self, directory: Directory, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """A field's unsigned numbers, or the default where it is absent.
+
+        Raises:
+            Unreadable: another type, no or too many values, or they reach beyond the file.
+        """
         entry = directory.entries.get(tag)
         if entry is None:
             return default
@@ -84,7 +122,12 @@ class _File:
             raise Unreadable(f"damaged TIFF header: tag {tag} has type {entry.kind} and {entry.length:,} values")
         return struct.unpack_from(f"{self.order}{entry.length}{code}", self.data, entry.at)
 
-    def value(self, directory: _Directory, tag: int, default: int | None = None) -> int:
+    def value(self, directory: Directory, tag: int, default: int | None = None) -> int:
+        """A field's one number, or the default where it is absent.
+
+        Raises:
+            Unreadable: as `values`, or not one value.
+        """
         values = self.values(directory, tag, () if default is None else (default,))
         if len(values) != 1:
             raise Unreadable(f"damaged TIFF header: tag {tag} has {len(values):,} values instead of one")
@@ -101,7 +144,7 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
     Raises:
         Unreadable: a damaged header, strips beyond the file, samples that have no 8-bit reading, too many pixels.
     """
-    file = _File(data)
+    file = TiffFile(data)
     start = file.integer(file.offset, file.first_at)
     if start < 8 or start >= len(data):
         raise Unreadable("truncated: the directory lies beyond the file" if start >= 8 else "damaged TIFF header")
@@ -141,7 +184,7 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
     )
 
 
-def _refuse_raw(file: _File, page: _Directory) -> None:
+def _refuse_raw(file: TiffFile, page: Directory) -> None:
     """Camera raw files are TIFF; what stands first in them is a preview or a mosaic, not the picture."""
     preview = file.values(page, _SUBFILE, (0,))[0] & 1 and _SUB_DIRECTORIES in page.entries
     mosaic = file.values(page, _PHOTOMETRIC, (1,))[0] in (_CFA, _LINEAR_RAW)
@@ -149,7 +192,7 @@ def _refuse_raw(file: _File, page: _Directory) -> None:
         raise Unreadable("camera raw pictures are not read; develop to TIFF or PNG first", format="TIFF")
 
 
-def _bits(file: _File, page: _Directory, photometric: int) -> int:
+def _bits(file: TiffFile, page: Directory, photometric: int) -> int:
     bits, kinds = file.values(page, _BITS, (1,)), file.values(page, _FORMAT, (1,))
     for kind in kinds:
         if kind in _UNREAD_SAMPLES:
@@ -163,7 +206,7 @@ def _bits(file: _File, page: _Directory, photometric: int) -> int:
     return bits[0]
 
 
-def _check_extent(file: _File, page: _Directory) -> None:
+def _check_extent(file: TiffFile, page: Directory) -> None:
     tiled = _TILE_OFFSETS in page.entries
     offsets = file.values(page, _TILE_OFFSETS if tiled else _STRIP_OFFSETS)
     sizes = file.values(page, _TILE_SIZES if tiled else _STRIP_SIZES)
@@ -174,7 +217,7 @@ def _check_extent(file: _File, page: _Directory) -> None:
         raise Unreadable(f"truncated: image data end at byte {end} of {len(file.data)}")
 
 
-def _check_sizes(file: _File, page: _Directory, width: int, height: int, bits: int) -> None:
+def _check_sizes(file: TiffFile, page: Directory, width: int, height: int, bits: int) -> None:
     """Refuses uncompressed strips and tiles that hold less than their pixels: the decoder reads on, past their end.
 
     Args:
@@ -205,7 +248,7 @@ def _check_sizes(file: _File, page: _Directory, width: int, height: int, bits: i
                 raise Unreadable(f"truncated: a part of the picture holds {min(some):,} of {needed:,} bytes")
 
 
-def _stored_bytes(file: _File, page: _Directory, width: int, rows: int, bits: int) -> int:
+def _stored_bytes(file: TiffFile, page: Directory, width: int, rows: int, bits: int) -> int:
     """Bytes of so many uncompressed rows; each begins at a whole byte (TIFF 6.0, sections 8 and 21)."""
     if file.value(page, _PHOTOMETRIC, 1) != _YCBCR:
         return rows * -(-width * bits // 8)
@@ -217,7 +260,9 @@ def _stored_bytes(file: _File, page: _Directory, width: int, rows: int, bits: in
     return -(-width // across) * -(-rows // down) * (across * down + 2)
 
 
-def _flags(file: _File, page: _Directory, bits: int, photometric: int, *, alpha: bool, valid: bool) -> tuple[str, ...]:
+def _flags(
+    file: TiffFile, page: Directory, bits: int, photometric: int, *, alpha: bool, valid: bool
+) -> tuple[str, ...]:
     flags = []
     if bits == 16:
         flags.append("16-bit-reduced")
@@ -240,7 +285,7 @@ def _flags(file: _File, page: _Directory, bits: int, photometric: int, *, alpha:
     return tuple(flags)
 
 
-def _count_pages(file: _File, page: _Directory) -> int:
+def _count_pages(file: TiffFile, page: Directory) -> int:
     """Directories in the chain, as far as it is sound; a circle ends it."""
     seen: set[int] = set()
     try:
@@ -254,7 +299,7 @@ def _count_pages(file: _File, page: _Directory) -> int:
     return 1 + len(seen)
 
 
-def _first_page(file: _File, page: _Directory) -> bytes:
+def _first_page(file: TiffFile, page: Directory) -> bytes:
     copy = bytearray(file.data)
     if page.next_at + struct.calcsize("=" + file.offset) <= len(copy):
         struct.pack_into(file.order + file.offset, copy, page.next_at, 0)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from forensic.data.exif import NO_EXIF, Exif, icc_is_sound, read_exif
 from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
 from forensic.errors import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass
@@ -34,23 +38,21 @@ def inspect_webp(data: bytes, limits: DecodeLimits) -> Inspection:
     Raises:
         Unreadable: truncated, no picture, too many pixels.
     """
-    end = 8 + struct.unpack_from("<I", data, 4)[0]
-    found = _Found()
-    at = 12
-    while at + 8 <= min(end, len(data)):
-        kind, size = struct.unpack_from("<4sI", data, at)
+    end = container_end(data)
+    found, empty = _Found(), True
+    for kind, begin, size in chunks(data):
+        empty = False
         try:
-            _take(found, kind, data[at + 8 : min(at + 8 + size, at + 8 + 40)], limits)
+            _take(found, kind, data[begin : begin + min(size, 40)], limits)
         except struct.error:
             raise Unreadable("truncated in header") from None
-        if at + 8 + size > len(data):
-            raise Unreadable(f"truncated: chunk ends at byte {at + 8 + size} of {len(data)}")
-        _take_metadata(found, kind, data, at + 8, size)
-        at += 8 + size + (size & 1)
+        if begin + size > len(data):
+            raise Unreadable(f"truncated: chunk ends at byte {begin + size} of {len(data)}")
+        _take_metadata(found, kind, data, begin, size)
     if end > len(data) + 1:  # one byte of padding is often left out
         raise Unreadable(f"truncated: the container ends at byte {end} of {len(data)}")
     if found.size is None and not found.frames:
-        raise Unreadable("truncated in header" if found.canvas or at <= 12 else "damaged WebP: no picture in it")
+        raise Unreadable("truncated in header" if found.canvas or empty else "damaged WebP: no picture in it")
     width, height = found.canvas or found.size or (0, 0)
     flags = [*found.flags, *found.exif.flags]
     if found.frames:
@@ -63,6 +65,24 @@ def inspect_webp(data: bytes, limits: DecodeLimits) -> Inspection:
         flags=(*flags, *trailing_flag(data, end)),
         orientation=found.exif.orientation,
     )
+
+
+def container_end(data: bytes) -> int:
+    """Where the RIFF container ends by its own word, which may lie beyond the file."""
+    return 8 + int(struct.unpack_from("<I", data, 4)[0])
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, begin and size of each chunk whose head is there; its body may reach beyond the file.
+
+    Args:
+        data: the whole file.
+    """
+    end, at = min(container_end(data), len(data)), 12
+    while at + 8 <= end:
+        kind, size = struct.unpack_from("<4sI", data, at)
+        yield kind, at + 8, size
+        at += 8 + size + (size & 1)
 
 
 def _take(found: _Found, kind: bytes, body: bytes, limits: DecodeLimits) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from forensic.data.decode import decode
-from forensic.data.inspect_gif import inspect_gif
+from forensic.data.inspect_gif import EXTENSION, blocks, inspect_gif
 from forensic.data.inspection import DecodeLimits
 from forensic.errors import Unreadable
 
@@ -87,3 +87,11 @@ def test_index_beyond_the_colour_table_is_unreadable(saved, noise) -> None:
     beyond = np.count_nonzero(samples >= 4)
     with pytest.raises(Unreadable, match=rf"^damaged GIF: {beyond} pixels have no colour in the palette$"):
         decode(four, name="x")
+
+
+def test_blocks_are_told_with_their_places(saved, noise) -> None:
+    data = saved(Image.fromarray(noise(16, 20)), "GIF", comment=b"a comment")
+    found = list(blocks(data))
+    assert [kind for kind, _, _ in found][-2:] == [0x2C, 0x3B]
+    places = [place for kind, place, _ in found if kind == EXTENSION and data[place + 1] == 0xFE]
+    assert [data[place + 3 : place + 12] for place in places] == [b"a comment"]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from forensic.data.decode import decode
-from forensic.data.inspect_jpeg import inspect_jpeg
+from forensic.data.inspect_jpeg import inspect_jpeg, segments
 from forensic.data.inspection import DecodeLimits
 from forensic.errors import Unreadable
 
@@ -161,3 +161,16 @@ def test_mpo_with_data_behind_its_last_picture(saved, smooth) -> None:
     decoded = decode(mpo, name="x.mpo")
     assert (decoded.format, decoded.flags) == ("JPEG (MPO)", ("multi-frame-first=3",))
     assert decode(mpo + b"PK\x03\x04", name="x.mpo").flags[1] == f"trailing-data={len(mpo)}+4:zip"
+
+
+def test_segments_are_told_with_their_places_until_the_damage(saved, smooth) -> None:
+    plain = saved(smooth(32, 48), "JPEG")
+    data = plain[:2] + segment(0xFE, b"one") + segment(0xE5, b"two") + plain[2:]
+    found = list(segments(data))
+    assert [(each.marker, data[each.at + 2 : each.end]) for each in found[:2]] == [(0xFE, b"one"), (0xE5, b"two")]
+    assert found[-1].marker == 0xD9
+    assert all(data[each.stop] == 0xFF for each in found[:-1])
+    walk = segments(data[:2] + segment(0xFE, b"one") + b"no marker")
+    assert next(walk).marker == 0xFE
+    with pytest.raises(Unreadable, match="no marker at byte 9"):
+        next(walk)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from forensic.data.decode import decode
-from forensic.data.inspect_png import inspect_png
+from forensic.data.inspect_png import METADATA_LIMIT, chunk_text, chunks, inflate, inspect_png
 from forensic.data.inspection import DecodeLimits
 from forensic.errors import Unreadable
 
@@ -173,3 +173,32 @@ def test_index_beyond_the_palette_is_unreadable(depth: int, colours: int, chunk,
     beyond = np.count_nonzero(samples == colours - 1)
     with pytest.raises(Unreadable, match=rf"^damaged PNG: {beyond} pixels have no colour in the palette$"):
         decode(picture(colours - 1), name="x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "expected"),
+    [
+        (b"tEXt", b"Title\0words", (b"Title", False, b"words")),
+        (b"zTXt", b"Title\0\0packed", (b"Title", True, b"packed")),
+        (b"iCCP", b"name\0\0packed", (b"name", True, b"packed")),
+        (b"iTXt", b"Title\0\0\0en\0Titel\0words", (b"Title", False, b"words")),
+        (b"iTXt", b"Title\0\1\0\0\0packed", (b"Title", True, b"packed")),
+        (b"iTXt", b"Title\0\0\0en\0no end", None),
+        (b"iTXt", b"Title\0", None),
+        (b"zTXt", b"Title\0", None),
+        (b"tEXt", b"no end of the keyword", None),
+        (b"tEXt", b"", None),
+    ],
+)
+def test_text_chunks_are_taken_apart(kind: bytes, body: bytes, expected, png, chunk, noise) -> None:
+    data = png(noise(16, 20, 3), colour=2, before=chunk(kind, body))
+    (found,) = [each for each in chunks(data) if each.kind == kind]
+    text = chunk_text(found, data)
+    assert (text and (text.keyword, text.packed, data[text.begin : found.end])) == expected
+
+
+def test_inflating_ends_at_its_limit() -> None:
+    packed = zlib.compress(bytes(METADATA_LIMIT + 1000))
+    assert inflate(packed, METADATA_LIMIT) == bytes(METADATA_LIMIT)
+    assert inflate(packed[:-4], 10) == bytes(10)
+    assert inflate(b"no zlib stream", 10) is None

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from forensic.data.decode import decode
-from forensic.data.inspect_webp import inspect_webp
+from forensic.data.inspect_webp import chunks, container_end, inspect_webp
 from forensic.data.inspection import DecodeLimits
 from forensic.errors import Unreadable
 
@@ -88,3 +88,13 @@ def test_exif_with_and_without_prefix_turns(prefix: bytes, saved, smooth) -> Non
 
 def test_a_broken_profile_is_a_flag(saved, smooth) -> None:
     assert decode(saved(smooth(20, 30), "WEBP", icc_profile=b"junk" * 60), name="x").flags == ("icc-invalid",)
+
+
+def test_chunks_are_told_even_where_they_reach_beyond_the_file() -> None:
+    data = riff(chunk(b"ABCD", b"one"), chunk(b"EFGH", b"longer"))[:-2]
+    assert [(kind, data[begin : begin + size]) for kind, begin, size in chunks(data)] == [
+        (b"ABCD", b"one"),
+        (b"EFGH", b"long"),
+    ]
+    assert [size for _, _, size in chunks(data)] == [3, 6]
+    assert container_end(data) == len(data) + 2
