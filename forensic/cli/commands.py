@@ -43,6 +43,10 @@ COMMANDS: dict[str, Entry] = {
     "compare": Entry(
         "forensic.cli.compare:compare", "Tell whether two images or folders were made by one generator, known or not."
     ),
+    "provenance": Entry(
+        "forensic.cli.provenance:provenance",
+        "Show what picture files claim about their own origin, and how far that is signed.",
+    ),
     "train": Entry("forensic.cli.train:train", "Train weights on a folder of known generators."),
     "evaluate": Entry("forensic.cli.evaluate:evaluate", "Measure weights on known and unknown generators."),
     "benchmark": Entry("forensic.cli.benchmark:app", "Train variants of a recipe side by side and tabulate them."),
