@@ -226,6 +226,7 @@ SKIP_REASONS = (
     "needs Python",
     "needs openvino",
     "needs onnxruntime",
+    "needs c2pa-python",
 )
 """What a skip may say, or begin with; any other fails the run, so that no test goes missing unseen."""
 
@@ -235,6 +236,7 @@ _FORBIDDEN_IN_CI = (
     "needs the C++ toolchain",
     "needs openvino",
     "needs onnxruntime",
+    "needs c2pa-python",
 )
 
 _skipped_for_no_good_reason: list[str] = []

@@ -12,7 +12,7 @@ import typer
 
 from forensic import __version__
 from forensic.cli import console
-from forensic.errors import ExitCode, FileOutcome, MissingError, UsageError
+from forensic.errors import ExitCode, FileOutcome, MissingError, Skipped, UsageError
 
 if TYPE_CHECKING:
     from forensic.provenance.claims import Claim, FileClaims
@@ -65,7 +65,7 @@ def provenance(
     listed, tool = [], f"forensic {__version__}"
     for record, claims in records:
         total += 1
-        unread += record["status"] != "ok"
+        unread += record["status"] == "unreadable"
         unchecked += any(
             claim["state"] == "present-not-checked" and claim["kind"] == "c2pa" for claim in record["claims"]
         )
@@ -123,7 +123,8 @@ def _records(files: list[Path], trust: TrustList | None) -> Iterator[tuple[dict[
             broken = claims.broken is not None
             record |= {"format": claims.format, "status": "unreadable" if broken else "ok", "reason": claims.broken}
         except FileOutcome as outcome:
-            record |= {"status": "unreadable", "reason": outcome.reason}
+            status = "skipped" if isinstance(outcome, Skipped) else "unreadable"
+            record |= {"status": status, "reason": outcome.reason}
         record["claims"] = [] if claims is None else [to_dict(claim) for claim in claims.claims]
         record["other_texts"] = [] if claims is None else list(claims.other_texts)
         yield record, claims
@@ -137,7 +138,7 @@ def _show(record: dict[str, Any], claims: FileClaims | None) -> None:
     console.stdout_text(f"Claims carried by the file {console.safe(record['path'])}", style="bold")
     if record["reason"] is not None:
         whole = "" if claims is None else " there may be more claims behind the damage;"
-        console.stdout_text(f"  unreadable:{whole} {console.safe(record['reason'])}", style="red")
+        console.stdout_text(f"  {record['status']}:{whole} {console.safe(record['reason'])}", style="red")
     for claim in () if claims is None else claims.claims:
         _show_claim(claim)
     if record["other_texts"]:

@@ -27,7 +27,7 @@ _XMP_KEY = b"XML:com.adobe.xmp"
 _C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _XMP_TAG, _IIM_TAG, _PHOTOSHOP_TAG, _C2PA_TAG = 700, 33723, 34377, 52545
-_XMP_TRAILER = 257
+_XMP_TRAILER = 258
 """Bytes behind an XMP packet in a GIF, which lead a reader of sub-blocks out of it."""
 _MOST_PAGES = 100
 

@@ -16,6 +16,7 @@ from forensic.provenance.manifests import Manifest, is_manifest_store, read_mani
 from forensic.provenance.texts import claims_in
 from forensic.provenance.verification import Verification, verify
 from forensic.provenance.vocabulary import source_type
+from forensic.provenance.xmp import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,26 +64,41 @@ def _collected(data: bytes, format_name: str, check: Callable[[], Verification])
     others: list[str] = []
     stores: list[Block] = []
     broken: str | None = None
-    for number, block in enumerate(islice(metadata_blocks(data, format_name), MOST_BLOCKS + 1)):
-        if number == MOST_BLOCKS or len(claims) >= MOST_CLAIMS:
-            broken = "more places with metadata or more claims than are read"
-            claims.append(unreadable(format_name, broken))
+    for each in _unsigned(data, format_name, stores):
+        if isinstance(each, str):
+            others.append(each)
+            continue
+        if isinstance(each, Damage):
+            broken = each.reason if each.ends else broken
+        if len(claims) == MOST_CLAIMS:
+            broken = f"more than {MOST_CLAIMS} claims: the others are not told"
             break
-        if isinstance(block, Damage):
-            claims.append(unreadable(block.place, block.reason))
-            broken = block.reason if block.ends else broken
-        elif block.kind == "jumbf":
-            stores += [block] if is_manifest_store(block.data) else []
-        else:
-            for each in islice(claims_in(block), MOST_CLAIMS - len(claims)):
-                if isinstance(each, Claim):
-                    claims.append(each)
-                else:
-                    others.append(each)
+        claims.append(unreadable(each.place, each.reason) if isinstance(each, Damage) else each)
     signed = islice(_store_claims(stores, check()), MOST_CLAIMS) if stores else (_absent(format_name, broken),)
     return FileClaims(
         format=format_name, claims=(*signed, *claims), other_texts=tuple(others[:_MOST_OTHER_TEXTS]), broken=broken
     )
+
+
+def _unsigned(data: bytes, format_name: str, stores: list[Block]) -> Iterator[Claim | Damage | str]:
+    """Unsigned claims, damage, places of other texts; manifest stores are put aside into `stores`."""
+    packets = 0
+    for number, block in enumerate(metadata_blocks(data, format_name)):
+        if number == MOST_BLOCKS:
+            yield Damage(
+                format_name, f"more than {MOST_BLOCKS:,} places with metadata: the others are not read", ends=True
+            )
+            return
+        if isinstance(block, Damage):
+            yield block
+        elif block.kind == "jumbf":
+            stores += [block] if is_manifest_store(block.data) else []
+        else:
+            packets += len(block.data) if block.kind == "xmp" else 0
+            if packets > MOST_BYTES:
+                yield Damage(block.place, f"XMP of this file comes to more than {MOST_BYTES:,} bytes: not read")
+            else:
+                yield from claims_in(block)
 
 
 def _absent(format_name: str, broken: str | None) -> Claim:

@@ -17,6 +17,7 @@ from forensic.errors import Unreadable
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 MOST_BYTES = 8 << 20
 MOST_PROPERTIES = 10_000
+MOST_ELEMENTS = 100_000
 _DEEPEST = 100
 _MOST_PREFIXES = 200
 _BLANK = b"\0 \t\r\n"
@@ -52,6 +53,7 @@ class _Reader:
     def __init__(self) -> None:
         self.found: list[Property] = []
         self._open: list[_Element] = []
+        self._elements = 0
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.StartDoctypeDeclHandler = self._refuse
@@ -64,6 +66,9 @@ class _Reader:
         raise _Refused("it declares a document type or an entity: not read")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if self._elements > MOST_ELEMENTS:
+            raise _Refused(f"more than {MOST_ELEMENTS:,} elements: the others were not read")
         if len(self._open) >= _DEEPEST:
             raise _Refused(f"elements in more than {_DEEPEST} levels: not read")
         above = self._open[-1] if self._open else None

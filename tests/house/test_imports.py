@@ -13,7 +13,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "forensic"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-TORCH_FREE = ("forensic.errors", "forensic.case", "forensic.report", "forensic.metrics", "forensic.kernels")
+TORCH_FREE = (
+    "forensic.errors",
+    "forensic.case",
+    "forensic.report",
+    "forensic.metrics",
+    "forensic.provenance",
+    "forensic.kernels",
+)
 READS_ENVIRONMENT = ("cli/", "kernels/backend.py")
 
 
