@@ -111,8 +111,9 @@ def inspect(data: bytes, *, limits: DecodeLimits | None = None) -> Inspection:
         return INSPECTIONS[known](data, limits)
     except FileOutcome as outcome:
         raise type(outcome)(outcome.reason, flags=outcome.flags, format=outcome.format or known) from None
-    except (struct.error, IndexError, ValueError, OverflowError, zlib.error):
-        # a field that points outside the file: the checks index into bytes that the file itself describes
+    except (struct.error, IndexError, ValueError, OverflowError, RecursionError, zlib.error):
+        # a field that points outside the file: the checks index into bytes that the file itself describes; or boxes in
+        # boxes without end
         raise Unreadable(f"damaged {known} header", format=known) from None
 
 

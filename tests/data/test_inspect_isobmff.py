@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from forensic.data import inspect_isobmff
-from forensic.data.decode import decode
+from forensic.data.decode import decode, inspect
 from forensic.data.inspect_isobmff import inspect_avif, inspect_heic
 from forensic.data.inspection import DecodeLimits
 from forensic.errors import Unreadable
@@ -125,6 +125,14 @@ def test_a_box_beyond_the_file_is_truncated() -> None:
     data = container(b"avif")
     with pytest.raises(Unreadable, match=rf"^truncated: mdat ends at byte {len(data)} of {len(data) - 1}$"):
         inspect_avif(data[:-1], LIMITS)
+
+
+def test_boxes_nested_without_end_are_unreadable() -> None:
+    nested = b""
+    for _ in range(5000):
+        nested = box(b"moov", nested)
+    with pytest.raises(Unreadable, match="damaged AVIF header"):
+        inspect(box(b"ftyp", b"avif\0\0\0\0avif") + nested)
 
 
 def test_what_stands_behind_the_boxes_is_flagged() -> None:
