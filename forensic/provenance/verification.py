@@ -131,7 +131,7 @@ def _verification(told: dict[str, Any], trust: TrustList | None) -> Verification
     says = "a hash, the signature or the certificate does not hold"
     if told["state"] in ("Valid", "Trusted"):
         state = "trusted" if told["state"] == "Trusted" and trust is not None else "valid"
-        says = "the signature holds; the manifest's parts and the file's bytes that it binds have the hashes that were signed"
+        says = "the signature holds; the manifest's parts and the bytes that it binds have the hashes that were signed"
         if state == "trusted":
             says += "; the signer's certificate leads to one on the given list"
         elif trust is None:
