@@ -34,14 +34,14 @@ _WORDS = {
 
 
 def provenance(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Images or folders; only ever read.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Images or folders; only ever read.")],
     format: Annotated[  # noqa: A002 - the option is called --format everywhere
         Format | None, typer.Option(help="table on a terminal, else jsonl.")
     ] = None,
     c2pa_trust: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificates (PEM) that count as trusted for C2PA.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Warnings and errors only.")] = False,
 ) -> None:
     """Show what picture files claim about their own origin, and how far that is signed.
 
