@@ -53,6 +53,9 @@ COMMANDS: dict[str, Entry] = {
     "weights": Entry(
         "forensic.cli.weights:app", "List, show, verify, import, rescore weights; enrol and remove classes."
     ),
+    "explain": Entry(
+        "forensic.cli.explain:explain", "Explain the flags, reasons, verdicts and exit codes that a scan gives."
+    ),
     "config": Entry("forensic.cli.configuration:app", "Show where each setting comes from."),
     "doctor": Entry(
         "forensic.cli.doctor:doctor", "Tell what was built, what is missing, and the command that cures it."

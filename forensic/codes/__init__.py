@@ -1,0 +1,1 @@
+"""Codes of everything a finding can say beside its verdict, and what they mean."""
