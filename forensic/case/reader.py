@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from forensic.case import database
 from forensic.case.chain import chain_start, spectrum_values
-from forensic.case.rows import Artefacts, CaseHeader, Counts, Finding, Run, finding_from_json
+from forensic.case.rows import Artefacts, CaseHeader, Counts, Finding, Run, exact_path, finding_from_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -77,6 +77,14 @@ class CaseReader:
         """What was asked to be scanned, in the order of the command line."""
         with database.told(self._path):
             return [Root(*row) for row in self._connection.execute("SELECT given, absolute FROM root ORDER BY id")]
+
+    @property
+    def roots_that_are_files(self) -> frozenset[int]:
+        """Numbers of the roots that are the file itself; a folder that could not be listed is none."""
+        query = "SELECT root, finding FROM finding WHERE path = x''"
+        with database.told(self._path):
+            found = self._connection.execute(query).fetchall()
+        return frozenset(root for root, line in found if not exact_path(finding_from_json(line)).endswith(b"/"))
 
     @property
     def complete(self) -> bool:

@@ -43,8 +43,13 @@ class Verification:
         return self.count == 0
 
 
-def verify_case(path: Path) -> Verification:
+def verify_case(path: Path, expected: str | None = None) -> Verification:
     """Check a case against its own chain: every digest, every column, the closing row, SQLite's own structure.
+
+    Args:
+        path: of the case.
+        expected: the closing digest as it was published elsewhere, 64 hex digits. Whoever alters a case can compute its
+            whole chain anew; the digest on paper he can not.
 
     Raises:
         UsageError: no such case, or one of another format.
@@ -75,6 +80,9 @@ def verify_case(path: Path) -> Verification:
         for what in _closing(connection, findings, digest):
             count += 1
             differences.append(what)
+        if expected is not None and expected != digest.hex():
+            count += 1
+            differences.append(f"the chain ends in {digest.hex()}, expected was {expected}")
         return Verification(findings, digest.hex(), case.complete, tuple(differences[:MOST]), count)
 
 

@@ -1,4 +1,4 @@
-"""`forensic case`: what a case holds, and whether it still agrees with itself."""
+"""`forensic case`: what a case holds; its other verbs have a file each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forensic.cli import console
-from forensic.errors import VerificationError
+from forensic.cli.case_verify import verify
 
 if TYPE_CHECKING:
     from forensic.case.ledger import CaseReader
@@ -53,30 +53,7 @@ def show(
             _show_unreadable(stored)
 
 
-@app.command("verify")
-def verify(case: CaseFile) -> None:
-    """Check a case against its own chain of digests; exit 4 where they differ.
-
-    \b
-    forensic case verify scan.case
-
-    Level 0: every row, every digest, the closing digest. It does not read the images again.
-    """
-    from forensic.case.verify import verify_case
-
-    result = verify_case(case)
-    for difference in result.differences:
-        console.talk(f"{case}: {difference}")
-    if not result.agrees:
-        more = result.count - len(result.differences)
-        rest = f" ({more} more)" if more else ""
-        raise VerificationError(
-            os.fspath(case), f"{result.count} differences{rest}", "The case was altered or damaged after it was written"
-        )
-    state = "complete" if result.complete else "not complete"
-    console.stdout_text(f"{case}: agrees with itself; {result.findings} findings, {state}")
-    console.stdout_text(f"closing digest {result.digest}")
-    console.talk("Not checked: whether the files are unchanged, and whether they give the same findings again")
+app.command("verify")(verify)
 
 
 def _facts(stored: CaseReader) -> list[tuple[str, str]]:

@@ -105,7 +105,7 @@ def finding_of(
         format=read.format,
         width=read.width,
         height=read.height,
-        status=_status(outcome),
+        status=status_of(outcome),
         reason=None if outcome is None else outcome.reason,
         flags=tuple(flags),
         preprocessing=card.preprocessing,
@@ -115,7 +115,8 @@ def finding_of(
     )
 
 
-def _status(outcome: FileOutcome | None) -> Status:
+def status_of(outcome: FileOutcome | None) -> Status:
+    """What a finding calls this outcome; None is a picture that was read."""
     if outcome is None:
         return "ok"
     return "unreadable" if isinstance(outcome, Unreadable) else "skipped"

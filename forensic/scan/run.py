@@ -52,6 +52,9 @@ BATCH_FILES = 256
 """... or so many files ..."""
 BATCH_SECONDS = 2.0
 """... or is so old when a file arrives."""
+NOT_FINITE = "the network gives no finite score for it"
+KNOWN_HASH = "known hash"
+"""Reasons that a scan gives, not the decoder."""
 THUMBNAIL_BUDGET = 64 << 20
 """Bytes of thumbnails a case keeps; beyond them findings have none."""
 
@@ -171,7 +174,7 @@ class _Scan:
             follow_links=plan.follow_links,
             thumbnails=plan.thumbnails,
         ) as pool:
-            reads = _read_in_order(pool, candidates)
+            reads = read_in_order(pool, candidates)
             tiles, begun = 0, time.monotonic()
             while True:
                 try:
@@ -222,7 +225,7 @@ class _Scan:
         tiles = 0 if read.tiles is None else len(read.tiles)
         if measured is not None:
             if measured.scored is None:
-                read = replace(read, outcome=Unreadable("the network gives no finite score for it"))
+                read = replace(read, outcome=Unreadable(NOT_FINITE))
             else:
                 said = attribute(
                     measured.scored,
@@ -247,7 +250,7 @@ class _Scan:
     def _left_out(self, read: Read) -> Read:
         """`--skip-hashes`: the file is known, and not looked at further."""
         if read.sha256 in self._plan.skip_hashes:
-            return replace(read, tiles=None, thumbnail=None, outcome=Skipped("known hash"))
+            return replace(read, tiles=None, thumbnail=None, outcome=Skipped(KNOWN_HASH))
         return read
 
     def _place(self, candidate: Candidate) -> Place:
@@ -282,8 +285,12 @@ def _tell_again(case: CaseReader, path: Path) -> Iterator[Event]:
     yield Finished(tally.summary("again", case.other_files or 0, case, path))
 
 
-def _read_in_order(pool: DecodePool, candidates: Iterable[Candidate]) -> Iterator[tuple[Candidate, Read]]:
-    """Each candidate with what was read, in their order; those that are not even tried pass by the workers."""
+def read_in_order(pool: DecodePool, candidates: Iterable[Candidate]) -> Iterator[tuple[Candidate, Read]]:
+    """Each candidate with what was read, in their order; those that are not even tried pass by the workers.
+
+    Raises:
+        MachineError: as `DecodePool.read`.
+    """
     under_way: deque[Candidate] = deque()
 
     def jobs() -> Iterator[tuple[int, bytes]]:
