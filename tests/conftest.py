@@ -227,6 +227,8 @@ SKIP_REASONS = (
     "needs openvino",
     "needs onnxruntime",
     "needs c2pa-python",
+    "needs pyarrow",
+    "needs bagit",
 )
 """What a skip may say, or begin with; any other fails the run, so that no test goes missing unseen."""
 
@@ -237,6 +239,8 @@ _FORBIDDEN_IN_CI = (
     "needs openvino",
     "needs onnxruntime",
     "needs c2pa-python",
+    "needs pyarrow",
+    "needs bagit",
 )
 
 _skipped_for_no_good_reason: list[str] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forensic.cli import console
+from forensic.cli.case_export import export
 from forensic.cli.case_verify import verify
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file that `
 
 @app.callback()
 def cases() -> None:
-    """Show and verify a case."""
+    """Show, verify and export a case."""
 
 
 @app.command("show")
@@ -54,6 +55,7 @@ def show(
 
 
 app.command("verify")(verify)
+app.command("export")(export)
 
 
 def _facts(stored: CaseReader) -> list[tuple[str, str]]:

@@ -10,10 +10,12 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TextIO
+
+from forensic.errors import MachineError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,6 +86,34 @@ def data(line: str) -> None:
 def flush() -> None:
     """Hands to the reader of stdout what was written so far."""
     sys.stdout.flush()
+
+
+@contextmanager
+def binary() -> Iterator[BinaryIO]:
+    """Stdout for bytes. A closed pipe raises BrokenPipeError.
+
+    Raises:
+        MachineError: it can not be written, such as a file on a full disk.
+    """
+    with writable_stdout():
+        yield sys.stdout.buffer
+
+
+@contextmanager
+def writable_stdout() -> Iterator[None]:
+    """Around what is written to stdout, which is flushed at the end.
+
+    Raises:
+        MachineError: it can not be written, such as a file on a full disk.
+    """
+    try:
+        yield
+        flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered can go nowhere else
+        raise MachineError("stdout", f"can not be written: {error.strerror}") from error
 
 
 def stdout_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str = "") -> None:

@@ -30,6 +30,7 @@ _EXTRAS = {
     "pillow_heif": ("HEIC and HEIF pictures", "pip install pillow-heif"),
     "matplotlib": ("pictures of spectra and histograms", "pip install matplotlib"),
     "c2pa": ("checking signatures of C2PA manifests", "pip install c2pa-python"),
+    "pyarrow": ("cases as Parquet", "pip install pyarrow"),
 }
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from forensic.case.rows import finding_to_json
 from forensic.cli import console
-from forensic.errors import MachineError
 from forensic.scan.events import Finished, Found, Summary
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ def follow(events: Iterable[Event], form: Format) -> Summary:
     """
     last: list[Summary] = []
     mixed = form != "table" and console.is_terminal()  # lines on the same screen would tear the progress display
-    with console.progress(None, "scanning") as bar, _writable_stdout():
+    with console.progress(None, "scanning") as bar, console.writable_stdout():
         findings = _watched(events, last, None if mixed else bar)
         if form == "jsonl":
             for finding in findings:
@@ -56,7 +54,7 @@ def follow(events: Iterable[Event], form: Format) -> Summary:
         else:
             rows = [_row(finding) for finding in findings]
     if form == "table":
-        with _writable_stdout():
+        with console.writable_stdout():
             for start in range(0, len(rows), _ROWS_A_TABLE):
                 console.stdout_table(_COLUMNS, rows[start : start + _ROWS_A_TABLE])
     return last[0]
@@ -121,15 +119,3 @@ def _row(finding: Finding) -> tuple[Cell, ...]:
     nearest = f"nearest {finding.nearest}" if finding.verdict == "unknown" else finding.label or ""
     score = "" if finding.score is None else f"{finding.score:.2f}"
     return path, (said, _STYLES[said]), nearest, score, finding.reason or ", ".join(finding.flags)
-
-
-@contextmanager
-def _writable_stdout() -> Iterator[None]:
-    try:
-        yield
-        console.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered can go nowhere else
-        raise MachineError("stdout", f"can not be written: {error.strerror}") from error

@@ -27,15 +27,9 @@ def report(
     A file that is there is replaced when the new one is whole. The same case gives the same bytes. A case that is
     not complete is reported as far as it goes, and the page says so first.
     """
-    import os
-
     from forensic import report as reports
-    from forensic.case.evidence import guard_output, roots_of
-    from forensic.case.ledger import open_case
 
-    with open_case(case) as reader:
-        evidence = [Path(os.fsdecode(root.absolute)) for root in reader.roots]
-    guard_output(out, roots_of(place for place in evidence if place.exists()))
+    reports.check_output(case, out)
     reports.write(case, out)
     size = out.stat().st_size
     console.talk(f"{console.safe(str(out))}: {size / 1e6:.1f} MB")

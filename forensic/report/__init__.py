@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
+from forensic.case.evidence import guard_output, roots_of
 from forensic.case.ledger import open_case
 from forensic.case.output import replacing
 from forensic.errors import UsageError
 from forensic.report import html, rows
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SUFFIXES = (".html", ".csv", ".jsonl")
 
@@ -30,11 +29,7 @@ def write(case: Path, out: Path) -> None:
     suffix = out.suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(str(out), f"no report ends in {suffix or 'nothing'}", f"Choose one of {', '.join(SUFFIXES)}")
-    if out.is_dir() or not out.resolve().parent.is_dir():
-        wrong = "is a folder" if out.is_dir() else "its folder does not exist"
-        raise UsageError(str(out), wrong, "Name a file in a folder that is there")
-    if out.exists() and case.exists() and out.samefile(case):
-        raise UsageError(str(out), "is the case itself", "Choose another file")
+    _check_place(case, out)
     with open_case(case) as reader, replacing(out) as file:
         stream = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         if suffix == ".html":
@@ -44,3 +39,25 @@ def write(case: Path, out: Path) -> None:
         else:
             rows.write_jsonl((finding for _, finding, _ in reader.rows()), stream)
         stream.detach()  # the bytes below belong to `replacing`
+
+
+def check_output(case: Path, out: Path) -> None:
+    """Refuse an output that can not or must not be written, before work begins.
+
+    Raises:
+        UsageError: no such case or folder, or `out` is a folder, the case itself, or lies in what was scanned.
+        VerificationError: the case is damaged.
+        MachineError: it can not be read.
+    """
+    _check_place(case, out)
+    with open_case(case) as reader:
+        evidence = [Path(os.fsdecode(root.absolute)) for root in reader.roots]
+    guard_output(out, roots_of(place for place in evidence if place.exists()))
+
+
+def _check_place(case: Path, out: Path) -> None:
+    if out.is_dir() or not out.resolve().parent.is_dir():
+        wrong = "is a folder" if out.is_dir() else "its folder does not exist"
+        raise UsageError(str(out), wrong, "Name a file in a folder that is there")
+    if out.exists() and case.exists() and out.samefile(case):
+        raise UsageError(str(out), "is the case itself", "Choose another file")

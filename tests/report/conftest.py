@@ -119,6 +119,7 @@ class Cases:
     BIDI_NAME = BIDI_NAME
     THUMBNAIL = THUMBNAIL
     EMPTY = Artefacts()
+    header = staticmethod(header)
     scored = staticmethod(scored)
     every_outcome = staticmethod(every_outcome)
 

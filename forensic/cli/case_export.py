@@ -1,0 +1,56 @@
+"""`forensic case export`: the findings of a case for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from forensic.cli import console
+from forensic.errors import UsageError
+
+
+def export(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="Case file that `scan` wrote; only read.")],
+    form: Annotated[
+        Literal["jsonl", "csv", "sha256sum", "bagit", "parquet"],
+        typer.Option("--format", help="See above."),
+    ] = "jsonl",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="In place of stdout; replaced when the new file is whole.")
+    ] = None,
+) -> None:
+    """Write the findings of a case for other programs.
+
+    \b
+    forensic case export scan.case                              JSON Lines, exactly those of `scan`
+    forensic case export scan.case --format csv                 for a spreadsheet; formula cells are guarded
+    forensic case export scan.case --format sha256sum | sha256sum -c
+    forensic case export scan.case --format bagit               a manifest as BagIt has it (RFC 8493)
+    forensic case export scan.case --format parquet --out scan.parquet
+
+    `sha256sum -c` checks the files without this program; run it in the folder in which the scan was run. In the BagIt
+    manifest `data/` is the deepest folder that holds all that was scanned. Both leave out what has no hash. Parquet
+    needs pyarrow. Nothing is written into a folder that was scanned.
+    """
+    from forensic import report as reports
+    from forensic.case.ledger import open_case
+    from forensic.case.output import replacing
+    from forensic.report.export import export as write
+
+    if out is not None:
+        reports.check_output(case, out)
+    elif form == "parquet" and console.is_terminal():
+        raise UsageError("--format parquet", "is not for a terminal", "Name a file with --out")
+    with open_case(case) as stored:
+        if not stored.complete:
+            console.warn(f"{case}: not complete; what it holds so far is written")
+        if out is None:
+            with console.binary() as stream:
+                left_out = write(stored, form, stream)
+        else:
+            with replacing(out) as stream:
+                left_out = write(stored, form, stream)
+    if left_out:
+        console.talk(f"{left_out} of the findings have no hash and are not in the manifest")

@@ -1,0 +1,50 @@
+"""The findings of a case in the forms that other programs read, each written to a stream of bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, TYPE_CHECKING, Literal, get_args
+
+from forensic.report import rows
+from forensic.report.manifest import write_bagit, write_sha256sum
+from forensic.report.parquet import write_parquet
+
+if TYPE_CHECKING:
+    from forensic.case.reader import CaseReader
+
+Form = Literal["jsonl", "csv", "sha256sum", "bagit", "parquet"]
+FORMS: tuple[Form, ...] = get_args(Form)
+
+
+def export(case: CaseReader, form: Form, stream: IO[bytes]) -> int:
+    """Write the findings, in the order of the case; the same case gives the same bytes.
+
+    Args:
+        case: complete or not; what it holds so far is written.
+        form: `jsonl` is what `scan --format jsonl` printed, byte for byte; `csv` is guarded for spreadsheets.
+        stream: binary; not closed.
+
+    Returns:
+        How many findings this form can not hold: a manifest of hashes leaves out what has none.
+
+    Raises:
+        MissingError: the form needs a package that is not installed.
+        VerificationError: the case is damaged.
+    """
+    if form == "sha256sum":
+        return write_sha256sum(case, stream)
+    if form == "bagit":
+        return write_bagit(case, stream)
+    if form == "parquet":
+        write_parquet(case, stream)
+        return 0
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    try:
+        findings = (finding for finding, _ in case.lines())
+        if form == "csv":
+            rows.write_csv(findings, text)
+        else:
+            rows.write_jsonl(findings, text)
+    finally:
+        text.detach()  # the stream is the caller's
+    return 0
