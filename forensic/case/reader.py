@@ -143,6 +143,24 @@ class CaseReader:
             ):
                 yield finding_from_json(line), Place(*place)
 
+    def places(self) -> Iterator[tuple[int, Place]]:
+        """Number and place of each row, in path order; no finding is read."""
+        with database.told(self._path):
+            for seq, *place in self._connection.execute("SELECT seq, root, path, mtime_ns FROM finding ORDER BY seq"):
+                yield seq, Place(*place)
+
+    def finding(self, seq: int) -> Finding:
+        """The finding of one row.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        with database.told(self._path):
+            found = self._connection.execute("SELECT finding FROM finding WHERE seq = ?", (seq,)).fetchone()
+        if found is None:
+            raise IndexError(seq)
+        return finding_from_json(found[0])
+
     def first_with(self, sha256: str) -> str | None:
         """Path of the first finding with this content, None where there is none."""
         query = "SELECT finding FROM finding WHERE sha256 = ? ORDER BY seq LIMIT 1"

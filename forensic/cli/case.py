@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forensic.cli import console
+from forensic.cli.case_diff import diff
 from forensic.cli.case_export import export
 from forensic.cli.case_verify import verify
 
@@ -22,7 +23,7 @@ CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file that `
 
 @app.callback()
 def cases() -> None:
-    """Show, verify and export a case."""
+    """Show, verify, export and compare cases."""
 
 
 @app.command("show")
@@ -56,6 +57,7 @@ def show(
 
 app.command("verify")(verify)
 app.command("export")(export)
+app.command("diff")(diff)
 
 
 def _facts(stored: CaseReader) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from forensic.case.ledger import create_case, open_case
-from forensic.case.reader import Place
+from forensic.case.reader import Place, Root
 from forensic.case.rows import Artefacts, Counts
 from forensic.errors import UsageError
 
@@ -64,3 +64,20 @@ def test_empty_case_ends_where_the_chain_starts(tmp_path, header) -> None:
 def test_what_is_not_there_is_named(tmp_path) -> None:
     with pytest.raises(UsageError, match="no such case"):
         open_case(tmp_path / "none.case")
+
+
+def test_rows_by_number_and_places(write_case, finding) -> None:
+    with open_case(write_case([finding(3), finding(5)])) as case:
+        assert case.finding(1) == finding(5)
+        assert [(seq, place.path) for seq, place in case.places()] == [(0, b"0003.png"), (1, b"0005.png")]
+        with pytest.raises(IndexError):
+            case.finding(2)
+        assert case.roots_that_are_files == frozenset()
+
+
+def test_a_root_that_is_a_file_and_a_folder_that_can_not_be_listed(tmp_path, header, finding) -> None:
+    roots = [Root(b"a.png", b"/e/a.png"), Root(b"in", b"/e/in")]
+    with create_case(tmp_path / "a.case", header(), roots=roots) as case:
+        rows = [finding(0, path="a.png"), finding(1, path="in/")]
+        case.append([(row, Artefacts()) for row in rows], [Place(0), Place(1)])
+        assert case.roots_that_are_files == {0}

@@ -1,0 +1,128 @@
+"""`forensic case diff`: what two cases say differently, and why."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from forensic.cli import console
+from forensic.errors import ExitCode
+
+if TYPE_CHECKING:
+    from forensic.case.difference import Change
+    from forensic.case.rows import Finding
+
+_SIDE = ("path", "sha256", "status", "reason", "verdict", "label", "nearest", "score", "threshold", "decoder")
+_ROWS_A_TABLE = 500
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", help="Case file; only read.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="The other one.")],
+    format: Annotated[  # noqa: A002 - the option is called --format everywhere
+        Literal["table", "json"] | None, typer.Option(help="table on a terminal, else json.")
+    ] = None,
+) -> None:
+    """Tell which findings of two cases differ, and what may be the cause.
+
+    \b
+    forensic case diff before.case after.case
+    forensic case diff before.case after.case --format json | jq .changes
+
+    Files are matched by their path below the deepest folder that was scanned. They differ where one case lacks a file,
+    or where content (SHA-256), status, verdict or class is another; then the exit code is 4. A score that moved without
+    changing the verdict is counted, and the code stays 0. Causes are what the two cases name differently: weights,
+    preprocessing, threshold, decoder, engine, versions, limits; which of several it was, they can not say.
+    """
+    from forensic.case.difference import case_changes, header_changes
+    from forensic.case.ledger import open_case
+
+    with ExitStack() as stack:
+        one, other = (stack.enter_context(open_case(case)) for case in (first, second))
+        for case, stored in ((first, one), (second, other)):
+            if not stored.complete:
+                console.warn(f"{case}: not complete; it is compared as far as it goes")
+        header = header_changes(one, other)
+        counts: Counter[str] = Counter()
+        moved = 0.0
+        changes: list[Change] = []
+        for change in case_changes(one, other):
+            counts[change.kind] += 1
+            if change.kind == "score":
+                moved = max(moved, _moved(change))
+            else:
+                changes.append(change)
+        totals = (len(one), len(other))
+    if (format or ("table" if console.is_terminal() else "json")) == "json":
+        said = {
+            "findings": totals,
+            "header": {name: list(values) for name, values in header.items()},
+            "counts": dict(counts),
+            "largest_move_of_score": moved,
+            "changes": [_as_json(change) for change in changes],
+        }
+        console.data(json.dumps(said, ensure_ascii=True, indent=2))
+    else:
+        _tell(header, changes)
+    told = ", ".join(f"{count} {_plural(kind, count)}" for kind, count in sorted(counts.items()) if kind != "score")
+    console.talk(f"{totals[0]} and {totals[1]} findings: {told or 'the same files, verdicts and classes'}")
+    if counts["score"]:
+        console.talk(f"{counts['score']} scores moved without changing a verdict, by {moved:.2g} at most")
+    if changes:
+        raise typer.Exit(ExitCode.MISMATCH)
+
+
+def _plural(kind: str, count: int) -> str:
+    return f"{kind}s" if kind == "verdict" and count != 1 else kind
+
+
+def _moved(change: Change) -> float:
+    before, after = change.before, change.after
+    if before is None or after is None or before.score is None or after.score is None:
+        return 0.0
+    return abs(before.score - after.score)
+
+
+def _tell(header: dict[str, tuple[Any, Any]], changes: list[Change]) -> None:
+    if header:
+        settings = [(name, str(before), str(after)) for name, (before, after) in header.items()]
+        console.stdout_table(["made with", "A", "B"], settings)
+    for start in range(0, len(changes), _ROWS_A_TABLE):
+        rows = [
+            (change.path, _said(change.before), _said(change.after), _why(change))
+            for change in changes[start : start + _ROWS_A_TABLE]
+        ]
+        console.stdout_table(["image", "A", "B", "may be caused by"], rows)
+
+
+def _said(finding: Finding | None) -> str:
+    if finding is None:
+        return "not there"
+    if finding.verdict is None:
+        return f"{finding.status} ({finding.reason})"
+    name = finding.label if finding.verdict == "known" else f"nearest {finding.nearest}"
+    return f"{finding.verdict} {name} {finding.score:.2f}"
+
+
+def _why(change: Change) -> str:
+    if change.before is None or change.after is None:
+        return ""
+    return ", ".join(change.why) or "nothing that the cases name"
+
+
+def _as_json(change: Change) -> dict[str, Any]:
+    sides = {"first": change.before, "second": change.after}
+    return {
+        "path": change.path,
+        "kind": change.kind,
+        **{
+            side: None if finding is None else {name: getattr(finding, name) for name in _SIDE}
+            for side, finding in sides.items()
+        },
+        "why": list(change.why),
+    }
