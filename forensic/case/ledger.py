@@ -18,7 +18,7 @@ from forensic.case import database
 from forensic.case.chain import chain_next, spectrum_bytes
 from forensic.case.lock import CaseLock
 from forensic.case.reader import CaseReader, Place, Root, open_case
-from forensic.case.rows import Artefacts, CaseHeader, Finding, finding_to_json
+from forensic.case.rows import Artefacts, CaseHeader, Finding, Run, finding_to_json
 from forensic.errors import MachineError, UsageError
 
 if TYPE_CHECKING:
@@ -148,9 +148,21 @@ class CaseWriter(CaseReader):
 
 
 def create_case(
-    path: Path | None, header: CaseHeader, *, roots: Sequence[Root] = (), run: RunStart | None = None
+    path: Path | None,
+    header: CaseHeader,
+    *,
+    roots: Sequence[Root] = (),
+    run: RunStart | None = None,
+    history: Sequence[Run] = (),
 ) -> CaseWriter:
     """Begin a case. Without a path it lives in an anonymous temporary database and is gone when closed.
+
+    Args:
+        path: of the new file.
+        header: what all findings share.
+        roots: what is scanned.
+        run: of this process.
+        history: runs before it, of the cases that this one is put together from; they are numbered anew.
 
     Raises:
         UsageError: the file exists and is not an empty one, or another process writes it.
@@ -171,6 +183,10 @@ def create_case(
                 connection.execute("INSERT INTO header VALUES (?, ?)", (field.name, value))
             rows = ((number, root.given, root.absolute) for number, root in enumerate(roots))
             connection.executemany("INSERT INTO root VALUES (?, ?, ?)", rows)
+            connection.executemany(
+                "INSERT INTO run (started, ended, outcome, argv, versions, host, pid) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (_stored(entry) for entry in history),
+            )
             _begin_run(connection, run)
         writer = CaseWriter(path, connection, lock)
         undo.pop_all()
@@ -209,6 +225,11 @@ def _begin_run(connection: sqlite3.Connection, run: RunStart | None) -> None:
         "INSERT INTO run (started, argv, versions, host, pid) VALUES (?, ?, ?, ?, ?)",
         (run.started, json.dumps(run.argv), json.dumps(versions, sort_keys=True), socket.gethostname(), os.getpid()),
     )
+
+
+def _stored(run: Run) -> tuple[str | int | None, ...]:
+    argv, versions = json.dumps(run.argv), json.dumps(run.versions, sort_keys=True)
+    return run.started, run.ended, run.outcome, argv, versions, run.host, run.pid
 
 
 def case_is_begun(path: Path) -> bool:

@@ -36,7 +36,7 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         temporary.replace(target)
         temporary = None
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise MachineError(str(out), f"can not be written: {reason}", "Nothing was left there") from error
@@ -53,7 +53,12 @@ def _mask() -> int:
     return 0o077
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Puts names in a folder on the disk.
+
+    Raises:
+        OSError: the folder can not be opened, or the disk fails.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

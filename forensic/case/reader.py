@@ -135,6 +135,17 @@ class CaseReader:
                 values = spectrum_values(spectrum) if spectrum is not None else None
                 yield seq, finding_from_json(line), Artefacts(thumbnail=thumbnail, spectrum=values)
 
+    def entries(self) -> Iterator[tuple[Finding, Artefacts, Place]]:
+        """Everything of each row, in path order."""
+        query = (
+            "SELECT finding, thumbnail, spectrum, root, path, mtime_ns FROM finding LEFT JOIN artefact USING (seq) "
+            "ORDER BY seq"
+        )
+        with database.told(self._path):
+            for line, thumbnail, spectrum, *place in self._connection.execute(query):
+                values = spectrum_values(spectrum) if spectrum is not None else None
+                yield finding_from_json(line), Artefacts(thumbnail=thumbnail, spectrum=values), Place(*place)
+
     def lines(self) -> Iterator[tuple[Finding, Place]]:
         """Each finding with its place, in path order, without artefacts."""
         with database.told(self._path):
@@ -173,6 +184,16 @@ class CaseReader:
         """How much the thumbnails take."""
         with database.told(self._path):
             return int(self._connection.execute("SELECT total(length(thumbnail)) FROM artefact").fetchone()[0])
+
+    @property
+    def lacks_thumbnails(self) -> bool:
+        """Whether some scored finding has none."""
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM finding LEFT JOIN artefact USING (seq) "
+            "WHERE status = 'ok' AND thumbnail IS NULL)"
+        )
+        with database.told(self._path):
+            return bool(self._connection.execute(query).fetchone()[0])
 
     def _closing(self) -> tuple[int, int, bytes] | None:
         with database.told(self._path):

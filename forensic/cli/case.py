@@ -11,6 +11,7 @@ import typer
 from forensic.cli import console
 from forensic.cli.case_diff import diff
 from forensic.cli.case_export import export
+from forensic.cli.case_merge import merge
 from forensic.cli.case_verify import verify
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file that `
 
 @app.callback()
 def cases() -> None:
-    """Show, verify, export and compare cases."""
+    """Show, verify, export, compare and merge cases."""
 
 
 @app.command("show")
@@ -58,6 +59,7 @@ def show(
 app.command("verify")(verify)
 app.command("export")(export)
 app.command("diff")(diff)
+app.command("merge")(merge)
 
 
 def _facts(stored: CaseReader) -> list[tuple[str, str]]:
@@ -72,6 +74,7 @@ def _facts(stored: CaseReader) -> list[tuple[str, str]]:
         ("note", header.note),
         *(("examined", os.fsdecode(root.absolute)) for root in stored.roots[:10]),
         ("", f"and {len(stored.roots) - 10} more" if len(stored.roots) > 10 else ""),
+        ("part", f"{header.configuration['shard']} of that" if "shard" in header.configuration else ""),
         ("known", str(counts.known)),
         ("unknown", str(counts.unknown)),
         ("unreadable", str(counts.unreadable)),

@@ -23,6 +23,7 @@ from forensic.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from forensic.scan.interruption import Interruption
     from forensic.scan.plan import ScanPlan
+    from forensic.scan.shard import Shard
 
 _SHA256 = re.compile(r"\\?([0-9a-fA-F]{64})(\s|$)")
 
@@ -76,6 +77,9 @@ def scan(
     skip_hashes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Leave out files with these SHA-256, as sha256sum lists them.")
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only part I of N, told by paths; `case merge` joins the cases.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be read.")] = False,
     question: Annotated[str | None, typer.Option(help="What was asked; for the report's first page.")] = None,
     examiner: Annotated[str | None, typer.Option(help="For the report.")] = None,
@@ -105,14 +109,18 @@ def scan(
     forensic scan photos/ --report report.html               a page to hand over, and report.case
     forensic scan photos/ | jq .path                         JSON Lines in a pipe
     find . -name '*.jpg' -print0 | forensic scan --files-from - -0
+    forensic scan photos/ --shard 1/2 --case one.case        the first half; `forensic case merge` joins the two
 
     The same command again goes on with a case that was interrupted, and renders a complete one again.
     Output never goes into a folder that is scanned. Names that begin with a dash come after --.
     """
+    from forensic.scan.shard import shard_from
+
     console.set_quiet(quiet=quiet)
     arguments = _arguments(paths or [], files_from, null=null)
+    part = None if shard is None else shard_from(shard)
     if dry_run:
-        _list_only(arguments, follow_links=follow_links, exclude=exclude or [])
+        _list_only(arguments, follow_links=follow_links, exclude=exclude or [], shard=part)
         return
     from forensic.data.inspection import DecodeLimits
     from forensic.scan.plan import Details, ScanPlan
@@ -132,9 +140,10 @@ def scan(
         scores=scores,
         thumbnails=thumbnails is Thumbnails.full,
         skip_hashes=_hashes(skip_hashes),
+        shard=part,
         details=Details(question=question, examiner=examiner, case_number=case_number, exhibit=exhibit, note=note),
         argv=tuple(sys.argv),
-        clock=_clock(),
+        clock=clock(),
     )
     _check_outputs(plan, reports)
     raise typer.Exit(_scan(plan, reports, output))
@@ -251,12 +260,12 @@ def _check_outputs(plan: ScanPlan, reports: list[Path]) -> None:
         raise UsageError("--report", "the same file is named twice", "Give each output a name of its own")
 
 
-def _list_only(arguments: tuple[bytes, ...], *, follow_links: bool, exclude: list[str]) -> None:
+def _list_only(arguments: tuple[bytes, ...], *, follow_links: bool, exclude: list[str], shard: Shard | None) -> None:
     from forensic.case.rows import display_path
     from forensic.cli.findings import no_images
     from forensic.scan.walk import Walk, roots_of_arguments
 
-    walk = Walk(roots_of_arguments(arguments), follow_links=follow_links, exclude=exclude)
+    walk = Walk(roots_of_arguments(arguments), follow_links=follow_links, exclude=exclude, shard=shard)
     count = 0
     for candidate in walk:
         console.data(console.safe(display_path(candidate.path)[0]))
@@ -265,8 +274,12 @@ def _list_only(arguments: tuple[bytes, ...], *, follow_links: bool, exclude: lis
     console.talk(f"{count} would be read; {no_images(walk.other_files)}")
 
 
-def _clock() -> Callable[[], str]:
-    """The time, or the one that SOURCE_DATE_EPOCH fixes."""
+def clock() -> Callable[[], str]:
+    """The time, or the one that SOURCE_DATE_EPOCH fixes.
+
+    Raises:
+        UsageError: that is no number of seconds.
+    """
     from forensic.case.ledger import now
 
     fixed = os.environ.get("SOURCE_DATE_EPOCH")

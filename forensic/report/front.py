@@ -231,6 +231,7 @@ def _examined(case: CaseReader, found: Survey, extent: Extent) -> tuple[tuple[st
     if len(roots) > _ROOTS_SHOWN:
         places.append(f"and {len(roots) - _ROOTS_SHOWN:,} more")
     other = case.other_files
+    part = visible(str(header.configuration.get("shard", "")))
     formats = ", ".join(f"{visible(name)} {count:,}" for name, count in _by_count(found.formats))
     facts: list[tuple[str, tuple[str, ...]]] = [
         ("Files listed", (f"{found.rows:,}",)),
@@ -238,6 +239,7 @@ def _examined(case: CaseReader, found: Survey, extent: Extent) -> tuple[tuple[st
         ("Formats", (formats,) if formats else ()),
         ("Other files, no images", (f"{other:,}, counted and not listed",) if other else ()),
         ("Given to the scan", tuple(places)),
+        ("Part", (f"{part}; the other files are in other cases",) if part else ()),
         ("Scan began", (_time(first),)),
         ("Scan ended", (_time(last),) if last and extent.complete else ("not yet",)),
         ("Examined by", (visible(header.examiner),) if header.examiner else ("not stated",)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from forensic.case.flags import DUPLICATE_OF, NOT_VALIDATED, OUTSIDE
 from forensic.case.rows import Finding, Status, Verdict, display_path
 from forensic.errors import Unreadable
 
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from forensic.models.card import Card
     from forensic.models.scorer import Scored
     from forensic.scan.frames import Read
-
-OUTSIDE = "outside-validation"
-"""Flag of an image of a format or size that the card's validation did not cover."""
-NOT_VALIDATED = "not-validated"
-"""Flag of every image that got a verdict from weights which were validated on none."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def finding_of(
     shown, exact = display_path(path)
     flags = list(read.flags)
     if duplicate_of is not None:
-        flags.append(f"duplicate-of={duplicate_of}")
+        flags.append(f"{DUPLICATE_OF}{duplicate_of}")
     values: dict[str, Any] = {}
     if said is not None:
         if card.validated.images == 0:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from forensic.engines.choice import Choice, EngineName
     from forensic.models.card import Card
+    from forensic.scan.shard import Shard
 
 MAX_TILES = 25
 """Tiles an image; the thresholds of the cards are fitted on as many."""
@@ -66,6 +67,8 @@ class ScanPlan:
     thumbnails: bool = True
     skip_hashes: frozenset[str] = frozenset()
     """SHA-256 of files that are left out, hex."""
+    shard: Shard | None = None
+    """The part of the files that is scanned; all of them where None."""
     details: Details = field(default_factory=Details)
     argv: tuple[str, ...] = ()
     """For the case's history."""
@@ -116,7 +119,8 @@ def configuration_of(plan: ScanPlan, choice: Choice | None = None) -> dict[str, 
     limits = plan.limits
     skipped = "".join(f"{digest}\n" for digest in sorted(plan.skip_hashes))
     built = kernels.describe()
-    return {
+    parted = {} if plan.shard is None else {"shard": str(plan.shard)}
+    return parted | {
         "threshold": plan.threshold,
         "tiles": MAX_TILES,
         "max_pixels": limits.max_pixels,

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from forensic.case import evidence
+from forensic.case.flags import of_decoder
 from forensic.case.rows import exact_path
 from forensic.data.inspection import DecodeLimits
 from forensic.engines.choice import choose
 from forensic.errors import FileOutcome, MissingError, Skipped, Unreadable
 from forensic.models.weights import find_weights, list_weights, read_card
-from forensic.scan.attribute import NOT_VALIDATED, OUTSIDE, attribute, finding_of, status_of
+from forensic.scan.attribute import attribute, finding_of, status_of
 from forensic.scan.frames import Read
 from forensic.scan.plan import MAX_TILES
 from forensic.scan.pool import DecodePool
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 _DECODED = ("status", "reason", "format", "width", "height", "decoder")
 _SCORED = ("verdict", "label", "nearest", "threshold")
-_LATER_FLAGS = (NOT_VALIDATED, OUTSIDE)
-"""Flags that a scan adds to the decoder's; level 3 compares them."""
 
 
 @dataclass(frozen=True)
@@ -270,7 +269,6 @@ def _decoding(before: Finding, read: Read) -> list[str]:
     if read.sha256 is None or before.reason == KNOWN_HASH:
         return []
     outcome = read.outcome
-    flags = tuple(flag for flag in before.flags if flag not in _LATER_FLAGS and not flag.startswith("duplicate-of="))
     if before.reason == NOT_FINITE:
         before = replace(before, status="ok", reason=None)
     now = replace(
@@ -283,7 +281,7 @@ def _decoding(before: Finding, read: Read) -> list[str]:
         flags=read.flags,
         decoder=read.decoder,
     )
-    return [*_unlike(before, now, _DECODED), *_unlike(replace(before, flags=flags), now, ("flags",))]
+    return [*_unlike(before, now, _DECODED), *_unlike(replace(before, flags=of_decoder(before.flags)), now, ("flags",))]
 
 
 def _unlike(before: Finding, now: Finding, names: Sequence[str]) -> Iterator[str]:

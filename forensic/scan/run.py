@@ -27,6 +27,7 @@ from forensic.case.ledger import (
     resume_case,
 )
 from forensic.case.rows import Artefacts, Counts, Finding
+from forensic.case.thumbnails import ThumbnailBudget
 from forensic.errors import ForensicError, MachineError, Skipped, Unreadable, UsageError
 from forensic.models.weights import find_weights, read_card
 from forensic.scan.attribute import attribute, finding_of
@@ -55,8 +56,6 @@ BATCH_SECONDS = 2.0
 NOT_FINITE = "the network gives no finite score for it"
 KNOWN_HASH = "known hash"
 """Reasons that a scan gives, not the decoder."""
-THUMBNAIL_BUDGET = 64 << 20
-"""Bytes of thumbnails a case keeps; beyond them findings have none."""
 
 
 def scan_images(
@@ -109,7 +108,7 @@ def run(plan: ScanPlan) -> Generator[Event]:
                 return
             roots = stored.roots
     choice = choice or choice_of(plan)
-    walk = Walk(roots, follow_links=plan.follow_links, exclude=plan.exclude)
+    walk = Walk(roots, follow_links=plan.follow_links, exclude=plan.exclude, shard=plan.shard)
     from forensic.scan.engine import Engine  # noqa: PLC0415 - torch; a complete case is told without it
 
     candidates = iter(walk)
@@ -118,7 +117,7 @@ def run(plan: ScanPlan) -> Generator[Event]:
             first = None if begun else next(candidates, None)
     except StopRequested:
         raise KeyboardInterrupt from None
-    if not begun and first is None:
+    if not begun and first is None and plan.shard is None:  # a part may be empty, and is needed all the same
         raise UsageError(
             _named(plan.paths), f"no images here ({walk.other_files} other files)", "Name a file or folder"
         )
@@ -143,7 +142,7 @@ class _Scan:
         self._case = case
         self._walk = walk
         self._tally = _Tally()
-        self._thumbnail_bytes = 0
+        self._thumbnails = ThumbnailBudget()
 
     def events(self, candidates: Iterator[Candidate]) -> Iterator[Event]:
         yield Started(len(self._case), self._case.header.weights_name)
@@ -152,7 +151,7 @@ class _Scan:
                 for finding in stored_findings(self._case, candidates, self._plan.case):
                     self._tally.add(finding)
                     yield Found(finding)
-            self._thumbnail_bytes = self._case.thumbnail_bytes
+            self._thumbnails = ThumbnailBudget(self._case)
             yield from self._scan(candidates)
         except GeneratorExit:
             self._stop("stopped: the output was closed")
@@ -241,10 +240,7 @@ class _Scan:
         finding = finding_of(path, read, self._card, said=said, duplicate_of=duplicate_of, engine=engine)
         if read.sha256 is not None:
             firsts.setdefault(read.sha256, finding.path)
-        thumbnail = read.thumbnail
-        if thumbnail is not None:
-            self._thumbnail_bytes += len(thumbnail)
-            thumbnail = thumbnail if self._thumbnail_bytes <= THUMBNAIL_BUDGET else None
+        thumbnail = self._thumbnails.kept(read.thumbnail)
         return finding, Artefacts(thumbnail=thumbnail, spectrum=measured.spectrum if said and measured else None)
 
     def _left_out(self, read: Read) -> Read:

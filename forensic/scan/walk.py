@@ -22,6 +22,8 @@ from forensic.errors import FileOutcome, Skipped, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from forensic.scan.shard import Shard
+
 _IMAGE_EXTENSIONS = frozenset(os.fsencode(extension) for known in EXTENSIONS.values() for extension in known)
 
 
@@ -64,13 +66,22 @@ class Walk:
         follow_links: whether links below a folder are followed; links given as arguments always are.
         exclude: shell patterns; one with a `/` inside is matched with the path below the argument, any other with
             each name on the way. A trailing `/` means folders only. Files given as arguments are never excluded.
+        shard: the part that is wanted; everything where None.
     """
 
-    def __init__(self, roots: Sequence[Root], *, follow_links: bool = False, exclude: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        roots: Sequence[Root],
+        *,
+        follow_links: bool = False,
+        exclude: Sequence[str] = (),
+        shard: Shard | None = None,
+    ) -> None:
         self.other_files = 0
         """Files that are no images, counted as the walk meets them."""
         self._follow_links = follow_links
         self._exclude = [_Pattern(pattern) for pattern in exclude]
+        self._shard = shard
         self._linked: set[tuple[int, int]] = set()
         self._roots = tuple(roots)
         numbers = range(len(self._roots))
@@ -84,7 +95,11 @@ class Walk:
         self._linked.clear()
         streams = [self._walk(number) for number in self._folders]
         streams.append(self._named_files())
-        return heapq.merge(*streams, key=lambda candidate: candidate.path)
+        merged = heapq.merge(*streams, key=lambda candidate: candidate.path)
+        return (candidate for candidate in merged if self._is_wanted(candidate.root, candidate.relative))
+
+    def _is_wanted(self, number: int, relative: bytes) -> bool:
+        return self._shard is None or self._shard.holds(self._roots[number].absolute, relative)
 
     def _named_files(self) -> Iterator[Candidate]:
         for number in self._files:
@@ -172,6 +187,8 @@ class Walk:
         if folder.real + b"/" + name in self._named:
             return  # given as an argument too: it comes with that one
         relative, shown, opened = _joined(folder, name)
+        if not self._is_wanted(number, relative):
+            return  # of another part: neither opened nor counted
         try:
             found = os.lstat(opened)
             if self._follow_links and stat.S_ISLNK(found.st_mode):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import forensic
+from forensic.case import thumbnails
 from forensic.case.ledger import open_case
 from forensic.case.rows import Counts, exact_path, finding_to_json
 from forensic.case.verify import verify_case
@@ -238,7 +239,7 @@ def test_case_keeps_thumbnail_and_spectrum_within_the_budget(scan, copies, tmp_p
         kept = [artefacts for _, _, artefacts in case.rows()]
         assert all(artefacts.thumbnail[8:12] == b"WEBP" for artefacts in kept)
         assert all(np.isfinite(artefacts.spectrum).all() for artefacts in kept)
-    monkeypatch.setattr(module, "THUMBNAIL_BUDGET", int(2.5 * len(kept[0].thumbnail)))
+    monkeypatch.setattr(thumbnails, "THUMBNAIL_BUDGET", int(2.5 * len(kept[0].thumbnail)))
     scan(folder, case=tmp_path / "some.case")
     with open_case(tmp_path / "some.case") as case:
         assert [artefacts.thumbnail is not None for _, _, artefacts in case.rows()] == [True, True, False]

@@ -1,0 +1,24 @@
+"""Flags that a finding gets from what else is known, behind those of the decoder and in this order."""
+
+from __future__ import annotations
+
+DUPLICATE_OF = "duplicate-of="
+"""Then the path of the first finding with the same bytes."""
+OUTSIDE = "outside-validation"
+"""Of an image of a format or size that the card's validation did not cover."""
+NOT_VALIDATED = "not-validated"
+"""Of every image that got a verdict from weights which were validated on none."""
+
+_OF_VALIDATION = (NOT_VALIDATED, OUTSIDE)
+
+
+def of_decoder(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that the decoder gave."""
+    return tuple(flag for flag in flags if flag not in _OF_VALIDATION and not flag.startswith(DUPLICATE_OF))
+
+
+def with_duplicate_of(flags: tuple[str, ...], path: str | None) -> tuple[str, ...]:
+    """`flags` that name `path`, and no other, as the first finding with the same bytes; none where it is None."""
+    decoder = of_decoder(flags)
+    named = () if path is None else (f"{DUPLICATE_OF}{path}",)
+    return decoder + named + tuple(flag for flag in flags if flag in _OF_VALIDATION)
