@@ -146,6 +146,21 @@ class CaseReader:
                 values = spectrum_values(spectrum) if spectrum is not None else None
                 yield finding_from_json(line), Artefacts(thumbnail=thumbnail, spectrum=values), Place(*place)
 
+    def stored_rows(self, start: int = 0) -> Iterator[tuple[str, bytes | None, bytes | None]]:
+        """JSON line, thumbnail and spectrum of each row from number `start` on, as they are stored and chained."""
+        query = (
+            "SELECT finding, thumbnail, spectrum FROM finding LEFT JOIN artefact USING (seq) "
+            "WHERE seq >= ? ORDER BY seq"
+        )
+        with database.told(self._path):
+            yield from self._connection.execute(query, (start,))
+
+    def digests(self) -> Iterator[bytes]:
+        """The chain's digest of each row, 32 bytes."""
+        with database.told(self._path):
+            for (digest,) in self._connection.execute("SELECT digest FROM finding ORDER BY seq"):
+                yield bytes(digest)
+
     def lines(self) -> Iterator[tuple[Finding, Place]]:
         """Each finding with its place, in path order, without artefacts."""
         with database.told(self._path):

@@ -10,6 +10,7 @@ import typer
 
 from forensic.cli import console
 from forensic.cli.case_diff import diff
+from forensic.cli.case_exhibit import verify_exhibit
 from forensic.cli.case_export import export
 from forensic.cli.case_merge import merge
 from forensic.cli.case_verify import verify
@@ -57,12 +58,15 @@ def show(
 
 
 app.command("verify")(verify)
+app.command("verify-exhibit")(verify_exhibit)
 app.command("export")(export)
 app.command("diff")(diff)
 app.command("merge")(merge)
 
 
 def _facts(stored: CaseReader) -> list[tuple[str, str]]:
+    from forensic.case.exhibit import case_root
+
     header, counts = stored.header, stored.counts
     started, ended = stored.run_times
     other = stored.other_files
@@ -85,6 +89,7 @@ def _facts(stored: CaseReader) -> list[tuple[str, str]]:
         ("first, last time", f"{started}, {ended or 'no end noted'}"),
         ("tool", f"forensic {header.tool_version}"),
         ("closing digest" if stored.complete else "last digest", stored.closing_digest),
+        ("root", case_root(stored) if stored.complete else ""),
     ]
     return [(name, value) for name, value in facts if value]
 

@@ -8,15 +8,19 @@ from typing import Annotated, Literal
 import typer
 
 from forensic.cli import console
+from forensic.cli.case_exhibit import write_exhibit
 from forensic.errors import UsageError
 
 
 def export(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="Case file that `scan` wrote; only read.")],
     form: Annotated[
-        Literal["jsonl", "csv", "sha256sum", "bagit", "parquet"],
-        typer.Option("--format", help="See above."),
-    ] = "jsonl",
+        Literal["jsonl", "csv", "sha256sum", "bagit", "parquet"] | None,
+        typer.Option("--format", help="See above; jsonl where not given."),
+    ] = None,
+    exhibit: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Only this finding, with a proof that it is in the case.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="In place of stdout; replaced when the new file is whole.")
     ] = None,
@@ -29,10 +33,12 @@ def export(
     forensic case export scan.case --format sha256sum | sha256sum -c
     forensic case export scan.case --format bagit               a manifest as BagIt has it (RFC 8493)
     forensic case export scan.case --format parquet --out scan.parquet
+    forensic case export scan.case --exhibit photos/a.jpg --out a.json
 
     `sha256sum -c` checks the files without this program; run it in the folder in which the scan was run. In the BagIt
     manifest `data/` is the deepest folder that holds all that was scanned. Both leave out what has no hash. Parquet
-    needs pyarrow. Nothing is written into a folder that was scanned.
+    needs pyarrow. --exhibit writes a JSON object that `forensic case verify-exhibit` checks; it discloses one finding,
+    how many there are and which of them it is, and no other. Nothing is written into a folder that was scanned.
     """
     from forensic import report as reports
     from forensic.case.ledger import open_case
@@ -43,14 +49,19 @@ def export(
         reports.check_output(case, out)
     elif form == "parquet" and console.is_terminal():
         raise UsageError("--format parquet", "is not for a terminal", "Name a file with --out")
+    if exhibit is not None:
+        if form is not None:
+            raise UsageError("--exhibit", "has a form of its own", "Leave --format out")
+        write_exhibit(case, exhibit, out)
+        return
     with open_case(case) as stored:
         if not stored.complete:
             console.warn(f"{case}: not complete; what it holds so far is written")
         if out is None:
             with console.binary() as stream:
-                left_out = write(stored, form, stream)
+                left_out = write(stored, form or "jsonl", stream)
         else:
             with replacing(out) as stream:
-                left_out = write(stored, form, stream)
+                left_out = write(stored, form or "jsonl", stream)
     if left_out:
         console.talk(f"{left_out} of the findings have no hash and are not in the manifest")
