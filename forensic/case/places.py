@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from forensic.errors import UsageError
+from forensic.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +45,18 @@ class Places:
         else:
             self._move_some(evidence)
 
+    @property
+    def roots_now(self) -> list[bytes]:
+        """Where each root lies now, absolute."""
+        return list(self._now)
+
     def below(self, place: Place) -> bytes:
-        """The file's path below `folder`; the same wherever the evidence lies."""
-        path = _joined(self._roots[place.root].absolute, place.path)
+        """The file's path below `folder`; the same wherever the evidence lies.
+
+        Raises:
+            VerificationError: the row names a root that the case does not have.
+        """
+        path = _joined(self._of(place).absolute, place.path)
         return path[len(self.folder.rstrip(b"/")) + 1 :]
 
     def opened(self, place: Place, *, follow_links: bool) -> bytes:
@@ -56,11 +65,20 @@ class Places:
         Args:
             place: of the finding.
             follow_links: whether the scan followed links below its roots.
+
+        Raises:
+            VerificationError: the row names a root that the case does not have.
         """
+        self._of(place)
         root = self._now[place.root]
         if not place.path:
             return root if follow_links else os.path.realpath(root)
         return _joined(os.path.realpath(root), place.path)
+
+    def _of(self, place: Place) -> Root:
+        if not 0 <= place.root < len(self._roots):
+            raise VerificationError(f"root {place.root}", "a finding lies below it, and the case has no such root")
+        return self._roots[place.root]
 
     def _move_all(self, whole: Sequence[str], evidence: Sequence[str]) -> None:
         if len(evidence) > 1:

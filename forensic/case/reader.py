@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_PAGE = 256
+
+
 @dataclass(frozen=True)
 class Root:
     """One argument of a scan."""
@@ -161,13 +164,19 @@ class CaseReader:
             for (digest,) in self._connection.execute("SELECT digest FROM finding ORDER BY seq"):
                 yield bytes(digest)
 
-    def lines(self) -> Iterator[tuple[Finding, Place]]:
-        """Each finding with its place, in path order, without artefacts."""
+    def lines(self, start: int = 0, limit: int | None = None) -> Iterator[tuple[Finding, Place]]:
+        """Each finding with its place from row number `start` on, at most `limit`, in path order, without artefacts."""
+        query = "SELECT finding, root, path, mtime_ns FROM finding WHERE seq >= ? ORDER BY seq LIMIT ?"
         with database.told(self._path):
-            for line, *place in self._connection.execute(
-                "SELECT finding, root, path, mtime_ns FROM finding ORDER BY seq"
-            ):
+            for line, *place in self._connection.execute(query, (start, -1 if limit is None else limit)):
                 yield finding_from_json(line), Place(*place)
+
+    def paged_lines(self) -> Iterator[tuple[Finding, Place]]:
+        """As `lines`, read in pages: for slow work on each row, during which a scan may go on writing the case."""
+        start = 0
+        while page := list(self.lines(start, _PAGE)):
+            yield from page
+            start += len(page)
 
     def places(self) -> Iterator[tuple[int, Place]]:
         """Number and place of each row, in path order; no finding is read."""

@@ -72,6 +72,7 @@ def verify_case(path: Path, expected: str | None = None) -> Verification:
         for seq, root, below, *columns, line, stored, thumbnail, spectrum in connection.execute(query):
             digest = chain_next(digest, line, thumbnail, spectrum)
             found = list(_row(seq == findings, digest == stored, line, columns, _told(roots, root, below)))
+            found += ["its root is none of the case's"] if roots and not 0 <= root < len(roots) else []
             count += len(found)
             differences += [f"row {seq}: {what}" for what in found]
             del differences[MOST:]

@@ -5,15 +5,39 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING, Literal, get_args
 
+from forensic.case.further_hashes import further_hashes
 from forensic.report import rows
 from forensic.report.manifest import write_bagit, write_sha256sum
 from forensic.report.parquet import write_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from forensic.case.further_hashes import Algorithm
+    from forensic.case.places import Places
     from forensic.case.reader import CaseReader
 
 Form = Literal["jsonl", "csv", "sha256sum", "bagit", "parquet"]
 FORMS: tuple[Form, ...] = get_args(Form)
+
+
+def export_with_hashes(case: CaseReader, places: Places, names: Sequence[Algorithm], stream: IO[bytes]) -> None:
+    """Write CSV with further hashes as last columns; every file is read again, and must be the one of the case.
+
+    Args:
+        case: complete or not.
+        places: where its files lie now.
+        names: of the hashes.
+        stream: binary; not closed.
+
+    Raises:
+        VerificationError: a file has changed, or can not be read any more.
+    """
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    try:
+        rows.write_csv_with(further_hashes(case, places, names), names, text)
+    finally:
+        text.detach()
 
 
 def export(case: CaseReader, form: Form, stream: IO[bytes]) -> int:

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from forensic.case.rows import Finding, exact_path, finding_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 CSV_COLUMNS = (
     "path",
@@ -51,10 +51,17 @@ def write_csv(findings: Iterable[Finding], stream: IO[str]) -> None:
     `path_b64` holds the exact bytes of every path, whatever the guard or the encoding did to `path`. Flags are
     joined with `;`, per-class scores are a JSON object.
     """
+    write_csv_with(((finding, {}) for finding in findings), (), stream)
+
+
+def write_csv_with(
+    findings: Iterable[tuple[Finding, dict[str, str | None]]], names: Sequence[str], stream: IO[str]
+) -> None:
+    """As `write_csv`, with columns `names` at the end, whose values stand beside each finding."""
     writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(CSV_COLUMNS)
-    for finding in findings:
-        writer.writerow([_cell(value) for value in _values(finding)])
+    writer.writerow((*CSV_COLUMNS, *names))
+    for finding, more in findings:
+        writer.writerow([_cell(value) for value in (*_values(finding), *(more[name] for name in names))])
 
 
 def guarded(text: str) -> str:

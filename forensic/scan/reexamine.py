@@ -180,7 +180,7 @@ class _Scoring:
 
 def _rows(case: CaseReader, places: Places, chosen: Container[int] | None) -> Iterator[_Row]:
     follow_links = bool(case.header.configuration.get("follow_links"))
-    for seq, (finding, place) in enumerate(case.lines()):
+    for seq, (finding, place) in enumerate(case.paged_lines()):
         if chosen is None or seq in chosen:
             yield _Row(seq, finding, _candidate(finding, place, places, follow_links=follow_links))
 

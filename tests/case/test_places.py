@@ -7,7 +7,7 @@ import pytest
 from forensic.case.ledger import Place, Root, create_case, open_case
 from forensic.case.places import Places
 from forensic.case.rows import Artefacts
-from forensic.errors import UsageError
+from forensic.errors import UsageError, VerificationError
 
 
 @pytest.fixture
@@ -69,6 +69,15 @@ def test_a_link_that_was_given_is_resolved_unless_links_are_followed(made, tmp_p
     with made((link, link, b"")) as case:
         assert Places(case).opened(Place(0), follow_links=False) == os.fsencode((tmp_path / "real.png").resolve())
         assert Places(case).opened(Place(0), follow_links=True) == link
+
+
+def test_a_row_below_no_root_is_told(made) -> None:
+    with made((b"in", b"/evidence/in", b"a.png")) as case:
+        for place in (Place(1, b"a.png"), Place(-1, b"a.png")):
+            with pytest.raises(VerificationError, match="the case has no such root"):
+                Places(case).below(place)
+            with pytest.raises(VerificationError, match="the case has no such root"):
+                Places(case).opened(place, follow_links=False)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from forensic.case import reader
 from forensic.case.ledger import create_case, open_case
 from forensic.case.reader import Place, Root
 from forensic.case.rows import Artefacts, Counts
@@ -81,3 +82,11 @@ def test_a_root_that_is_a_file_and_a_folder_that_can_not_be_listed(tmp_path, hea
         rows = [finding(0, path="a.png"), finding(1, path="in/")]
         case.append([(row, Artefacts()) for row in rows], [Place(0), Place(1)])
         assert case.roots_that_are_files == {0}
+
+
+def test_pages_are_the_lines(write_case, finding, monkeypatch) -> None:
+    monkeypatch.setattr(reader, "_PAGE", 3)
+    for count in (0, 2, 3, 7):
+        with open_case(write_case([finding(n) for n in range(count)], name=f"{count}.case")) as case:
+            assert list(case.paged_lines()) == list(case.lines())
+            assert len(list(case.lines(1, 2))) == max(0, min(2, count - 1))

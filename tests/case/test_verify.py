@@ -22,6 +22,7 @@ ALTERATIONS = {
     "a score": "UPDATE finding SET finding = replace(finding, '\"score\": 1.1', '\"score\": 9.9') WHERE seq = 1",
     "a verdict's column": "UPDATE finding SET verdict = 'unknown' WHERE seq = 1",
     "a path's column": "UPDATE finding SET path = x'61' WHERE seq = 1",
+    "a root's number": "UPDATE finding SET root = 7 WHERE seq = 1",
     "a thumbnail": "UPDATE artefact SET thumbnail = x'00' WHERE seq = 1",
     "a spectrum": "UPDATE artefact SET spectrum = NULL WHERE seq = 1",
     "a row in the middle": "DELETE FROM finding WHERE seq = 1",

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import shutil
 import subprocess
 from pathlib import Path
@@ -71,3 +74,27 @@ def test_a_failed_export_leaves_what_was_there(forensic, scanned, tmp_path, monk
     assert said.code == 6
     assert (tmp_path / "x.parquet").read_text() == "before"
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_further_hashes_are_columns_of_csv(forensic, scanned, folder, tmp_path) -> None:
+    case, _ = scanned
+    said = forensic("case", "export", case, "--format", "csv", "--also-hash", "sha1,md5")
+    rows = list(csv.DictReader(io.StringIO(said.out, newline="")))
+    assert list(rows[0])[-2:] == ["md5", "sha1"]
+    data = (folder / "a.jpg").read_bytes()
+    row = next(row for row in rows if row["path"] == "in/a.jpg")
+    assert (row["md5"], row["sha1"]) == (
+        hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+    )
+    assert [row["md5"] for row in rows if row["path"] == "in/link.jpg"] == [""]
+    folder.rename(tmp_path / "moved")
+    command = ("case", "export", case, "--format", "csv", "--also-hash", "md5", "--out", "x.csv")
+    assert forensic(*command).code == 4
+    assert not (tmp_path / "x.csv").exists()
+    assert forensic(*command, "--evidence", tmp_path / "moved").code == 0
+    inside = (*command[:-1], tmp_path / "moved" / "x.csv", "--evidence", tmp_path / "moved")
+    assert forensic(*inside).code == 2
+    assert not (tmp_path / "moved" / "x.csv").exists()
+    for wrong in (("--also-hash", "md5"), ("--format", "csv", "--also-hash", "sha9"), ("--evidence", ".")):
+        assert forensic("case", "export", case, *wrong).code == 2
