@@ -229,6 +229,7 @@ SKIP_REASONS = (
     "needs c2pa-python",
     "needs pyarrow",
     "needs bagit",
+    "needs case-utils",
 )
 """What a skip may say, or begin with; any other fails the run, so that no test goes missing unseen."""
 
@@ -241,6 +242,7 @@ _FORBIDDEN_IN_CI = (
     "needs c2pa-python",
     "needs pyarrow",
     "needs bagit",
+    "needs case-utils",
 )
 
 _skipped_for_no_good_reason: list[str] = []

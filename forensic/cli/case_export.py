@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def export(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="Case file that `scan` wrote; only read.")],
     form: Annotated[
-        Literal["jsonl", "csv", "sha256sum", "bagit", "parquet"] | None,
+        Literal["jsonl", "csv", "sha256sum", "bagit", "parquet", "case-uco"] | None,
         typer.Option("--format", help="See above; jsonl where not given."),
     ] = None,
     exhibit: Annotated[
@@ -44,6 +44,7 @@ def export(
     forensic case export scan.case --format sha256sum | sha256sum -c
     forensic case export scan.case --format bagit               a manifest as BagIt has it (RFC 8493)
     forensic case export scan.case --format parquet --out scan.parquet
+    forensic case export scan.case --format case-uco --out scan.jsonld
     forensic case export scan.case --exhibit photos/a.jpg --out a.json
 
     `sha256sum -c` checks the files without this program; run it in the folder in which the scan was run. In the BagIt

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Literal, get_args
 
 from forensic.case.further_hashes import further_hashes
 from forensic.report import rows
+from forensic.report.case_uco import write_case_uco
 from forensic.report.manifest import write_bagit, write_sha256sum
 from forensic.report.parquet import write_parquet
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from forensic.case.places import Places
     from forensic.case.reader import CaseReader
 
-Form = Literal["jsonl", "csv", "sha256sum", "bagit", "parquet"]
+Form = Literal["jsonl", "csv", "sha256sum", "bagit", "parquet", "case-uco"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 
@@ -59,6 +60,9 @@ def export(case: CaseReader, form: Form, stream: IO[bytes]) -> int:
         return write_sha256sum(case, stream)
     if form == "bagit":
         return write_bagit(case, stream)
+    if form == "case-uco":
+        write_case_uco(case, stream)
+        return 0
     if form == "parquet":
         write_parquet(case, stream)
         return 0
