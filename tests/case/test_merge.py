@@ -43,7 +43,10 @@ def rows(finding, unreadable):
     return [
         (finding(0), b"one"),
         (unreadable(1), None),
-        (finding(2, sha256=twice, flags=("small", "duplicate-of=in/0000.png", "outside-validation")), b"three"),
+        (
+            finding(2, sha256=twice, flags=("small", "duplicate-of=in/0000.png", "outside-validation")),
+            b"a thumbnail of twenty",
+        ),
         (finding(3), b"four"),
         (finding(4, sha256=twice, flags=("duplicate-of=in/0000.png",)), b"five5"),
     ]
@@ -74,7 +77,7 @@ def everything(path):
 @pytest.mark.parametrize(
     "parts", [([0, 1, 2, 3, 4], []), ([0, 2], [1, 3, 4]), ([1, 2, 3], [0, 4]), ([4], [0, 1, 2, 3])]
 )
-@pytest.mark.parametrize("budget", [1, 3, 8, 12, 1000])
+@pytest.mark.parametrize("budget", [1, 3, 8, 12, 30, 1000])
 def test_findings_and_digest_are_those_of_the_undivided_case(made, rows, parts, budget, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(thumbnails, "THUMBNAIL_BUDGET", budget)
     kept = thumbnails.ThumbnailBudget()
