@@ -11,6 +11,7 @@ import pytest
 from forensic.codes.table import code_of_reason, codes, find
 from forensic.data.decode import decode
 from forensic.errors import ExitCode, FileOutcome
+from forensic.scan.run import KNOWN_HASH, NOT_FINITE
 
 PACKAGE = Path(__file__).resolve().parents[2] / "forensic"
 OUTCOMES = ("Unreadable", "Skipped")
@@ -22,6 +23,9 @@ WORDS_OF_OTHERS = {
     "reason_of(error)",
     "why_no_image(data)",
     "error.strerror or type(error).__name__",
+    "finding.reason or ''",
+    "KNOWN_HASH",
+    "NOT_FINITE",
 }
 """Reasons that are put together elsewhere; those below and the hostile files have examples of each."""
 
@@ -53,6 +57,8 @@ def reasons_in_the_code() -> list[str]:
     "reason",
     [
         *reasons_in_the_code(),
+        KNOWN_HASH,
+        NOT_FINITE,
         "permission denied (EACCES)",
         "input/output error (EIO)",
         "no such file",
