@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -44,6 +44,7 @@ class Thumbnails(StrEnum):
 
 
 def scan(
+    ctx: typer.Context,
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH...", help="Images and folders, in any mix; only ever read.")
     ] = None,
@@ -57,6 +58,10 @@ def scan(
     weights: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="Weights; see `forensic weights list`.")
     ] = None,
+    profile: Annotated[
+        Literal["triage", "standard", "court"],
+        typer.Option(help="triage: a fast first look; court: pinned engine and threads, all scores, a case."),
+    ] = "standard",
     threshold: Annotated[
         float | None, typer.Option(help="Known if the score reaches it; in place of the card's.")
     ] = None,
@@ -109,6 +114,7 @@ def scan(
     forensic scan photos/ --report report.html               a page to hand over, and report.case
     forensic scan photos/ | jq .path                         JSON Lines in a pipe
     find . -name '*.jpg' -print0 | forensic scan --files-from - -0
+    forensic scan photos/ --profile court --case c.case --examiner E --case-number N --question Q
     forensic scan photos/ --shard 1/2 --case one.case        the first half; `forensic case merge` joins the two
 
     The same command again goes on with a case that was interrupted, and renders a complete one again.
@@ -124,24 +130,45 @@ def scan(
         return
     from forensic.data.inspection import DecodeLimits
     from forensic.scan.plan import Details, ScanPlan
+    from forensic.scan.profiles import PROFILES
 
     reports = report or []
+    details = {
+        "question": question,
+        "examiner": examiner,
+        "case_number": case_number,
+        "exhibit": exhibit,
+        "note": note,
+    }
+    values: dict[str, Any] = {
+        "engine": engine,
+        "device": device,
+        "scores": scores,
+        "thumbnails": thumbnails.value,
+        **details,
+    }
+    values["case"] = case or (reports[0].with_suffix(".case") if reports else None)
+    sources = {name: ctx.get_parameter_source(name) for name in values}
+    given = frozenset(name for name, source in sources.items() if source is not None and source.name != "DEFAULT")
+    settled = PROFILES[profile].settle(values, given)
     plan = ScanPlan(
         paths=arguments,
         weights=weights,
-        case=case or (reports[0].with_suffix(".case") if reports else None),
+        case=settled["case"],
         threshold=threshold,
         workers=workers or len(os.sched_getaffinity(0)),
-        device=device,
-        engine=engine,
+        device=settled["device"],
+        engine=settled["engine"],
+        profile=profile,
+        threads=PROFILES[profile].threads,
         follow_links=follow_links,
         exclude=tuple(exclude or ()),
         limits=DecodeLimits(max_pixels=max_pixels, max_bytes=max_bytes, seconds=timeout),
-        scores=scores,
-        thumbnails=thumbnails is Thumbnails.full,
+        scores=settled["scores"],
+        thumbnails=settled["thumbnails"] == Thumbnails.full,
         skip_hashes=_hashes(skip_hashes),
         shard=part,
-        details=Details(question=question, examiner=examiner, case_number=case_number, exhibit=exhibit, note=note),
+        details=Details(**details),
         argv=tuple(sys.argv),
         clock=clock(),
     )

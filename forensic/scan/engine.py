@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from forensic.models.weights import load_weights
 from forensic.spectra.profile import log_radial
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -44,6 +45,7 @@ class Engine:
         device: `cpu`, `cuda` or `cuda:N`.
         choice: what runs the network; the fastest here where None.
         threshold: takes the place of the card's.
+        threads: of the network; None takes what torch takes.
 
     Raises:
         UsageError: there is no such device.
@@ -51,9 +53,15 @@ class Engine:
     """
 
     def __init__(
-        self, weights: str | Path | None, device: str, choice: Choice | None = None, threshold: float | None = None
+        self,
+        weights: str | Path | None,
+        device: str,
+        choice: Choice | None = None,
+        threshold: float | None = None,
+        threads: int | None = None,
     ) -> None:
         _check_device(device)
+        self._threads = threads
         self.weights = load_weights(weights, device=device)
         self._runner = Runner(self.weights, device, choice or choose(None, device), threshold)
 
@@ -70,14 +78,23 @@ class Engine:
             images: tiles of each image, (T, 3, 128, 128) uint8, T >= 1.
         """
         measured = []
-        for tiles, output in zip(images, self._runner.outputs(images), strict=True):
-            try:
-                scored = self.weights.scorer(output.logits, output.embeddings)
-            except ValueError:
-                scored = None
-            engine = None if output.engine.name == "torch" else str(output.engine)
-            measured.append(Measured(scored, _floats(log_radial(tiles)), engine))
+        with _threads(self._threads):
+            for tiles, output in zip(images, self._runner.outputs(images), strict=True):
+                try:
+                    scored = self.weights.scorer(output.logits, output.embeddings)
+                except ValueError:
+                    scored = None
+                engine = None if output.engine.name == "torch" else str(output.engine)
+                measured.append(Measured(scored, _floats(log_radial(tiles)), engine))
         return measured
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    yield
+    torch.set_num_threads(before)
 
 
 def _check_device(device: str) -> None:

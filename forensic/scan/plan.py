@@ -59,6 +59,9 @@ class ScanPlan:
     device: str = "cpu"
     engine: EngineName | None = None
     """What runs the network. None: with a case torch in float32, or what the case was begun with; else the fastest."""
+    profile: str = "standard"
+    threads: int | None = None
+    """Of the network; None takes what torch takes."""
     follow_links: bool = False
     exclude: tuple[str, ...] = ()
     limits: DecodeLimits = field(default_factory=DecodeLimits)
@@ -137,6 +140,7 @@ def configuration_of(plan: ScanPlan, choice: Choice | None = None) -> dict[str, 
         "kernels": {name: built[name].partition(",")[0] for name in _KERNELS if name in built},
         "decoders": {name: version for name in _DECODERS if (version := _version(name)) is not None},
         "machine": platform.machine(),
+        **({} if plan.profile == "standard" else {"profile": plan.profile, "threads": plan.threads}),
     }
 
 

@@ -121,7 +121,7 @@ def run(plan: ScanPlan) -> Generator[Event]:
         raise UsageError(
             _named(plan.paths), f"no images here ({walk.other_files} other files)", "Name a file or folder"
         )
-    engine = Engine(plan.weights, plan.device, choice, plan.threshold)
+    engine = Engine(plan.weights, plan.device, choice, plan.threshold, plan.threads)
     start = RunStart(started=plan.clock(), argv=plan.argv, versions=versions())
     if begun and plan.case is not None:
         case = resume_case(plan.case, run=start)

@@ -271,6 +271,30 @@ def test_a_case_is_torch_in_float32(scan, folder, tmp_path) -> None:
         assert stored.header.configuration["engine"] == choose("torch").recorded
 
 
+def test_for_a_court(scan, folder, tmp_path) -> None:
+    case = tmp_path / "court.case"
+    said = ("--examiner", "E", "--case-number", "7", "--question", "Q")
+    ran = scan(folder, "--profile", "court", "--case", case, *said)
+    assert ran.code == 0
+    assert all("scores" in json.loads(line) for line in ran.lines)
+    with open_case(case) as stored:
+        configuration = stored.header.configuration
+    assert (configuration["profile"], configuration["threads"]) == ("court", 1)
+    assert configuration["engine"].startswith("torch ")
+    again = scan(folder, "--case", case)
+    assert again.code == 2
+    assert "was begun otherwise" in again.err
+    missing = scan(folder, "--profile", "court", "--case", tmp_path / "other.case", "--examiner", "E")
+    assert missing.code == 2
+    assert missing.err.startswith("forensic: --profile court: needs --case-number, --question. ")
+    # what a file sets is no default that a profile could overrule silently
+    settings = tmp_path / "forensic.toml"
+    settings.write_text('[scan]\nengine = "onnx"\n')
+    pinned = scan(folder, "--profile", "court", "--case", tmp_path / "other.case", *said, cwd=tmp_path)
+    assert pinned.code == 2
+    assert "pins --engine torch, and onnx was asked for" in pinned.err
+
+
 def test_an_engine_that_is_not_installed(scan, folder, tmp_path) -> None:
     """A package without metadata is none that pip knows of."""
     hidden = tmp_path / "hidden"
