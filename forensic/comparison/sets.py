@@ -17,7 +17,7 @@ from forensic.data.inspection import DecodeLimits
 from forensic.data.prepare import prepare
 from forensic.data.signatures import EXTENSIONS
 from forensic.errors import FileOutcome
-from forensic.spectra.reading import ImageSpectrum, spectrum_of
+from forensic.spectra.reading import ImageSpectrum, spectrum_of_decoded
 from forensic.traces.features import trace_features
 
 if TYPE_CHECKING:
@@ -114,6 +114,6 @@ def _image(name: str, read: evidence.Evidence, card: Card, verification: Verific
         path=name,
         sha256=read.sha256,
         place=verification.place(trace_features(torch.from_numpy(prepared.tiles)).numpy()),
-        spectrum=spectrum_of(read.data, name=name),
+        spectrum=spectrum_of_decoded(decoded, name=name),
         flags=(*decoded.flags, *prepared.flags, *(() if covered else ("outside-validation",))),
     )

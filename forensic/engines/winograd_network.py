@@ -19,7 +19,6 @@ Algorithms for Convolutional Neural Networks", CVPR 2016, which has the matrices
 
 from __future__ import annotations
 
-import copy
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from threading import Barrier
@@ -28,7 +27,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from forensic.models.inference import convolution, folded_layers
+from forensic.models.inference import Ending, convolution, folded_layers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,14 +70,11 @@ class WinogradNetwork:
         self._share = min(batch, SHARE)
         self._trunks = [_Trunk(model, self._share, least_channels) for _ in range(-(-batch // self._share))]
         self._pool = _single_threads(min(threads, len(self._trunks))) if min(threads, len(self._trunks)) > 1 else None
-        self._neck = copy.deepcopy(model.neck).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
-        self._fc = copy.deepcopy(model.fc)
-        self._head = copy.deepcopy(model.head)
+        self._ending = Ending(model)
 
     def __call__(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
         """Output of the input layer (B, 3, S, S) float32 -> logits (B, K), embeddings (B, D)."""
-        embeddings = self._fc(self._neck(self.trunk(spectra)))
-        return self._head(embeddings), embeddings
+        return self._ending(self.trunk(spectra))
 
     def trunk(self, spectra: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, C, S / 16, S / 16)."""

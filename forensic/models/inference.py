@@ -23,6 +23,24 @@ if TYPE_CHECKING:
     from forensic.models.folding import FoldedLayer
 
 
+class Ending:
+    """What follows the trunk: neck, embedding and head.
+
+    Args:
+        model: in evaluation mode; copied, so that later changes of it are not seen.
+    """
+
+    def __init__(self, model: TaskModel) -> None:
+        self._neck = copy.deepcopy(model.neck).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
+        self._fc = copy.deepcopy(model.fc)
+        self._head = copy.deepcopy(model.head)
+
+    def __call__(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Output of the trunk (B, C, S / 16, S / 16) -> logits (B, K), embeddings (B, D)."""
+        embeddings = self._fc(self._neck(values))
+        return self._head(embeddings), embeddings
+
+
 class FoldedNetwork:
     """Trunk, neck and head of a task model for batches of one size, on the processor.
 
@@ -38,14 +56,11 @@ class FoldedNetwork:
         for layer in folded_layers(model.trunk):
             self._convolutions.append(convolution(layer, (batch, layer.weight.shape[1], side, side), fused=fused))
             side = (side + 2 * layer.padding[0] - layer.weight.shape[2]) // layer.stride[0] + 1
-        self._neck = copy.deepcopy(model.neck).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
-        self._fc = copy.deepcopy(model.fc)
-        self._head = copy.deepcopy(model.head)
+        self._ending = Ending(model)
 
     def __call__(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
         """Output of the input layer (B, 3, S, S) float32 -> logits (B, K), embeddings (B, D)."""
-        embeddings = self._fc(self._neck(self.trunk(spectra)))
-        return self._head(embeddings), embeddings
+        return self._ending(self.trunk(spectra))
 
     def trunk(self, spectra: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, C, S / 16, S / 16), channels last."""

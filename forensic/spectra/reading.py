@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forensic.data.decode import decode
+from forensic.data.decode import Decoded, decode
 from forensic.data.prepare import TILE, prepare
 from forensic.errors import Unreadable
 from forensic.spectra.profile import RunningSpread, channel_planes, log_radial
@@ -93,7 +93,16 @@ def read_spectrum(path: Path | str, *, channel: str = "luminance") -> ImageSpect
 
 def spectrum_of(data: bytes, *, name: str, channel: str = "luminance") -> ImageSpectrum:
     """The spectra of the bytes of an image file; raises as `read_spectrum` does."""
-    decoded = decode(data, name=name)
+    return spectrum_of_decoded(decode(data, name=name), name=name, channel=channel)
+
+
+def spectrum_of_decoded(decoded: Decoded, *, name: str, channel: str = "luminance") -> ImageSpectrum:
+    """The spectra of a decoded image.
+
+    Raises:
+        Skipped: the least side is under 16 pixels.
+        ValueError: another channel than those of `read_spectrum`.
+    """
     height, width = decoded.pixels.shape[:2]
     prepared = prepare(decoded.pixels, PREPROCESSING)
     planes = channel_planes(prepared.tiles, channel)
