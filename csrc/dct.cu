@@ -18,13 +18,26 @@ namespace {
 
 constexpr int kLineThreads = 128;
 
+// Orthonormal but for the factor sqrt(2 / N).
+template <typename T, int N, bool Inverse>
+__device__ __forceinline__ void transform_line(T* v) {
+  constexpr T root = static_cast<T>(0.70710678118654752440);
+  if constexpr (Inverse) {
+    v[0] *= root;
+    Line<T, N>::u2_transposed(v);
+  } else {
+    Line<T, N>::u2(v);
+    v[0] *= root;
+  }
+}
+
 template <typename T, int N, bool Inverse>
 __global__ void __launch_bounds__(kLineThreads, 2) transform_plane(std::int64_t planes, const T* __restrict__ x, T* y) {
   constexpr int together = kLineThreads / N, pitch = N + 1;  // planes a block has in hand
   extern __shared__ unsigned char memory[];
   const int thread = static_cast<int>(threadIdx.x), plane_in_block = thread / N, line = thread % N;
   T* plane = reinterpret_cast<T*>(memory) + plane_in_block * N * pitch;
-  const T scale = static_cast<T>(2.0 / N), root = static_cast<T>(0.70710678118654752440);
+  const T scale = static_cast<T>(2.0 / N);
   for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * together; first < planes;
        first += static_cast<std::int64_t>(gridDim.x) * together) {
     const std::int64_t here = first + plane_in_block;
@@ -34,14 +47,7 @@ __global__ void __launch_bounds__(kLineThreads, 2) transform_plane(std::int64_t 
       const T* from = x + here * N * N + line;
 #pragma unroll
       for (int i = 0; i < N; ++i) v[i] = from[i * N];
-      if constexpr (Inverse) {
-        v[0] *= root;
-        Line<T, N>::u2_transposed(v);
-      } else {
-        Line<T, N>::u2(v);
-        v[0] *= root;
-      }
-      __syncwarp();
+      transform_line<T, N, Inverse>(v);
 #pragma unroll
       for (int i = 0; i < N; ++i) plane[i * pitch + line] = v[i] * scale;
     }
@@ -49,13 +55,7 @@ __global__ void __launch_bounds__(kLineThreads, 2) transform_plane(std::int64_t 
     if (any) {
 #pragma unroll
       for (int i = 0; i < N; ++i) v[i] = plane[line * pitch + i];
-      if constexpr (Inverse) {
-        v[0] *= root;
-        Line<T, N>::u2_transposed(v);
-      } else {
-        Line<T, N>::u2(v);
-        v[0] *= root;
-      }
+      transform_line<T, N, Inverse>(v);
 #pragma unroll
       for (int i = 0; i < N; ++i) plane[line * pitch + i] = v[i];
     }
