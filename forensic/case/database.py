@@ -15,8 +15,10 @@ from forensic.errors import MachineError, UsageError, VerificationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FORMAT = 1
+FORMAT = 2
 """The format this version writes; history in schema.sql."""
+READ = (1, 2)
+"""The formats this version reads."""
 _APPLICATION_ID = 0x666F7263
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _REMOTE = frozenset(
@@ -88,15 +90,32 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Schema and identity; inside the caller's transaction."""
-    schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-    statement = ""
-    for line in schema.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            connection.execute(statement)
-            statement = ""
+    for statement in _statements():
+        connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def make_room_for_annotations(connection: sqlite3.Connection) -> None:
+    """A case of format 1 becomes one of format 2; inside the caller's transaction."""
+    if not has_annotations(connection):
+        (statement,) = (one for one in _statements() if "CREATE TABLE annotation" in one)
+        connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def has_annotations(connection: sqlite3.Connection) -> bool:
+    """Whether the case is of a format with annotations."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 2
+
+
+def _statements() -> Iterator[str]:
+    statement = ""
+    for line in Path(__file__).with_name("schema.sql").read_text(encoding="utf-8").splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def check_format(connection: sqlite3.Connection, path: Path) -> None:
@@ -111,10 +130,10 @@ def check_format(connection: sqlite3.Connection, path: Path) -> None:
         raise UsageError(os.fspath(path), "holds nothing yet", "Wait for the scan that begins it, or begin it anew")
     if identity != _APPLICATION_ID:
         raise UsageError(os.fspath(path), "is a SQLite file but not a case of forensic", "Choose another file")
-    if version != FORMAT:
+    if version not in READ:
         raise UsageError(
             os.fspath(path),
-            f"is a case of format {version}; this version reads format {FORMAT}",
+            f"is a case of format {version}; this version reads formats {READ[0]} to {READ[-1]}",
             "Use the version of forensic that wrote it, or a newer one",
         )
 

@@ -20,13 +20,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from forensic.case.chain import chain_start
 from forensic.case.flags import DUPLICATE_OF, with_duplicate_of
-from forensic.case.rows import exact_path, finding_from_json, finding_to_dict, finding_to_json
+from forensic.case.rows import finding_from_json, finding_to_dict, finding_to_json
 from forensic.case.tree import audit_path, leaf_hash, root_from, root_hash
 from forensic.errors import UsageError, VerificationError
 
@@ -78,7 +77,9 @@ def exhibit_of(case: CaseReader, path: str) -> dict[str, Any]:
     """
     if not case.complete:
         raise UsageError("--exhibit", "the case is not complete, its root still changes", "Let the scan end first")
-    seq = _row_of(case, path)
+    seq = case.number_of(path)
+    if seq is None:
+        raise UsageError(f"--exhibit {path}", "the case has no such path", "`forensic case export CASE` lists them")
     key = _key(case)
     leaves = list(_leaves(case))
     line, thumbnail, spectrum = next(case.stored_rows(seq))
@@ -125,18 +126,6 @@ def verify_exhibit(text: str, expected: str | None = None, *, subject: str = "ex
     if expected is not None and root.hex() != expected:
         raise VerificationError(subject, f"belongs to the root {root.hex()}, expected was {expected}", _REMEDY)
     return Exhibit(finding, index, size, root.hex())
-
-
-def _row_of(case: CaseReader, path: str) -> int:
-    wanted, shown = os.fsencode(path), None
-    for seq, (finding, _) in enumerate(case.lines()):
-        if exact_path(finding) == wanted:
-            return seq
-        if finding.path == path and shown is None:
-            shown = seq
-    if shown is None:
-        raise UsageError(f"--exhibit {path}", "the case has no such path", "`forensic case export CASE` lists them")
-    return shown
 
 
 def _key(case: CaseReader) -> bytes:

@@ -6,6 +6,7 @@ Readers never change the file; a case that is not complete, or is being written,
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -49,6 +50,11 @@ class CaseReader:
         with database.told(path):
             stored = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM header")}
         self.header: CaseHeader = _header_from(stored)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For the other files of this room."""
+        return self._connection
 
     @property
     def runs(self) -> list[Run]:
@@ -195,6 +201,16 @@ class CaseReader:
         if found is None:
             raise IndexError(seq)
         return finding_from_json(found[0])
+
+    def number_of(self, path: str) -> int | None:
+        """Number of the finding of a path, by its exact bytes or else as findings tell it; None where there is none."""
+        wanted, shown = os.fsencode(path), None
+        for seq, (finding, _) in enumerate(self.lines()):
+            if exact_path(finding) == wanted:
+                return seq
+            if finding.path == path and shown is None:
+                shown = seq
+        return shown
 
     def first_with(self, sha256: str) -> str | None:
         """Path of the first finding with this content, None where there is none."""

@@ -2,7 +2,8 @@
 --
 -- Format history (PRAGMA user_version; PRAGMA application_id is 0x666f7263, "forc"):
 --   1   first form.
--- This version reads format 1 and appends to format 1; any other is refused by number.
+--   2   with annotations. A case of format 1 that is annotated becomes one of format 2; nothing else of it changes.
+-- This version reads formats 1 and 2 and appends to both; any other is refused by number.
 
 -- What all findings share, one JSON value a name: the fields of rows.CaseHeader.
 CREATE TABLE header (
@@ -57,4 +58,15 @@ CREATE TABLE closing (
     findings     INTEGER NOT NULL,
     other_files  INTEGER NOT NULL,    -- files below the roots that are no images: counted, not listed
     digest       BLOB NOT NULL        -- of the last finding; the start of the chain where there is none
+);
+
+-- What examiners mark after the scan. Rows are only added; the last one of a finding is what holds.
+CREATE TABLE annotation (
+    number  INTEGER PRIMARY KEY,      -- 1, 2, 3, ...
+    at      TEXT NOT NULL,            -- UTC, ISO 8601 with offset
+    by      TEXT NOT NULL,            -- who marked it
+    seq     INTEGER NOT NULL,         -- finding.seq
+    mark    TEXT NOT NULL,            -- JSON object: flagged, grade, tags, note
+    source  TEXT NOT NULL,            -- 'command', or name and SHA-256 of an imported file
+    digest  BLOB NOT NULL             -- over the digest before it and this row: see annotations.py
 );

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forensic.case import database
+from forensic.case.annotations import annotation_differences
 from forensic.case.chain import chain_next, chain_start
 from forensic.case.reader import CaseReader
 from forensic.case.rows import exact_path, finding_from_json
@@ -78,7 +79,7 @@ def verify_case(path: Path, expected: str | None = None) -> Verification:
             del differences[MOST:]
             digest = bytes(stored)  # one altered row is one difference, not all rows after it
             findings += 1
-        for what in _closing(connection, findings, digest):
+        for what in (*_closing(connection, findings, digest), *annotation_differences(connection, digest)):
             count += 1
             differences.append(what)
         if expected is not None and expected != digest.hex():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forensic.cli import console
+from forensic.cli.case_annotate import annotate, import_triage
 from forensic.cli.case_diff import diff
 from forensic.cli.case_exhibit import verify_exhibit
 from forensic.cli.case_export import export
@@ -25,7 +26,7 @@ CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file that `
 
 @app.callback()
 def cases() -> None:
-    """Show, verify, export, compare and merge cases."""
+    """Show, verify, annotate, export, compare and merge cases."""
 
 
 @app.command("show")
@@ -35,6 +36,7 @@ def show(
     unreadable: Annotated[
         bool, typer.Option("--unreadable", help="Also what could not be read, with the reasons.")
     ] = False,
+    annotations: Annotated[bool, typer.Option("--annotations", help="Also what was marked, with its history.")] = False,
 ) -> None:
     """Show what a case holds.
 
@@ -55,6 +57,8 @@ def show(
             console.stdout_table(["run", "started", "ended", "outcome", "process", "command"], _runs(stored))
         if unreadable:
             _show_unreadable(stored)
+        if annotations:
+            _show_annotations(stored)
 
 
 app.command("verify")(verify)
@@ -62,6 +66,8 @@ app.command("verify-exhibit")(verify_exhibit)
 app.command("export")(export)
 app.command("diff")(diff)
 app.command("merge")(merge)
+app.command("annotate")(annotate)
+app.command("import")(import_triage)
 
 
 def _facts(stored: CaseReader) -> list[tuple[str, str]]:
@@ -114,3 +120,31 @@ def _show_unreadable(stored: CaseReader) -> None:
         console.stdout_table(["unreadable", "reason"], rows)
     else:
         console.talk("everything could be read")
+
+
+def _show_annotations(stored: CaseReader) -> None:
+    from forensic.case.annotations import read_annotations
+
+    paths = {seq: finding.path for seq, (finding, _) in enumerate(stored.lines())}
+    rows = [
+        (
+            str(one.number),
+            one.at,
+            one.by,
+            paths.get(one.seq, f"finding {one.seq}"),
+            ", ".join(
+                [
+                    *(["flagged"] if one.mark.flagged else []),
+                    *([f"grade {one.mark.grade}"] if one.mark.grade is not None else []),
+                    *one.mark.tags,
+                    *([f'"{one.mark.note}"'] if one.mark.note else []),
+                ]
+            )
+            or "nothing any more",
+        )
+        for one in read_annotations(stored)
+    ]
+    if rows:
+        console.stdout_table(["annotation", "at", "by", "finding", "marked"], rows)
+    else:
+        console.talk("nothing is marked")

@@ -38,7 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "report": Entry(
         "forensic.cli.report:report", "Write a case as HTML, CSV or JSON Lines; needs no weights and no images."
     ),
-    "case": Entry("forensic.cli.case:app", "Show, verify, export, compare and merge cases."),
+    "case": Entry("forensic.cli.case:app", "Show, verify, annotate, export, compare and merge cases."),
     "spectrum": Entry("forensic.cli.spectrum:spectrum", "Show the spectra of images: Fourier, DCT, radial."),
     "compare": Entry(
         "forensic.cli.compare:compare", "Tell whether two images or folders were made by one generator, known or not."

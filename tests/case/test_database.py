@@ -13,11 +13,11 @@ from forensic.errors import MachineError, UsageError, VerificationError
 def test_other_format_is_refused_by_number(write_case, finding) -> None:
     path = write_case([finding(1)])
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(UsageError, match="format 2; this version reads format 1"):
+    with pytest.raises(UsageError, match="format 3; this version reads formats 1 to 2"):
         database.connect_for_reading(path)
-    with pytest.raises(UsageError, match="format 2"):
+    with pytest.raises(UsageError, match="format 3"):
         database.is_begun(path)
 
 
@@ -76,7 +76,7 @@ def test_every_column_of_the_schema_is_explained() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     database.create_tables(connection)
     tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    assert sorted(tables) == ["artefact", "closing", "finding", "header", "root", "run"]
+    assert sorted(tables) == ["annotation", "artefact", "closing", "finding", "header", "root", "run"]
     for table in tables:
         before, _, _ = schema.partition(f"CREATE TABLE {table} (")
         assert before.rstrip("\n").rpartition("\n")[2].startswith("--")

@@ -1,0 +1,127 @@
+"""`forensic case annotate` and `import`: what examiners mark after a scan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from forensic.cli import console
+from forensic.errors import MachineError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from forensic.case.annotations import Mark
+    from forensic.case.reader import CaseReader
+
+CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="A complete case; its findings stay as they are.")]
+TRIAGE = ("forensic-triage", 1)
+"""Format and version of the file that a report saves."""
+
+
+def annotate(
+    case: CaseFile,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="Of a finding, as the case tells it.")],
+    by: Annotated[str, typer.Option(help="Who marks it.")],
+    flag: Annotated[bool | None, typer.Option("--flag/--no-flag", help="Worth a second look.")] = None,
+    grade: Annotated[int | None, typer.Option(min=0, max=5, help="1 to 5; 0 takes it away.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Add a tag; may be given several times.")] = None,
+    untag: Annotated[list[str] | None, typer.Option(help="Take a tag away.")] = None,
+    note: Annotated[str | None, typer.Option(help="In the place of the note that is there.")] = None,
+) -> None:
+    """Mark a finding: a flag, a grade, tags, a note. What was marked before stays in the case as history.
+
+    \b
+    forensic case annotate scan.case photos/a.png --by "A. Example" --tag checked --note "see exhibit 7"
+    forensic case show scan.case --annotations
+    """
+    from forensic.case.annotations import Mark, marks
+    from forensic.case.ledger import open_case
+
+    with open_case(case) as stored:
+        seq = stored.number_of(path)
+        if seq is None:
+            raise UsageError(path, "the case has no such path", f"`forensic case export {case}` lists them")
+        mark = marks(stored).get(seq, Mark())
+    if flag is not None:
+        mark = replace(mark, flagged=flag)
+    if grade is not None:
+        mark = replace(mark, grade=grade or None)
+    if note is not None:
+        mark = replace(mark, note=note)
+    mark = replace(mark, tags=tuple({*mark.tags, *(tag or ())} - set(untag or ())))
+    _add(case, [(seq, mark)], by, "command")
+
+
+def import_triage(
+    case: CaseFile,
+    triage: Annotated[Path, typer.Argument(metavar="FILE", help="What the report page saved: triage-NAME.json.")],
+    by: Annotated[str | None, typer.Option(help="Who marked it, in place of the name in the file.")] = None,
+) -> None:
+    """Take the marks that a report page saved into its case, all or none.
+
+    \b
+    forensic case import scan.case triage-scan.json
+
+    The file must belong to this case (its closing digest), and every entry to its finding (number, path, SHA-256).
+    """
+    from forensic.case.ledger import open_case
+
+    try:
+        data = triage.read_bytes()
+    except OSError as error:
+        raise MachineError(str(triage), error.strerror or type(error).__name__, "Name the saved file") from error
+    said = _read(triage, data)
+    signed = by or str(said.get("by") or "")
+    if not signed:
+        raise UsageError(str(triage), "does not say who marked", "Say it with --by")
+    with open_case(case) as stored:
+        if said["case"]["digest"] != stored.closing_digest:
+            raise VerificationError(
+                str(triage), "belongs to another case: its digest differs", "Import it where it belongs"
+            )
+        entries = [_entry(triage, stored, entry) for entry in said["entries"]]
+    source = f"{os.fspath(triage.name)} sha256:{hashlib.sha256(data).hexdigest()}"
+    _add(case, entries, signed, source)
+
+
+def _read(triage: Path, data: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(data)
+        kind, _, _ = (said["format"], said["version"]), said["case"]["digest"], iter(said["entries"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(str(triage), "is no triage file", "Name what the report page saved") from error
+    if kind != TRIAGE:
+        raise UsageError(
+            str(triage), f"is of format {kind[0]} {kind[1]}", f"This version reads {TRIAGE[0]} {TRIAGE[1]}"
+        )
+    return dict(said)
+
+
+def _entry(triage: Path, stored: CaseReader, entry: dict[str, Any]) -> tuple[int, Mark]:
+    from forensic.case.annotations import Mark
+
+    try:
+        seq = int(entry["seq"])
+        path, sha256 = entry["path"], entry.get("sha256")
+        tags = tuple(str(tag) for tag in entry.get("tags") or ())
+        mark = Mark(bool(entry.get("flagged")), entry.get("grade"), tags, str(entry.get("note") or ""))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(str(triage), f"has an entry that can not be read ({error})", "Save it anew") from error
+    rows = list(stored.rows(seq, 1)) if seq >= 0 else []
+    if not rows or rows[0][0] != seq or (rows[0][1].path, rows[0][1].sha256) != (path, sha256):
+        subject = f"{triage}: entry of {console.safe(str(path))}"
+        raise VerificationError(subject, f"is not what finding {seq} of the case is", "Nothing was imported")
+    return seq, mark
+
+
+def _add(case: Path, entries: list[tuple[int, Mark]], by: str, source: str) -> None:
+    from forensic.case import annotations
+    from forensic.cli.scan import clock
+
+    count = annotations.annotate(case, entries, by=by, at=clock()(), source=source)
+    console.talk(f"{case}: {count} annotations")

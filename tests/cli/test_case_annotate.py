@@ -1,0 +1,93 @@
+"""`forensic case annotate` and `import` on a case that a scan wrote."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensic.case.annotations import Mark, marks
+from forensic.case.ledger import open_case
+
+
+@pytest.fixture(scope="module")
+def scanned(run_forensic, tiny_weights: Path, hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A case of two pictures."""
+    folder = tmp_path_factory.mktemp("annotated")
+    (folder / "in").mkdir()
+    for name in ("jpeg-ok-control.jpg", "png-16bit-rgb.png"):
+        shutil.copyfile(hostile / name, folder / "in" / name)
+    ran = run_forensic("scan", "--weights", tiny_weights, "in", "--case", "x.case", cwd=folder)
+    assert ran.code == 0
+    return folder / "x.case"
+
+
+@pytest.fixture
+def case(scanned: Path, tmp_path: Path) -> Path:
+    copied = tmp_path / "x.case"
+    shutil.copyfile(scanned, copied)
+    return copied
+
+
+def saved(case: Path, **changes: Any) -> dict[str, Any]:
+    """What a report page would save."""
+    with open_case(case) as stored:
+        finding = next(iter(stored.lines()))[0]
+        digest = stored.closing_digest
+    entry = {"seq": 0, "path": finding.path, "sha256": finding.sha256, "flagged": True, "grade": 3, "tags": ["x"]}
+    return {
+        "format": "forensic-triage",
+        "version": 1,
+        "case": {"digest": digest},
+        "by": "E",
+        "entries": [entry | {"note": "n"}],
+    } | changes
+
+
+def test_marks_are_added_to_and_shown(forensic, case: Path) -> None:
+    said = forensic("case", "annotate", case, "in/png-16bit-rgb.png", "--by", "E", "--tag", "a", "--tag", "b", "--flag")
+    assert (said.code, said.err) == (0, f"{case}: 1 annotations\n")
+    assert (
+        forensic("case", "annotate", case, "in/png-16bit-rgb.png", "--by", "F", "--untag", "a", "--grade", "5").code
+        == 0
+    )
+    with open_case(case) as stored:
+        assert marks(stored) == {1: Mark(flagged=True, grade=5, tags=("b",))}
+    shown = forensic("case", "show", case, "--annotations").out
+    assert "flagged, grade 5, b" in shown
+    assert forensic("case", "verify", case, "--level", "0").code == 0
+    missing = forensic("case", "annotate", case, "in/no.png", "--by", "E", "--flag")
+    assert (missing.code, "the case has no such path" in missing.err) == (2, True)
+
+
+def test_what_a_report_saved(forensic, case: Path, tmp_path: Path) -> None:
+    triage = tmp_path / "triage.json"
+    triage.write_text(json.dumps(saved(case)))
+    assert forensic("case", "import", case, triage).code == 0
+    with open_case(case) as stored:
+        assert marks(stored) == {0: Mark(flagged=True, grade=3, tags=("x",), note="n")}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "told"),
+    [
+        (lambda said: said["case"].update(digest="0" * 64), 4, "belongs to another case"),
+        (lambda said: said["entries"][0].update(sha256="0" * 64), 4, "is not what finding 0 of the case is"),
+        (lambda said: said["entries"][0].update(seq=7), 4, "is not what finding 7 of the case is"),
+        (lambda said: said["entries"][0].update(grade=9), 2, "has an entry that can not be read"),
+        (lambda said: said.update(version=2), 2, "is of format forensic-triage 2"),
+        (lambda said: said.pop("entries"), 2, "is no triage file"),
+        (lambda said: said.update(by=""), 2, "does not say who marked"),
+    ],
+)
+def test_what_does_not_fit_imports_nothing(forensic, case: Path, tmp_path: Path, change, code: int, told: str) -> None:
+    said = saved(case)
+    change(said)
+    triage, before = tmp_path / "triage.json", case.read_bytes()
+    triage.write_text(json.dumps(said))
+    ran = forensic("case", "import", case, triage)
+    assert (ran.code, told in ran.err) == (code, True), ran.err
+    assert case.read_bytes() == before
