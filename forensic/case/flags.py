@@ -9,16 +9,30 @@ OUTSIDE = "outside-validation"
 NOT_VALIDATED = "not-validated"
 """Of every image that got a verdict from weights which were validated on none."""
 
+STABILITY = "stability="
+"""Then how many of how many changed forms of the picture got the same verdict and class."""
+CHANGED_BY = "changed-by="
+"""Then the names of those that did not, with + between them."""
+
 _OF_VALIDATION = (NOT_VALIDATED, OUTSIDE)
 
 
 def of_decoder(flags: tuple[str, ...]) -> tuple[str, ...]:
     """Those that the decoder gave."""
-    return tuple(flag for flag in flags if flag not in _OF_VALIDATION and not flag.startswith(DUPLICATE_OF))
+    return tuple(flag for flag in flags if not _is_of_scan(flag) and not flag.startswith(DUPLICATE_OF))
+
+
+def without_stability(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """All but what changed forms of the picture say."""
+    return tuple(flag for flag in flags if not flag.startswith((STABILITY, CHANGED_BY)))
+
+
+def _is_of_scan(flag: str) -> bool:
+    return flag in _OF_VALIDATION or flag.startswith((STABILITY, CHANGED_BY))
 
 
 def with_duplicate_of(flags: tuple[str, ...], path: str | None) -> tuple[str, ...]:
     """`flags` that name `path`, and no other, as the first finding with the same bytes; none where it is None."""
     decoder = of_decoder(flags)
     named = () if path is None else (f"{DUPLICATE_OF}{path}",)
-    return decoder + named + tuple(flag for flag in flags if flag in _OF_VALIDATION)
+    return decoder + named + tuple(flag for flag in flags if _is_of_scan(flag))

@@ -91,6 +91,9 @@ def scan(
     case_number: Annotated[str | None, typer.Option(help="For the report.")] = None,
     exhibit: Annotated[str | None, typer.Option(help="For the report.")] = None,
     note: Annotated[str | None, typer.Option(help="For the report.")] = None,
+    stability: Annotated[
+        int, typer.Option(min=0, max=5, help="Also score so many mild changes of each picture; five times the work.")
+    ] = 0,
     thumbnails: Annotated[Thumbnails, typer.Option(help="Small pictures in the case and its reports.")] = (
         Thumbnails.full
     ),
@@ -166,6 +169,7 @@ def scan(
         limits=DecodeLimits(max_pixels=max_pixels, max_bytes=max_bytes, seconds=timeout),
         scores=settled["scores"],
         thumbnails=settled["thumbnails"] == Thumbnails.full,
+        stability=stability,
         skip_hashes=_hashes(skip_hashes),
         shard=part,
         details=Details(**details),

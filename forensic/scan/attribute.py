@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forensic.case.flags import DUPLICATE_OF, NOT_VALIDATED, OUTSIDE
+from forensic.case.flags import CHANGED_BY, DUPLICATE_OF, NOT_VALIDATED, OUTSIDE, STABILITY
 from forensic.case.rows import Finding, Status, Verdict, display_path
 from forensic.errors import Unreadable
 
@@ -54,6 +54,20 @@ def attribute(
     )
 
 
+def stability_of(said: Attribution, others: dict[str, Attribution]) -> tuple[str, ...]:
+    """Flags on changed forms of a picture: how many kept its verdict and class, and which did not; none without any.
+
+    Args:
+        said: of the picture itself.
+        others: of its changed forms, by their names.
+    """
+    if not others:
+        return ()
+    changed = [name for name, other in others.items() if (other.verdict, other.label) != (said.verdict, said.label)]
+    share = f"{STABILITY}{len(others) - len(changed)}/{len(others)}"
+    return (share, f"{CHANGED_BY}{'+'.join(changed)}") if changed else (share,)
+
+
 def finding_of(
     path: bytes,
     read: Read,
@@ -62,6 +76,7 @@ def finding_of(
     said: Attribution | None,
     duplicate_of: str | None,
     engine: str | None = None,
+    stability: tuple[str, ...] = (),
 ) -> Finding:
     """The finding of one path.
 
@@ -72,6 +87,7 @@ def finding_of(
         said: None where there is no score; then `read` has an outcome.
         duplicate_of: path of the first finding with the same bytes.
         engine: what computed the score, where it was not torch in float32.
+        stability: flags of `stability_of`.
     """
     shown, exact = display_path(path)
     flags = list(read.flags)
@@ -92,6 +108,7 @@ def finding_of(
             "scores": said.scores,
             "engine": engine,
         }
+    flags += stability
     outcome = read.outcome
     return Finding(
         path=shown,

@@ -38,6 +38,8 @@ class Settings:
     address_space: int
     follow_links: bool
     thumbnails: bool
+    stability: int = 0
+    """How many changed forms of a picture come with it (forensic.data.variants)."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Read:
     """WebP, longest side at most 96 px."""
     outcome: FileOutcome | None = None
     """`Unreadable` or `Skipped`; None where there are tiles."""
+    variants: dict[str, NDArray[np.uint8]] = field(default_factory=dict, repr=False)
+    """Changed forms of the picture by name, (T, 3, 128, 128) each."""
 
 
 def pack(header: dict[str, Any], blob: bytes = b"") -> bytes:
@@ -98,7 +102,7 @@ def pack_job(index: int, path: bytes) -> bytes:
 
 
 def pack_read(read: Read) -> bytes:
-    """One file's result; the blob is the tiles, then the thumbnail."""
+    """One file's result; the blob is the tiles, those of the variants, then the thumbnail."""
     outcome = read.outcome
     header = {
         "kind": "read",
@@ -111,18 +115,24 @@ def pack_read(read: Read) -> bytes:
         "flags": list(read.flags),
         "decoder": read.decoder,
         "tiles": 0 if read.tiles is None else len(read.tiles),
+        "variants": {name: len(tiles) for name, tiles in read.variants.items()},
         "thumbnail": 0 if read.thumbnail is None else len(read.thumbnail),
         "outcome": None if outcome is None else type(outcome).__name__,
         "reason": None if outcome is None else outcome.reason,
     }
-    tiles = b"" if read.tiles is None else read.tiles.tobytes()
-    return pack(header, tiles + (read.thumbnail or b""))
+    arrays = [*(() if read.tiles is None else (read.tiles,)), *read.variants.values()]
+    return pack(header, b"".join(array.tobytes() for array in arrays) + (read.thumbnail or b""))
 
 
 def unpack_read(header: dict[str, Any], blob: bytes) -> Read:
     """The inverse of `pack_read`, from an unpacked frame."""
-    size = int(header["tiles"]) * 3 * 128 * 128
-    tiles = np.frombuffer(blob, np.uint8, size).reshape(-1, 3, 128, 128) if size else None
+    counts = {"": int(header["tiles"]), **header["variants"]}
+    at, arrays = 0, {}
+    for name, count in counts.items():
+        size = count * 3 * 128 * 128
+        arrays[name] = np.frombuffer(blob, np.uint8, size, at).reshape(-1, 3, 128, 128)
+        at += size
+    tiles = arrays.pop("")
     flags = tuple(header["flags"])
     kinds = {"Unreadable": Unreadable, "Skipped": Skipped}
     kind = kinds.get(header["outcome"])
@@ -135,7 +145,8 @@ def unpack_read(header: dict[str, Any], blob: bytes) -> Read:
         height=header["height"],
         flags=flags,
         decoder=header["decoder"],
-        tiles=tiles,
-        thumbnail=blob[size:] or None,
+        tiles=tiles if len(tiles) else None,
+        variants=arrays,
+        thumbnail=blob[at:] or None,
         outcome=None if kind is None else kind(header["reason"], flags=flags, format=header["format"]),
     )

@@ -68,6 +68,8 @@ class ScanPlan:
     scores: bool = False
     """Whether findings carry the score of each class."""
     thumbnails: bool = True
+    stability: int = 0
+    """How many changed forms of each picture are scored beside it (forensic.data.variants)."""
     skip_hashes: frozenset[str] = frozenset()
     """SHA-256 of files that are left out, hex."""
     shard: Shard | None = None
@@ -140,6 +142,7 @@ def configuration_of(plan: ScanPlan, choice: Choice | None = None) -> dict[str, 
         "kernels": {name: built[name].partition(",")[0] for name in _KERNELS if name in built},
         "decoders": {name: version for name in _DECODERS if (version := _version(name)) is not None},
         "machine": platform.machine(),
+        **({"stability": plan.stability} if plan.stability else {}),
         **({} if plan.profile == "standard" else {"profile": plan.profile, "threads": plan.threads}),
     }
 

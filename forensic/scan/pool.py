@@ -54,11 +54,12 @@ class DecodePool:
         max_tiles: at most so many tiles an image.
         follow_links: whether a job's path may be a link.
         thumbnails: whether results carry one.
+        stability: changed forms of a picture that results carry.
         restart_budget: deaths of workers before `MachineError`.
         command: starts a worker; another one is for tests.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a worker's settings, by name
         self,
         workers: int,
         limits: DecodeLimits,
@@ -67,6 +68,7 @@ class DecodePool:
         max_tiles: int = 25,
         follow_links: bool = True,
         thumbnails: bool = True,
+        stability: int = 0,
         restart_budget: int = RESTART_BUDGET,
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
@@ -81,6 +83,7 @@ class DecodePool:
             address_space=limits.address_space,
             follow_links=follow_links,
             thumbnails=thumbnails,
+            stability=stability,
         )
         self._command = tuple(command)
         self._workers = workers

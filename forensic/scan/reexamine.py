@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from forensic.case import evidence
-from forensic.case.flags import of_decoder
+from forensic.case.flags import of_decoder, without_stability
 from forensic.case.rows import exact_path
 from forensic.data.inspection import DecodeLimits
 from forensic.engines.choice import choose
@@ -172,7 +172,7 @@ class _Scoring:
         duplicate_of = first if first != before.path else None
         now = finding_of(exact_path(before), read, self._card, said=said, duplicate_of=duplicate_of)
         yield from _unlike(before, now, _SCORED)
-        yield from _unlike(before, now, ("flags",))
+        yield from _unlike(replace(before, flags=without_stability(before.flags)), now, ("flags",))
         tolerance = self._card.tolerance_in("bfloat16" if (before.engine or "").endswith("bfloat16") else "float32")
         if not abs(said.score - before.score) <= tolerance:
             yield f"score was {before.score}, is {said.score}: further apart than the card's tolerance {tolerance}"

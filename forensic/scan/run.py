@@ -30,7 +30,7 @@ from forensic.case.rows import Artefacts, Counts, Finding
 from forensic.case.thumbnails import ThumbnailBudget
 from forensic.errors import ForensicError, MachineError, Skipped, Unreadable, UsageError
 from forensic.models.weights import find_weights, read_card
-from forensic.scan.attribute import attribute, finding_of
+from forensic.scan.attribute import attribute, finding_of, stability_of
 from forensic.scan.continuing import check_fits, stored_findings
 from forensic.scan.events import Event, Finished, Found, Outcome, Started, Summary
 from forensic.scan.frames import Read
@@ -172,6 +172,7 @@ class _Scan:
             max_tiles=MAX_TILES,
             follow_links=plan.follow_links,
             thumbnails=plan.thumbnails,
+            stability=plan.stability,
         ) as pool:
             reads = read_in_order(pool, candidates)
             tiles, begun = 0, time.monotonic()
@@ -189,7 +190,7 @@ class _Scan:
                     break
                 batch.append(item)
                 read = item[1]
-                tiles += len(read.tiles) if read.tiles is not None else 0
+                tiles += (len(read.tiles) if read.tiles is not None else 0) + sum(map(len, read.variants.values()))
                 if tiles >= BATCH_TILES or len(batch) >= BATCH_FILES or time.monotonic() - begun > BATCH_SECONDS:
                     yield from self._commit(batch)
                     batch, tiles, begun = [], 0, time.monotonic()
@@ -205,39 +206,45 @@ class _Scan:
     def _commit(self, batch: list[tuple[Candidate, Read]]) -> Iterator[Event]:
         """Score a batch, store it, and then tell it."""
         batch = [(candidate, self._left_out(read)) for candidate, read in batch]
-        measured = iter(self._engine.measure([read.tiles for _, read in batch if read.tiles is not None]))
+        scored = [read for _, read in batch if read.tiles is not None]
+        images = [tiles for read in scored for tiles in (read.tiles, *read.variants.values()) if tiles is not None]
+        measured = iter(self._engine.measure(images))
         firsts: dict[str, str] = {}
         stored: list[tuple[Finding, Artefacts]] = []
         for candidate, read in batch:
-            stored.append(
-                self._finding(candidate.path, read, next(measured) if read.tiles is not None else None, firsts)
-            )
+            own = next(measured) if read.tiles is not None else None
+            forms = {name: next(measured) for name in read.variants}
+            stored.append(self._finding(candidate.path, read, own, forms, firsts))
         self._case.append(stored, [self._place(candidate) for candidate, _ in batch])
         for finding, _ in stored:
             self._tally.add(finding)
             yield Found(finding)
 
     def _finding(
-        self, path: bytes, read: Read, measured: Measured | None, firsts: dict[str, str]
+        self, path: bytes, read: Read, measured: Measured | None, forms: dict[str, Measured], firsts: dict[str, str]
     ) -> tuple[Finding, Artefacts]:
         said = None
+        stability: tuple[str, ...] = ()
         tiles = 0 if read.tiles is None else len(read.tiles)
         if measured is not None:
             if measured.scored is None:
                 read = replace(read, outcome=Unreadable(NOT_FINITE))
             else:
-                said = attribute(
-                    measured.scored,
-                    tiles,
-                    self._card,
-                    threshold=self._plan.threshold,
-                    with_scores=self._plan.scores,
-                )
+                threshold = self._plan.threshold
+                said = attribute(measured.scored, tiles, self._card, threshold=threshold, with_scores=self._plan.scores)
+                others = {
+                    name: attribute(form.scored, len(read.variants[name]), self._card, threshold=threshold)
+                    for name, form in forms.items()
+                    if form.scored is not None
+                }
+                stability = stability_of(said, others)
         duplicate_of = None
         if read.sha256 is not None and read.bytes:
             duplicate_of = self._case.first_with(read.sha256) or firsts.get(read.sha256)
         engine = measured.engine if measured is not None else None
-        finding = finding_of(path, read, self._card, said=said, duplicate_of=duplicate_of, engine=engine)
+        finding = finding_of(
+            path, read, self._card, said=said, duplicate_of=duplicate_of, engine=engine, stability=stability
+        )
         if read.sha256 is not None:
             firsts.setdefault(read.sha256, finding.path)
         thumbnail = self._thumbnails.kept(read.thumbnail)
@@ -246,7 +253,7 @@ class _Scan:
     def _left_out(self, read: Read) -> Read:
         """`--skip-hashes`: the file is known, and not looked at further."""
         if read.sha256 in self._plan.skip_hashes:
-            return replace(read, tiles=None, thumbnail=None, outcome=Skipped(KNOWN_HASH))
+            return replace(read, tiles=None, variants={}, thumbnail=None, outcome=Skipped(KNOWN_HASH))
         return read
 
     def _place(self, candidate: Candidate) -> Place:

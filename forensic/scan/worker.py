@@ -22,6 +22,7 @@ from forensic.case import evidence
 from forensic.data.decode import DecodeLimits, decode, image_format
 from forensic.data.prepare import prepare
 from forensic.data.signatures import HEAD
+from forensic.data.variants import variants
 from forensic.errors import FileOutcome, Unreadable
 from forensic.scan.frames import Read, Settings, pack, pack_read, unpack
 
@@ -138,7 +139,12 @@ def read_image(head: Read, data: bytes, name: str, settings: Settings) -> Read:
     except FileOutcome as outcome:
         return replace(known, flags=known.flags + outcome.flags, outcome=outcome)
     thumbnail = make_thumbnail(decoded.pixels) if settings.thumbnails else None
-    return replace(known, flags=known.flags + prepared.flags, tiles=prepared.tiles, thumbnail=thumbnail)
+    changed = {}
+    for form, pixels in variants(decoded.pixels, settings.stability):
+        with contextlib.suppress(FileOutcome):  # one that became too small for a score
+            changed[form] = prepare(pixels, settings.preprocessing, max_tiles=settings.max_tiles).tiles
+    flags = known.flags + prepared.flags
+    return replace(known, flags=flags, tiles=prepared.tiles, variants=changed, thumbnail=thumbnail)
 
 
 def make_thumbnail(pixels: NDArray[np.uint8]) -> bytes:

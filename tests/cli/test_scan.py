@@ -271,6 +271,22 @@ def test_a_case_is_torch_in_float32(scan, folder, tmp_path) -> None:
         assert stored.header.configuration["engine"] == choose("torch").recorded
 
 
+def test_mild_changes_are_scored_beside_it(scan, run_forensic, folder, tmp_path, tiny_weights) -> None:
+    case = tmp_path / "x.case"
+    plain = [json.loads(line) for line in scan(folder, "--engine", "torch").lines]
+    ran = scan(folder, "--stability", "3", "--case", case)
+    rows = [json.loads(line) for line in ran.lines]
+    for row, before in zip(rows, plain, strict=True):
+        stability = [flag for flag in row["flags"] if flag.startswith(("stability=", "changed-by="))]
+        assert stability[0] in {f"stability={kept}/3" for kept in range(4)}
+        assert (len(stability) == 1) == (stability[0] == "stability=3/3")
+        assert row | {"flags": [flag for flag in row["flags"] if flag not in stability]} == before
+    without = scan(folder, "--case", case)
+    assert without.code == 2
+    assert "was begun otherwise" in without.err
+    assert run_forensic("case", "verify", case, "--level", "3", "--weights", tiny_weights).code == 0
+
+
 def test_for_a_court(scan, folder, tmp_path) -> None:
     case = tmp_path / "court.case"
     said = ("--examiner", "E", "--case-number", "7", "--question", "Q")

@@ -8,7 +8,7 @@ import pytest
 from forensic.errors import Skipped, Unreadable
 from forensic.models.card import Card, Threshold, Training, Validated
 from forensic.models.scorer import Scored
-from forensic.scan.attribute import attribute, finding_of
+from forensic.scan.attribute import attribute, finding_of, stability_of
 from forensic.scan.frames import Read
 
 
@@ -85,3 +85,18 @@ def test_what_has_no_score_has_no_verdict(outcome, status) -> None:
     assert finding.flags == ("duplicate-of=b",)
     assert (finding.path, finding.path_b64) == ("a\\xff", "Yf8=")
     assert finding.weights == "0123456789ab"
+
+
+def test_changed_forms_are_told_beside_the_verdict() -> None:
+    said = attribute(scored(0.9), 1, card())
+    assert stability_of(said, {}) == ()
+    same, unknown = attribute(scored(0.6), 1, card()), attribute(scored(0.1), 1, card())
+    other = attribute(scored(0.9, label=0), 1, card())
+    assert stability_of(said, {"jpeg-95": same}) == ("stability=1/1",)
+    forms = {"jpeg-95": same, "jpeg-90": unknown, "crop-8": other}
+    assert stability_of(said, forms) == ("stability=1/3", "changed-by=jpeg-90+crop-8")
+    # two unknown ones agree whatever their nearest class
+    assert stability_of(unknown, {"jpeg-95": attribute(scored(0.1, label=0), 1, card())}) == ("stability=1/1",)
+    read = Read(0, format="PNG", width=200, height=200)
+    found = finding_of(b"a.png", read, card(), said=said, duplicate_of="b.png", stability=("stability=1/1",))
+    assert found.flags == ("duplicate-of=b.png", "stability=1/1")

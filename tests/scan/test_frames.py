@@ -35,13 +35,18 @@ def test_any_path_survives(index: int, path: bytes) -> None:
 @pytest.mark.parametrize("outcome", [None, Unreadable("damaged \ud800 \n"), Skipped("too small")], ids=repr)
 def test_a_read_survives(outcome: Unreadable | Skipped | None, thumbnail: bytes | None) -> None:
     tiles = np.arange(2 * 3 * 128 * 128, dtype=np.uint8).reshape(2, 3, 128, 128) if outcome is None else None
-    read = Read(5, "ab" * 32, 9, "PNG", 300, 200, ("small", "alpha-dropped=0.5"), "opencv 5", tiles, thumbnail, outcome)
+    forms = {} if tiles is None else {"jpeg-95": tiles[:1] + 1, "crop-8": tiles[::-1]}
+    flags = ("small", "alpha-dropped=0.5")
+    read = Read(5, "ab" * 32, 9, "PNG", 300, 200, flags, "opencv 5", tiles, thumbnail, outcome, forms)
     again = unpack_read(*unpack(taker(pack_read(read))))
     assert repr(again) == repr(read)
     assert again.thumbnail == thumbnail
     assert type(again.outcome) is type(outcome)
     if tiles is not None:
         np.testing.assert_array_equal(again.tiles, tiles)
+    assert list(again.variants) == list(forms)
+    for name, form in forms.items():
+        np.testing.assert_array_equal(again.variants[name], form)
 
 
 @pytest.mark.parametrize("cut", range(0, 30, 3))
