@@ -45,7 +45,7 @@ soak: setup  ## the long forms: many kills, many mutations, thousands of files
 	@$(BIN)/python -m pytest tests -m soak $(ARGS)
 
 test-cuda:  ## what needs a CUDA device, with the interpreter PYTHON
-	@$(PYTHON) -m pytest tests -m cuda $(ARGS)
+	@$(PYTHON) -m pytest tests -m cuda -p no:benchmark $(ARGS)  # a plugin that may be there, and warns of our own processes
 
 csrc-test:  ## the C++ tests under address, undefined-behaviour and thread sanitizers
 	@bash tests/csrc/run.sh
