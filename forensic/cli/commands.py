@@ -43,6 +43,10 @@ COMMANDS: dict[str, Entry] = {
     "compare": Entry(
         "forensic.cli.compare:compare", "Tell whether two images or folders were made by one generator, known or not."
     ),
+    "discover": Entry(
+        "forensic.cli.discover:discover",
+        "Sort what a case rejected into clusters of like traces; hints for the eye.",
+    ),
     "provenance": Entry(
         "forensic.cli.provenance:provenance",
         "Show what picture files claim about their own origin, and how far that is signed.",

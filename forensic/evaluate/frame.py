@@ -37,6 +37,7 @@ def render(
     foot: str,
     *,
     told: Callable[[str], str],
+    own_style: str = "",
 ) -> bytes:
     """The page; the same bytes for the same arguments.
 
@@ -46,17 +47,18 @@ def render(
         sections: in their order.
         foot: a last paragraph.
         told: makes a line fit to be shown: control characters, bidirectional overrides and the like written out.
+        own_style: rules behind those of all pages; a page that has some may hold pictures, as `data:`.
     """
-    style = resources.files("forensic.evaluate").joinpath("page.css").read_text(encoding="utf-8")
+    style = resources.files("forensic.evaluate").joinpath("page.css").read_text(encoding="utf-8") + own_style
     allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     parts = [
         Markup(
             '<!doctype html>\n<html lang="en">\n<head>\n<meta http-equiv="Content-Security-Policy" '
-            "content=\"default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n"
+            "content=\"default-src 'none'; style-src 'sha256-{}'{}; base-uri 'none'; form-action 'none'\">\n"
             '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
             '<meta name="generator" content="forensic {}">\n<title>{}</title>\n<style>'
-        ).format(allowed, forensic.__version__, text(title)),
+        ).format(allowed, "; img-src data:" if own_style else "", forensic.__version__, text(title)),
         style,
         Markup("</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{}</h1>\n<dl>").format(text(title)),
         *(

@@ -40,6 +40,8 @@ class Settings:
     thumbnails: bool
     stability: int = 0
     """How many changed forms of a picture come with it (forensic.data.variants)."""
+    looks: bool = False
+    """Whether the hash of `forensic.data.look` comes with it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Read:
     """`Unreadable` or `Skipped`; None where there are tiles."""
     variants: dict[str, NDArray[np.uint8]] = field(default_factory=dict, repr=False)
     """Changed forms of the picture by name, (T, 3, 128, 128) each."""
+    look: int | None = None
+    """`forensic.data.look`, where it was asked for."""
 
 
 def pack(header: dict[str, Any], blob: bytes = b"") -> bytes:
@@ -117,6 +121,7 @@ def pack_read(read: Read) -> bytes:
         "tiles": 0 if read.tiles is None else len(read.tiles),
         "variants": {name: len(tiles) for name, tiles in read.variants.items()},
         "thumbnail": 0 if read.thumbnail is None else len(read.thumbnail),
+        "look": read.look,
         "outcome": None if outcome is None else type(outcome).__name__,
         "reason": None if outcome is None else outcome.reason,
     }
@@ -149,4 +154,5 @@ def unpack_read(header: dict[str, Any], blob: bytes) -> Read:
         variants=arrays,
         thumbnail=blob[at:] or None,
         outcome=None if kind is None else kind(header["reason"], flags=flags, format=header["format"]),
+        look=header["look"],
     )

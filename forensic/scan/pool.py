@@ -55,6 +55,7 @@ class DecodePool:
         follow_links: whether a job's path may be a link.
         thumbnails: whether results carry one.
         stability: changed forms of a picture that results carry.
+        looks: whether results carry the hash of `forensic.data.look`.
         restart_budget: deaths of workers before `MachineError`.
         command: starts a worker; another one is for tests.
     """
@@ -69,6 +70,7 @@ class DecodePool:
         follow_links: bool = True,
         thumbnails: bool = True,
         stability: int = 0,
+        looks: bool = False,
         restart_budget: int = RESTART_BUDGET,
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
@@ -84,6 +86,7 @@ class DecodePool:
             follow_links=follow_links,
             thumbnails=thumbnails,
             stability=stability,
+            looks=looks,
         )
         self._command = tuple(command)
         self._workers = workers

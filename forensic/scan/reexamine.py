@@ -128,7 +128,7 @@ def reexamine(
     scoring = None if weights is None or level < 3 else _Scoring(case, weights)
     batch: list[tuple[_Row, Read]] = []
     tiles = 0
-    with _pool(case.header, workers) as pool:
+    with _pool(case.header, case.header.preprocessing, workers) as pool:
         for row, read in _decoded(pool, rows):
             if scoring is None:
                 yield _checked(row, _identity(row.finding, read) or _decoding(row.finding, read))
@@ -140,6 +140,29 @@ def reexamine(
                 batch, tiles = [], 0
     if scoring is not None:
         yield from scoring.checked(batch)
+
+
+def read_again(
+    case: CaseReader, places: Places, chosen: Container[int], preprocessing: str, *, workers: int = 2
+) -> Generator[tuple[Checked, Read]]:
+    """Read some files of a case again, for what was not asked of them before.
+
+    Args:
+        case: with its limits.
+        places: where its files lie now.
+        chosen: numbers of the rows.
+        preprocessing: id; may be another than the case's.
+        workers: processes that decode.
+
+    Yields:
+        For each row, in the order of the case, whether it is the file that was scanned, and the file with its look.
+
+    Raises:
+        MachineError: the decoder does not work on this machine.
+    """
+    with _pool(case.header, preprocessing, workers, looks=True) as pool:
+        for row, read in _decoded(pool, _rows(case, places, chosen)):
+            yield _checked(row, _identity(row.finding, read)), read
 
 
 class _Scoring:
@@ -218,14 +241,15 @@ def _hashed(candidate: Candidate, configuration: dict[str, Any]) -> Read:
     return Read(-1, found.sha256, found.bytes)
 
 
-def _pool(header: CaseHeader, workers: int) -> DecodePool:
+def _pool(header: CaseHeader, preprocessing: str, workers: int, *, looks: bool = False) -> DecodePool:
     return DecodePool(
         workers,
         _limits(header.configuration),
-        header.preprocessing,
+        preprocessing,
         max_tiles=header.configuration.get("tiles", MAX_TILES),
         follow_links=bool(header.configuration.get("follow_links")),
         thumbnails=False,
+        looks=looks,
     )
 
 

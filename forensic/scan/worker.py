@@ -20,6 +20,7 @@ import cv2
 
 from forensic.case import evidence
 from forensic.data.decode import DecodeLimits, decode, image_format
+from forensic.data.look import look
 from forensic.data.prepare import prepare
 from forensic.data.signatures import HEAD
 from forensic.data.variants import variants
@@ -144,7 +145,8 @@ def read_image(head: Read, data: bytes, name: str, settings: Settings) -> Read:
         with contextlib.suppress(FileOutcome):  # one that became too small for a score
             changed[form] = prepare(pixels, settings.preprocessing, max_tiles=settings.max_tiles).tiles
     flags = known.flags + prepared.flags
-    return replace(known, flags=flags, tiles=prepared.tiles, variants=changed, thumbnail=thumbnail)
+    looks = look(decoded.pixels) if settings.looks else None
+    return replace(known, flags=flags, tiles=prepared.tiles, variants=changed, thumbnail=thumbnail, look=looks)
 
 
 def make_thumbnail(pixels: NDArray[np.uint8]) -> bytes:

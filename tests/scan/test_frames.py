@@ -37,7 +37,7 @@ def test_a_read_survives(outcome: Unreadable | Skipped | None, thumbnail: bytes 
     tiles = np.arange(2 * 3 * 128 * 128, dtype=np.uint8).reshape(2, 3, 128, 128) if outcome is None else None
     forms = {} if tiles is None else {"jpeg-95": tiles[:1] + 1, "crop-8": tiles[::-1]}
     flags = ("small", "alpha-dropped=0.5")
-    read = Read(5, "ab" * 32, 9, "PNG", 300, 200, flags, "opencv 5", tiles, thumbnail, outcome, forms)
+    read = Read(5, "ab" * 32, 9, "PNG", 300, 200, flags, "opencv 5", tiles, thumbnail, outcome, forms, 2**64 - 1)
     again = unpack_read(*unpack(taker(pack_read(read))))
     assert repr(again) == repr(read)
     assert again.thumbnail == thumbnail

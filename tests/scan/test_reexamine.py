@@ -11,7 +11,7 @@ from forensic.case.ledger import open_case
 from forensic.case.places import Places
 from forensic.errors import MissingError
 from forensic.models.weights import read_card
-from forensic.scan.reexamine import reexamine, sample_of, weights_of
+from forensic.scan.reexamine import read_again, reexamine, sample_of, weights_of
 
 
 @pytest.fixture
@@ -151,3 +151,19 @@ def test_weights_are_found_by_their_hash(case, tiny_weights) -> None:
 def test_levels_that_are_none(case) -> None:
     with open_case(case) as stored, pytest.raises(ValueError, match="level must be"):
         next(reexamine(stored, Places(stored), 3))
+
+
+def test_reading_again_gives_pixels_and_says_what_changed(case, folder) -> None:
+    (folder / "b.jpg").write_bytes((folder / "b.jpg").read_bytes() + b"\0")
+    with open_case(case) as stored:
+        rows = {finding.path.rpartition("/")[2]: seq for seq, (finding, _) in enumerate(stored.paged_lines())}
+        chosen = {rows["a.jpg"], rows["b.jpg"], rows["c.jpg"]}
+        with closing(read_again(stored, Places(stored), chosen, "tiles-128-v2")) as again:
+            found = {checked.path.rpartition("/")[2]: (checked.differences, read) for checked, read in again}
+    assert set(found) == {"a.jpg", "b.jpg", "c.jpg"}
+    differences, read = found["a.jpg"]
+    assert differences == ()
+    assert read.tiles is not None
+    assert read.look is not None
+    assert "another content" in found["b.jpg"][0][0]
+    assert found["c.jpg"][1].tiles is None
