@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forensic.calibration import choose_threshold
+from forensic.calibration.threshold import choose_threshold
 from forensic.data.sample import UNKNOWN
 from forensic.metrics.measure import NO_KNOWN, NO_UNKNOWN
 from forensic.metrics.measured import Side, measure_openset, measure_share

@@ -1,4 +1,4 @@
-"""Where to cut: a threshold from validation scores. Test images never come here."""
+"""Where to cut: a threshold from validation or calibration scores. Test images never come here."""
 
 from __future__ import annotations
 
@@ -70,6 +70,31 @@ def choose_threshold(
         f"accepted, over {len(accepted_scores)} scores of known and {len(rejected_scores)} of unknown validation images"
     )
     return ChosenThreshold(float(cuts[best]), float(known_accepted[best]), float(unknown_rejected[best]), sentence)
+
+
+def threshold_keeping(known: ArrayLike, share: float) -> ChosenThreshold:
+    """The highest cut that keeps at least a stated share of known photographs.
+
+    Args:
+        known: (n,) one score a photograph, finite, n >= 1.
+        share: above 0, at most 1.
+
+    Raises:
+        ValueError: no score, one that is not finite, or a share that is none.
+    """
+    scores = np.sort(np.asarray(known, dtype=np.float64))
+    if scores.size == 0 or not np.isfinite(scores).all():
+        raise ValueError("known: expected at least one score, and finite ones")
+    if not 0 < share <= 1:
+        raise ValueError(f"share: expected above 0 and at most 1, got {share}")
+    # 1e-9: 0.95 of 20 is one photograph given up, whatever (1 - 0.95) * 20 rounds to
+    allowed = math.floor((1 - share) * scores.size + 1e-9)
+    cuts = _cuts(scores)
+    given_up = np.searchsorted(scores, cuts, side="left")
+    best = int(np.flatnonzero(given_up <= allowed)[-1])
+    kept = 1 - float(given_up[best]) / scores.size
+    sentence = f"keeps {scores.size - given_up[best]} of {scores.size} known photographs, {share:.4g} was asked"
+    return ChosenThreshold(float(cuts[best]), kept, None, sentence)
 
 
 def _cuts(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensic.calibration import choose_threshold
+from forensic.calibration.threshold import choose_threshold, threshold_keeping
 
 scores = st.lists(st.integers(-4, 8).map(float), min_size=1, max_size=25)
 
@@ -58,3 +58,23 @@ def test_all_equal_accepts_all() -> None:
 def test_nothing_to_choose_from(known, unknown) -> None:
     with pytest.raises(ValueError, match="known"):
         choose_threshold(known, unknown)
+
+
+@pytest.mark.parametrize(
+    ("share", "value", "kept"),
+    [(1.0, 1.0, 1.0), (0.95, 1.5, 0.95), (0.9, 2.5, 0.9), (0.901, 1.5, 0.95), (0.5, 10.5, 0.5)],
+)
+def test_a_stated_share_of_photographs_is_kept(share, value, kept) -> None:
+    chosen = threshold_keeping(np.arange(1.0, 21.0), share)
+    assert (chosen.value, chosen.known_accepted, chosen.unknown_rejected) == (value, pytest.approx(kept), None)
+
+
+def test_photographs_that_tie_stay_together() -> None:
+    chosen = threshold_keeping([1.0, 1.0, 2.0, 3.0], 0.75)
+    assert (chosen.value, chosen.known_accepted) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(("known", "share"), [([], 0.9), ([np.inf], 0.9), ([1.0], 0.0), ([1.0], 1.1)])
+def test_what_is_no_share_is_refused(known, share) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        threshold_keeping(known, share)
