@@ -44,7 +44,7 @@ class LeftOut:
     misleading: float
     """Share of its images with a ratio above 1 from the fit without it, within the bounds."""
     upper_without: float
-    """log10 of the upper bound that the other generators would carry."""
+    """log10 of the upper bound that the ratios of the other generators alone carry."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def fit_ratio(known: Side, unknown: Side, least_generators: int = LEAST_GENERATO
                 name,
                 int(those.sum()),
                 float((claimed[1].values[those] > 0).mean()),
-                elub(*left_out_ratios(known, unknown.without(name))).upper,
+                elub(ours, others.without(name)).upper,
             )
         )
     return Ratio(

@@ -53,6 +53,10 @@ COMMANDS: dict[str, Entry] = {
     ),
     "train": Entry("forensic.cli.train:train", "Train weights on a folder of known generators."),
     "evaluate": Entry("forensic.cli.evaluate:evaluate", "Measure weights on known and unknown generators."),
+    "calibrate": Entry(
+        "forensic.cli.calibrate:calibrate",
+        "Fit thresholds, p and likelihood ratios of weights to pictures of your own.",
+    ),
     "benchmark": Entry("forensic.cli.benchmark:app", "Train variants of a recipe side by side and tabulate them."),
     "weights": Entry(
         "forensic.cli.weights:app", "List, show, verify, import, rescore weights; enrol and remove classes."

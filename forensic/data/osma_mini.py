@@ -28,7 +28,7 @@ def read_osma_mini(root: Path, split: int) -> Layout:
         raise UsageError(f"--split {split}", "osma-mini has one split only", "Leave --split out, or use --split 1")
     names = _read_names(root / CLASSES_FILE)
     known: tuple[str, ...] = tuple(names["known"])
-    photos = _read_photos(root / "MANIFEST.csv", "path")
+    photos = read_photos(root / "MANIFEST.csv", "path")
 
     def of(folder: str, source: str, label: int, group: str | None = None) -> tuple[Sample, ...]:
         samples = read_flat(root / folder / source, label, source, group)
@@ -73,8 +73,16 @@ def _read_names(path: Path) -> dict[str, Any]:
     return names
 
 
-def _read_photos(path: Path, key: str) -> dict[str, str]:
-    """Which photograph each file came from; {} where the table is absent."""
+def read_photos(path: Path, key: str) -> dict[str, str]:
+    """Which photograph each file came from; {} where the table is absent.
+
+    Args:
+        path: a CSV with the column `photo`.
+        key: the column that names the file.
+
+    Raises:
+        MissingError: the table can not be read.
+    """
     if not path.is_file():
         return {}
     try:
@@ -86,7 +94,7 @@ def _read_photos(path: Path, key: str) -> dict[str, str]:
 
 def _read_full(folder: Path, known: tuple[str, ...], unknown: tuple[str, ...]) -> tuple[Sample, ...]:
     """Whole pictures; `NAME-NUMBER.png` says the class where FULL.csv is absent."""
-    photos = _read_photos(folder / "FULL.csv", "file")
+    photos = read_photos(folder / "FULL.csv", "file")
     samples = []
     for sample in read_flat(folder, UNKNOWN, ""):
         source = sample.path.stem.rpartition("-")[0]

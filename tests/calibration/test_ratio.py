@@ -47,7 +47,7 @@ def test_a_generator_that_passes_for_the_class_bounds_the_ratio(seeded) -> None:
     assert found.bounds.upper < without.bounds.upper
     by_name = {entry.name: entry for entry in found.generators}
     assert by_name["fool"].misleading > 0.9
-    assert by_name["fool"].upper_without == pytest.approx(without.bounds.upper)
+    assert by_name["fool"].upper_without > found.bounds.upper > by_name["g0"].upper_without
     assert by_name["g0"].misleading < 0.1
 
 

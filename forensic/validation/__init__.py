@@ -1,0 +1,1 @@
+"""Calibrations of weights, and what a laboratory can state of them on pictures of its own."""
