@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from forensic.calibration.weigh import NO_RATE
 
@@ -25,12 +25,41 @@ def propositions(calibration: Calibration, name: str) -> tuple[str, str]:
         name: of the class.
     """
     first = f"a camera made the picture (class {name})" if name == calibration.real else f"{name} made the picture"
-    stand_ins = len(calibration.generators)
-    with_what = "no pictures stand in for it"
-    if stand_ins:
-        verb = "stands" if stand_ins == 1 else "stand"
-        with_what = f"{stand_ins} of them {verb} in for it: {', '.join(calibration.generators)}"
-    return first, f"a generator made it that is none of the known classes ({with_what})"
+    return first, "a generator made it that is none of the known classes"
+
+
+def stand_ins(calibration: Calibration) -> str:
+    """Which pictures stand in for the second proposition, a sentence."""
+    count = len(calibration.generators)
+    if not count:
+        return "No pictures stand in for a generator that is none of the known classes."
+    verb = "generator stands" if count == 1 else "generators stand"
+    return f"{count} {verb} in for those that are none of the known classes: {', '.join(calibration.generators)}."
+
+
+def in_words(calibration: Calibration) -> dict[str, Any]:
+    """What a case keeps of a calibration beside its hash, so that a report needs nothing else; JSON values."""
+    classes = {}
+    for name, one in calibration.classes.items():
+        first, second = propositions(calibration, name)
+        row: dict[str, Any] = {"first": first, "second": second, "threshold": one.threshold}
+        row |= {"photographs": one.photographs, "least_p": one.least_p}
+        if one.ratio is None:
+            classes[name] = row | {"withheld": one.withheld}
+        else:
+            classes[name] = row | {"lower": one.ratio.bounds.lower, "upper": one.ratio.bounds.upper}
+    return {
+        "hash": calibration.hash,
+        "holds_for": calibration.coverage.sentence,
+        "outside": NO_RATE,
+        "photographs": calibration.photographs,
+        "generators": calibration.generators,
+        "stand_ins": stand_ins(calibration),
+        "keep": calibration.keep,
+        "missing": list(calibration.missing),
+        "scale": calibration.scale.to_dict(),
+        "classes": classes,
+    }
 
 
 def ratio_in_words(calibration: Calibration, name: str, llr: float | None, flags: tuple[str, ...]) -> str:
@@ -56,21 +85,23 @@ def ratio_in_words(calibration: Calibration, name: str, llr: float | None, flags
     return f"The score is {times} more probable if {one} than if {other}{words}."
 
 
-def verdict_in_words(calibration: Calibration, name: str, *, known: bool) -> str:
-    """What a verdict says, a sentence; arguments as for `ratio_in_words`.
+def finding_in_words(
+    calibration: Calibration, name: str, llr: float | None, flags: tuple[str, ...], *, known: bool
+) -> str:
+    """Verdict and ratio in two sentences, which name both propositions; arguments as for `ratio_in_words`.
 
     Args:
-        calibration: that gave the threshold.
+        calibration: that gave threshold and ratio.
         name: the best class.
+        llr: log10 of the ratio; None where there is none.
+        flags: of the finding.
         known: the verdict.
     """
-    first, second = propositions(calibration, name)
     if known:
-        return f"Attributed to class {name}: the score reaches the threshold for: {first}; against: {second}."
-    return (
-        f"Rejected by all known classes, the nearest is {name}: the score stays below the threshold for: {first}; "
-        f"against: {second}."
-    )
+        said = f"Attributed to class {name}: the score reaches the threshold."
+    else:
+        said = f"Rejected by all known classes, nearest is {name}: the score stays below the threshold."
+    return f"{said} {ratio_in_words(calibration, name, llr, flags)}"
 
 
 def _reason(calibration: Calibration, name: str, flags: tuple[str, ...]) -> str:

@@ -45,7 +45,9 @@ class Finding:
     scores: dict[str, float] | None = None
     """Per class, in label order; only with `--scores`."""
     llr: float | None = None
+    """log10 of the likelihood ratio for the nearest class; only with a calibration."""
     p: float | None = None
+    """How usual the score is among photographs of the nearest class; only with a calibration."""
     flags: tuple[str, ...] = ()
     """`name` or `name=value`."""
     preprocessing: str
@@ -61,11 +63,15 @@ OPTIONAL_KEYS = frozenset({"path_b64", "scores", "llr", "p", "engine"})
 
 
 def finding_to_dict(finding: Finding) -> dict[str, Any]:
-    """The finding as a dict in field order, without the optional keys that do not apply."""
+    """The finding as a dict in field order, without the optional keys that do not apply.
+
+    What a flag says to be withheld (`llr-withheld=small`) does apply: it is null.
+    """
+    withheld = {flag.partition("-withheld=")[0] for flag in finding.flags if "-withheld=" in flag}
     row: dict[str, Any] = {}
     for field in fields(finding):
         value = getattr(finding, field.name)
-        if value is None and field.name in OPTIONAL_KEYS:
+        if value is None and field.name in OPTIONAL_KEYS - withheld:
             continue
         row[field.name] = list(value) if isinstance(value, tuple) else value
     return row

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from forensic.calibration.record import Calibration
     from forensic.case.rows import Finding
     from forensic.cli.console import Cell, Progress
     from forensic.scan.events import Event
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 Format = Literal["table", "jsonl", "csv"]
 
 _COLUMNS = ("image", "verdict", "class", ">score", "remarks")
+_WEIGHED = (">ratio", ">p")
+_IN_WORDS = 20
+"""So many findings are told in words below a table."""
 _ROWS_A_TABLE = 500
 """A longer list is printed in several tables: the widths of one are computed over all of its rows."""
 _STYLES = {"known": "green", "unknown": "yellow", "unreadable": "red", "skipped": "dim"}
@@ -32,8 +36,10 @@ def chosen_format(asked: Format | None) -> Format:
     return asked or ("table" if console.is_terminal() else "jsonl")
 
 
-def follow(events: Iterable[Event], form: Format) -> Summary:
+def follow(events: Iterable[Event], form: Format, calibration: Calibration | None = None) -> Summary:
     """Print findings as they come, and return what the scan came to.
+
+    With a calibration a table has ratio and p, and below it the verdicts in words.
 
     Raises:
         BrokenPipeError: the reader of stdout is gone.
@@ -52,11 +58,15 @@ def follow(events: Iterable[Event], form: Format) -> Summary:
 
             write_csv(findings, sys.stdout)
         else:
-            rows = [_row(finding) for finding in findings]
+            listed = list(findings)
     if form == "table":
+        columns = _COLUMNS if calibration is None else (*_COLUMNS[:-1], *_WEIGHED, _COLUMNS[-1])
         with console.writable_stdout():
-            for start in range(0, len(rows), _ROWS_A_TABLE):
-                console.stdout_table(_COLUMNS, rows[start : start + _ROWS_A_TABLE])
+            for start in range(0, len(listed), _ROWS_A_TABLE):
+                rows = [_row(finding, calibration) for finding in listed[start : start + _ROWS_A_TABLE]]
+                console.stdout_table(columns, rows)
+            if calibration is not None:
+                _tell_in_words(listed, calibration)
     return last[0]
 
 
@@ -111,11 +121,33 @@ def shortened(text: str, width: int) -> str:
     return f"{text[: width - 1 - tail]}…{text[-tail:]}"
 
 
-def _row(finding: Finding) -> tuple[Cell, ...]:
+def _tell_in_words(listed: list[Finding], calibration: Calibration) -> None:
+    """Each verdict and ratio with both of its propositions."""
+    from forensic.calibration.words import finding_in_words, stand_ins
+
+    scored = [finding for finding in listed if finding.nearest is not None]
+    for finding in scored[:_IN_WORDS]:
+        name, known = finding.nearest or "", finding.verdict == "known"
+        said = finding_in_words(calibration, name, finding.llr, finding.flags, known=known)
+        console.stdout_text(console.safe(f"{finding.path}: {said}"))
+    if len(scored) > _IN_WORDS:
+        console.stdout_text(f"{len(scored) - _IN_WORDS} further findings are not told in words here")
+    console.stdout_text(console.safe(stand_ins(calibration)))
+
+
+def _ratio(finding: Finding) -> str:
+    if finding.llr is None:
+        return ""
+    bound = ("at least " if finding.llr > 0 else "at most ") if "llr-at-bound" in finding.flags else ""
+    return f"{bound}{10**finding.llr:.2g}"
+
+
+def _row(finding: Finding, calibration: Calibration | None = None) -> tuple[Cell, ...]:
     path = console.safe(finding.path)
     if console.is_terminal():
         path = shortened(path, max(24, shutil.get_terminal_size().columns * 2 // 5))
     said = finding.verdict or finding.status
     nearest = f"nearest {finding.nearest}" if finding.verdict == "unknown" else finding.label or ""
     score = "" if finding.score is None else f"{finding.score:.2f}"
-    return path, (said, _STYLES[said]), nearest, score, finding.reason or ", ".join(finding.flags)
+    weighed = () if calibration is None else (_ratio(finding), "" if finding.p is None else f"{finding.p:.3f}")
+    return path, (said, _STYLES[said]), nearest, score, *weighed, finding.reason or ", ".join(finding.flags)

@@ -65,6 +65,10 @@ def scan(
     threshold: Annotated[
         float | None, typer.Option(help="Known if the score reaches it; in place of the card's.")
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Thresholds, likelihood ratios and p of `forensic calibrate`."),
+    ] = None,
     output: Annotated[
         OutputFormat | None, typer.Option("--format", help="On stdout; a table on a terminal, else jsonl.")
     ] = None,
@@ -119,6 +123,7 @@ def scan(
     find . -name '*.jpg' -print0 | forensic scan --files-from - -0
     forensic scan photos/ --profile court --case c.case --examiner E --case-number N --question Q
     forensic scan photos/ --shard 1/2 --case one.case        the first half; `forensic case merge` joins the two
+    forensic scan photos/ --calibration lab.calibration.toml how many times more probable, and p
 
     The same command again goes on with a case that was interrupted, and renders a complete one again.
     Output never goes into a folder that is scanned. Names that begin with a dash come after --.
@@ -131,6 +136,7 @@ def scan(
     if dry_run:
         _list_only(arguments, follow_links=follow_links, exclude=exclude or [], shard=part)
         return
+    from forensic.calibration.file import read_calibration
     from forensic.data.inspection import DecodeLimits
     from forensic.scan.plan import Details, ScanPlan
     from forensic.scan.profiles import PROFILES
@@ -159,6 +165,7 @@ def scan(
         weights=weights,
         case=settled["case"],
         threshold=threshold,
+        calibration=None if calibration is None else read_calibration(calibration),
         workers=workers or len(os.sched_getaffinity(0)),
         device=settled["device"],
         engine=settled["engine"],
@@ -189,7 +196,7 @@ def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None) -> i
     with _stoppable(plan.interruption) as asked:
         try:
             with closing(run(plan)) as events:
-                summary = follow(events, form)
+                summary = follow(events, form, plan.calibration)
         except KeyboardInterrupt:  # before there was anything to keep
             return asked[0] if asked else ExitCode.INTERRUPTED
     if summary.outcome == "interrupted":

@@ -1,15 +1,19 @@
-"""From the score of one image to what its finding says: verdict, label, nearest class."""
+"""From the score of one image to what its finding says: verdict, label, nearest class; llr and p."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from forensic.calibration.pictures import Condition
+from forensic.calibration.weigh import weigh
 from forensic.case.flags import CHANGED_BY, DUPLICATE_OF, NOT_VALIDATED, OUTSIDE, STABILITY
 from forensic.case.rows import Finding, Status, Verdict, display_path
 from forensic.errors import Unreadable
 
 if TYPE_CHECKING:
+    from forensic.calibration.record import Calibration
+    from forensic.calibration.weigh import Weighed
     from forensic.errors import FileOutcome
     from forensic.models.card import Card
     from forensic.models.scorer import Scored
@@ -26,10 +30,36 @@ class Attribution:
     score: float
     threshold: float
     scores: dict[str, float] | None
+    llr: float | None = None
+    p: float | None = None
+    flags: tuple[str, ...] = ()
+    """Of the calibration."""
+
+
+def weighed(calibration: Calibration | None, scored: Scored, read: Read, card: Card) -> Weighed | None:
+    """What a calibration says of an image that was scored; None without one.
+
+    Args:
+        calibration: of the same weights.
+        scored: of the image.
+        read: where it comes from, with its tiles.
+        card: of the weights.
+    """
+    if calibration is None:
+        return None
+    tiles = 0 if read.tiles is None else len(read.tiles)
+    condition = Condition(read.format or "", read.width or 0, read.height or 0, tiles, read.jpeg_quality)
+    return weigh(calibration, card.classes[scored.label], scored.score, condition)
 
 
 def attribute(
-    scored: Scored, tiles: int, card: Card, *, threshold: float | None = None, with_scores: bool = False
+    scored: Scored,
+    tiles: int,
+    card: Card,
+    *,
+    threshold: float | None = None,
+    with_scores: bool = False,
+    calibrated: Weighed | None = None,
 ) -> Attribution:
     """Known if and only if the score reaches the threshold.
 
@@ -39,7 +69,10 @@ def attribute(
         card: of the weights.
         threshold: takes the place of the card's.
         with_scores: whether the score of each class is kept.
+        calibrated: what a calibration says; its threshold, where it has one for the image, comes before the card's.
     """
+    if calibrated is not None and calibrated.threshold is not None:
+        threshold = calibrated.threshold
     used = card.threshold.at(tiles) if threshold is None else threshold
     nearest = card.classes[scored.label]
     known = scored.score >= used
@@ -51,6 +84,9 @@ def attribute(
         score=scored.score,
         threshold=used,
         scores=every if with_scores else None,
+        llr=None if calibrated is None else calibrated.llr,
+        p=None if calibrated is None else calibrated.p,
+        flags=() if calibrated is None else calibrated.flags,
     )
 
 
@@ -99,6 +135,7 @@ def finding_of(
             flags.append(NOT_VALIDATED)
         elif not card.validated.covers(read.format, read.width or 0, read.height or 0):
             flags.append(OUTSIDE)
+        flags += said.flags
         values = {
             "verdict": said.verdict,
             "label": said.label,
@@ -106,6 +143,8 @@ def finding_of(
             "score": said.score,
             "threshold": said.threshold,
             "scores": said.scores,
+            "llr": said.llr,
+            "p": said.p,
             "engine": engine,
         }
     flags += stability

@@ -68,6 +68,8 @@ class Read:
     """Changed forms of the picture by name, (T, 3, 128, 128) each."""
     look: int | None = None
     """`forensic.data.look`, where it was asked for."""
+    jpeg_quality: int | None = None
+    """As libjpeg counts; None where it is no JPEG."""
 
 
 def pack(header: dict[str, Any], blob: bytes = b"") -> bytes:
@@ -118,6 +120,7 @@ def pack_read(read: Read) -> bytes:
         "height": read.height,
         "flags": list(read.flags),
         "decoder": read.decoder,
+        "jpeg_quality": read.jpeg_quality,
         "tiles": 0 if read.tiles is None else len(read.tiles),
         "variants": {name: len(tiles) for name, tiles in read.variants.items()},
         "thumbnail": 0 if read.thumbnail is None else len(read.thumbnail),
@@ -150,6 +153,7 @@ def unpack_read(header: dict[str, Any], blob: bytes) -> Read:
         height=header["height"],
         flags=flags,
         decoder=header["decoder"],
+        jpeg_quality=header["jpeg_quality"],
         tiles=tiles if len(tiles) else None,
         variants=arrays,
         thumbnail=blob[at:] or None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import forensic
 from forensic import kernels
+from forensic.calibration.words import in_words
 from forensic.case.ledger import now
 from forensic.case.rows import CaseHeader
 from forensic.data.inspection import DecodeLimits
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from forensic.calibration.record import Calibration
     from forensic.engines.choice import Choice, EngineName
     from forensic.models.card import Card
     from forensic.scan.shard import Shard
@@ -55,6 +57,8 @@ class ScanPlan:
     """Where findings are kept; None keeps none beyond the scan."""
     threshold: float | None = None
     """Takes the place of the card's."""
+    calibration: Calibration | None = None
+    """Gives thresholds, ratios and p; scores then come from torch in float32, as those that fitted it did."""
     workers: int = 2
     device: str = "cpu"
     engine: EngineName | None = None
@@ -84,6 +88,12 @@ class ScanPlan:
     def __post_init__(self) -> None:
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise UsageError("--threshold", f"must be a finite number, got {self.threshold}")
+        if self.calibration is not None and self.threshold is not None:
+            raise UsageError("--threshold", "does not go with --calibration, which has thresholds", "Give one of them")
+        if self.calibration is not None and self.engine not in (None, "torch"):
+            raise UsageError(
+                f"--engine {self.engine}", "does not go with --calibration: it was fitted to scores of torch"
+            )
         if self.workers < 1:
             raise UsageError("--workers", f"must be at least 1, got {self.workers}")
         limits = self.limits
@@ -105,8 +115,8 @@ def choice_of(plan: ScanPlan, recorded: str | None = None) -> Choice:
     Raises:
         UsageError, MissingError: as `choose`.
     """
-    if plan.engine is not None:
-        return choose(plan.engine, plan.device)
+    if plan.engine is not None or plan.calibration is not None:
+        return choose(plan.engine or "torch", plan.device)
     if recorded is not None:
         return choose(named_in(recorded), plan.device)
     return choose("auto" if plan.case is None else "torch", plan.device)
@@ -144,6 +154,7 @@ def configuration_of(plan: ScanPlan, choice: Choice | None = None) -> dict[str, 
         "machine": platform.machine(),
         **({"stability": plan.stability} if plan.stability else {}),
         **({} if plan.profile == "standard" else {"profile": plan.profile, "threads": plan.threads}),
+        **({} if plan.calibration is None else {"calibration": plan.calibration.hash}),
     }
 
 
@@ -166,7 +177,7 @@ def header_of(
         weights_name=weights_name,
         preprocessing=card.preprocessing,
         configuration=configuration_of(plan, choice),
-        card=card.to_dict(),
+        card=card.to_dict() | ({} if plan.calibration is None else {"calibration": in_words(plan.calibration)}),
         classes=card.classes,
         class_spectra=spectra,
         tool_version=forensic.__version__,

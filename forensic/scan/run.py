@@ -30,7 +30,7 @@ from forensic.case.rows import Artefacts, Counts, Finding
 from forensic.case.thumbnails import ThumbnailBudget
 from forensic.errors import ForensicError, MachineError, Skipped, Unreadable, UsageError
 from forensic.models.weights import find_weights, read_card
-from forensic.scan.attribute import attribute, finding_of, stability_of
+from forensic.scan.attribute import attribute, finding_of, stability_of, weighed
 from forensic.scan.continuing import check_fits, stored_findings
 from forensic.scan.events import Event, Finished, Found, Outcome, Started, Summary
 from forensic.scan.frames import Read
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
     from forensic.engines.choice import Choice, EngineName
     from forensic.models.card import Card
+    from forensic.models.scorer import Scored
+    from forensic.scan.attribute import Attribution
     from forensic.scan.engine import Engine, Measured
 
 BATCH_TILES = 128
@@ -89,7 +91,7 @@ def run(plan: ScanPlan) -> Generator[Event]:
 
     Raises:
         UsageError: nothing was found, or the case was begun otherwise or is being written.
-        MissingError, WeightsError: no weights, or damaged ones.
+        MissingError, WeightsError: no weights, or damaged ones, or a calibration of others.
         VerificationError: the case is damaged, or files it speaks of have changed.
         MachineError: the disk is full, or the decoder does not work; what was committed is kept.
         KeyboardInterrupt: it was asked to stop before it had begun.
@@ -97,6 +99,8 @@ def run(plan: ScanPlan) -> Generator[Event]:
     roots: Sequence[Root] = roots_of_arguments(plan.paths)
     location = find_weights(plan.weights)
     card = read_card(location)
+    if plan.calibration is not None:
+        plan.calibration.check_fits("--calibration", card.hash, card.preprocessing)
     begun = plan.case is not None and case_is_begun(plan.case)
     choice: Choice | None = None
     if begun and plan.case is not None:
@@ -230,10 +234,9 @@ class _Scan:
             if measured.scored is None:
                 read = replace(read, outcome=Unreadable(NOT_FINITE))
             else:
-                threshold = self._plan.threshold
-                said = attribute(measured.scored, tiles, self._card, threshold=threshold, with_scores=self._plan.scores)
+                said = self._attribution(measured.scored, read, tiles, with_scores=self._plan.scores)
                 others = {
-                    name: attribute(form.scored, len(read.variants[name]), self._card, threshold=threshold)
+                    name: self._attribution(form.scored, read, len(read.variants[name]))
                     for name, form in forms.items()
                     if form.scored is not None
                 }
@@ -249,6 +252,13 @@ class _Scan:
             firsts.setdefault(read.sha256, finding.path)
         thumbnail = self._thumbnails.kept(read.thumbnail)
         return finding, Artefacts(thumbnail=thumbnail, spectrum=measured.spectrum if said and measured else None)
+
+    def _attribution(self, scored: Scored, read: Read, tiles: int, *, with_scores: bool = False) -> Attribution:
+        """Of a picture, or of a changed form of it: then in the condition of the picture itself."""
+        calibrated = weighed(self._plan.calibration, scored, read, self._card)
+        return attribute(
+            scored, tiles, self._card, threshold=self._plan.threshold, with_scores=with_scores, calibrated=calibrated
+        )
 
     def _left_out(self, read: Read) -> Read:
         """`--skip-hashes`: the file is known, and not looked at further."""

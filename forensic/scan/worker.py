@@ -20,6 +20,7 @@ import cv2
 
 from forensic.case import evidence
 from forensic.data.decode import DecodeLimits, decode, image_format
+from forensic.data.jpeg_quality import jpeg_quality
 from forensic.data.look import look
 from forensic.data.prepare import prepare
 from forensic.data.signatures import HEAD
@@ -133,7 +134,13 @@ def read_image(head: Read, data: bytes, name: str, settings: Settings) -> Read:
         return Read(head.index, head.sha256, head.bytes, found, flags=outcome.flags, outcome=outcome)
     height, width = decoded.pixels.shape[:2]
     known = replace(
-        head, format=decoded.format, width=width, height=height, flags=decoded.flags, decoder=decoded.decoder
+        head,
+        format=decoded.format,
+        width=width,
+        height=height,
+        flags=decoded.flags,
+        decoder=decoded.decoder,
+        jpeg_quality=jpeg_quality(data),
     )
     try:
         prepared = prepare(decoded.pixels, settings.preprocessing, max_tiles=settings.max_tiles)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
-from forensic.calibration.words import propositions, ratio_in_words, verdict_in_words
+from forensic.calibration.words import finding_in_words, in_words, propositions, ratio_in_words, stand_ins
 
 NEVER = re.compile(
     r"\b(fake|authentic|genuine|original|proves?|certain|match|identified|consistent|inconclusive|confidence|"
@@ -14,13 +15,19 @@ NEVER = re.compile(
 
 def test_class_real_has_a_pair_of_propositions_of_its_own(make_calibration) -> None:
     made = make_calibration()
-    first, second = propositions(made, "alpha")
-    assert first == "alpha made the picture"
-    assert second == (
-        "a generator made it that is none of the known classes (4 of them stand in for it: g0, g1, g2, g3)"
-    )
+    assert propositions(made, "alpha")[0] == "alpha made the picture"
     assert propositions(made, "real")[0] == "a camera made the picture (class real)"
-    assert "no pictures stand in" in propositions(make_calibration(known_alone=True), "real")[1]
+    for name in ("alpha", "real"):
+        assert propositions(made, name)[1] == "a generator made it that is none of the known classes"
+    assert propositions(make_calibration(real=""), "real")[0] == "real made the picture"
+
+
+def test_what_stands_in_for_the_second_is_named(make_calibration) -> None:
+    assert stand_ins(make_calibration()).endswith(
+        "4 generators stand in for those that are none of the known classes: g0, g1, g2, g3."
+    )
+    assert stand_ins(make_calibration(generators=1)).startswith("1 generator stands in")
+    assert stand_ins(make_calibration(known_alone=True)).startswith("No pictures stand in")
 
 
 @pytest.mark.parametrize("name", ["alpha", "real"])
@@ -45,14 +52,26 @@ def test_every_sentence_names_both_propositions_and_nothing_that_must_not_be_sai
     assert not NEVER.search(said)
 
 
+@pytest.mark.parametrize(("llr", "flags"), [(0.4, ()), (None, ("llr-withheld=no-ratio",))])
 @pytest.mark.parametrize("known", [True, False])
-def test_a_verdict_names_both_propositions(make_calibration, known) -> None:
+def test_every_verdict_names_both_propositions(make_calibration, known, llr, flags) -> None:
     made = make_calibration()
-    said = verdict_in_words(made, "alpha", known=known)
+    said = finding_in_words(made, "alpha", llr, flags, known=known)
     for proposition in propositions(made, "alpha"):
         assert proposition in said
     assert not NEVER.search(said)
     assert said.startswith("Attributed to class alpha" if known else "Rejected by all known classes")
+
+
+def test_what_a_case_keeps_is_json_and_has_both_propositions_of_each_class(make_calibration) -> None:
+    made = make_calibration()
+    kept = json.loads(json.dumps(in_words(made)))
+    assert (kept["hash"], kept["outside"]) == (made.hash, "no error rate for this condition")
+    for name, row in kept["classes"].items():
+        assert (row["first"], row["second"]) == propositions(made, name)
+        assert 10 ** row["upper"] < 5
+    few = in_words(make_calibration(generators=2))["classes"]["real"]
+    assert few["withheld"] == "2 unknown generators, at least 3 are needed"
 
 
 def test_number_and_phrase_stand_together_and_a_bound_has_no_phrase(make_calibration) -> None:

@@ -65,3 +65,11 @@ def test_bytes_that_are_no_text_are_shown_and_kept() -> None:
 def test_counts_keep_the_unreadable_apart() -> None:
     counts = Counts(known=3, unknown=2, unreadable=5, skipped=7)
     assert (counts.scored, counts.total) == (5, 17)
+
+
+def test_what_a_flag_says_to_be_withheld_is_null(finding) -> None:
+    made = finding(1, flags=("llr-withheld=small",), p=0.25)
+    row = json.loads(finding_to_json(made))
+    assert (row["llr"], row["p"]) == (None, 0.25)
+    assert finding_from_json(finding_to_json(made)) == made
+    assert "p" not in json.loads(finding_to_json(finding(1, flags=("llr-withheld=small",))))

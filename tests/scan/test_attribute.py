@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from forensic.calibration.bounds import Bounds
+from forensic.calibration.logistic import Logistic
+from forensic.calibration.pictures import Coverage
+from forensic.calibration.ratio import Ratio
+from forensic.calibration.record import Calibration, ClassCalibration
+from forensic.calibration.scale import Scale
+from forensic.case.rows import finding_from_json, finding_to_json
 from forensic.errors import Skipped, Unreadable
+from forensic.metrics.measure import Measure
 from forensic.models.card import Card, Threshold, Training, Validated
 from forensic.models.scorer import Scored
-from forensic.scan.attribute import attribute, finding_of, stability_of
+from forensic.scan.attribute import attribute, finding_of, stability_of, weighed
 from forensic.scan.frames import Read
 
 
@@ -100,3 +109,70 @@ def test_changed_forms_are_told_beside_the_verdict() -> None:
     read = Read(0, format="PNG", width=200, height=200)
     found = finding_of(b"a.png", read, card(), said=said, duplicate_of="b.png", stability=("stability=1/1",))
     assert found.flags == ("duplicate-of=b.png", "stability=1/1")
+
+
+@pytest.fixture
+def calibration() -> Calibration:
+    """Of the card above: alpha is calibrated, real is not; the bounds of the ratio are 1/10 and 3."""
+    ratio = Ratio(Logistic(0.5, 0.0), Bounds(-1.0, 0.5), (), Measure(0.5), Measure(0.4), Measure(None, "x"))
+    alpha = ClassCalibration(2.0, 1.0, 3, (1.9, 2.5, 3.0), ratio)
+    return Calibration(
+        weights="0123456789abcdef",
+        weights_name="made",
+        preprocessing="tiles-128-v1",
+        real="real",
+        classes={"alpha": alpha},
+        coverage=Coverage(("JPEG", "PNG"), (128, 640), (1, 1), (70, 90)),
+        keep=0.95,
+        least_generators=3,
+        generators={"g": 1},
+        photographs="",
+        scale=Scale("", ((1.0, "weak"),)),
+        files=(),
+        units=(),
+    )
+
+
+def read(form: str = "PNG", quality: int | None = None, tiles: int = 1) -> Read:
+    pixels = np.zeros((tiles, 3, 128, 128), np.uint8)
+    return Read(0, "ab", 5, form, 200, 200, (), "opencv", pixels, jpeg_quality=quality)
+
+
+def test_without_a_calibration_there_is_nothing_of_it() -> None:
+    assert weighed(None, scored(1.0), read(), card()) is None
+    said = attribute(scored(1.0), 1, card())
+    assert (said.llr, said.p, said.flags) == (None, None, ())
+
+
+@pytest.mark.parametrize(("score", "verdict"), [(2.0, "known"), (1.99, "unknown"), (0.6, "unknown")])
+def test_the_calibration_s_threshold_comes_before_the_card_s(calibration, score, verdict) -> None:
+    said = attribute(scored(score), 1, card(), calibrated=weighed(calibration, scored(score), read(), card()))
+    assert (said.verdict, said.threshold) == (verdict, 2.0)
+    finding = finding_of(b"x", read(), card(), said=said, duplicate_of=None)
+    assert (finding.llr, finding.p) == (said.llr, said.p)
+    assert finding.llr == min(0.5 * score, 0.5)
+    row = json.loads(finding_to_json(finding))
+    assert (row["llr"], row["p"]) == (finding.llr, finding.p)
+
+
+@pytest.mark.parametrize(
+    ("found", "label", "flag"),
+    [
+        (read("WebP"), 1, "outside-calibration=format"),
+        (read("JPEG", 95), 1, "outside-calibration=jpeg-quality"),
+        (read(tiles=4), 1, "outside-calibration=tiles"),
+        (read(), 0, "llr-withheld=class-not-calibrated"),
+    ],
+)
+def test_where_it_says_nothing_the_card_s_threshold_holds_and_the_keys_are_null(
+    calibration, found, label, flag
+) -> None:
+    said = attribute(
+        scored(1.0, label), len(found.tiles), card(), calibrated=weighed(calibration, scored(1.0, label), found, card())
+    )
+    assert said.threshold == card().threshold.at(len(found.tiles))
+    finding = finding_of(b"x", found, card(), said=said, duplicate_of=None)
+    assert flag in finding.flags
+    row = json.loads(finding_to_json(finding))
+    assert (row["llr"], row["p"]) == (None, None)
+    assert finding_from_json(json.dumps(row)) == finding

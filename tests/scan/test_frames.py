@@ -36,8 +36,8 @@ def test_any_path_survives(index: int, path: bytes) -> None:
 def test_a_read_survives(outcome: Unreadable | Skipped | None, thumbnail: bytes | None) -> None:
     tiles = np.arange(2 * 3 * 128 * 128, dtype=np.uint8).reshape(2, 3, 128, 128) if outcome is None else None
     forms = {} if tiles is None else {"jpeg-95": tiles[:1] + 1, "crop-8": tiles[::-1]}
-    flags = ("small", "alpha-dropped=0.5")
-    read = Read(5, "ab" * 32, 9, "PNG", 300, 200, flags, "opencv 5", tiles, thumbnail, outcome, forms, 2**64 - 1)
+    told = (5, "ab" * 32, 9, "PNG", 300, 200, ("small", "alpha-dropped=0.5"), "opencv 5")
+    read = Read(*told, tiles, thumbnail, outcome, forms, 2**64 - 1, jpeg_quality=80)
     again = unpack_read(*unpack(taker(pack_read(read))))
     assert repr(again) == repr(read)
     assert again.thumbnail == thumbnail
