@@ -57,6 +57,10 @@ COMMANDS: dict[str, Entry] = {
         "forensic.cli.calibrate:calibrate",
         "Fit thresholds, p and likelihood ratios of weights to pictures of your own.",
     ),
+    "validate": Entry(
+        "forensic.cli.validate:validate",
+        "State the error rates of weights, and of a calibration, on pictures of your own.",
+    ),
     "benchmark": Entry("forensic.cli.benchmark:app", "Train variants of a recipe side by side and tabulate them."),
     "weights": Entry(
         "forensic.cli.weights:app", "List, show, verify, import, rescore weights; enrol and remove classes."

@@ -12,10 +12,9 @@ import numpy as np
 from forensic.evaluate.reference import closed_as_authors, measure_as_authors, oscr_range
 from forensic.evaluate.selection import ALL, Selection
 from forensic.metrics import openset
-from forensic.metrics.bootstrap import percentile_interval, photograph_weights, wilson
 from forensic.metrics.closedset import confusion
 from forensic.metrics.measure import NO_KNOWN, NO_UNKNOWN, Interval, Measure
-from forensic.metrics.measured import Measured, Side, measure_openset, measure_share
+from forensic.metrics.measured import Measured, Side, measure_openset, measure_share_by_photograph
 from forensic.metrics.reliability import Bin, ece, reliability_bins
 from forensic.metrics.summary import generator_interval, macro, worst
 
@@ -231,17 +230,7 @@ def _of_class(entries: Sequence[Attributed], terms: Terms) -> tuple[Measured, in
 
 
 def _share(flags: NDArray[np.bool_], some: Sequence[Attributed], nothing: str, terms: Terms) -> Measured:
-    """A share with its interval: Wilson's for images of their own, else a bootstrap over their photographs."""
-    photos = photographs(some)
-    distinct = len(set(photos))
-    if distinct == len(photos):
-        return measure_share(flags, nothing)
-    share = Measure(float(flags.mean()))
-    if flags.all() or not flags.any():
-        # every replicate would be the same; so many photographs without one exception say so much
-        return Measured(share, wilson(distinct if flags.all() else 0, distinct))
-    weights = photograph_weights(photos, terms.replicates, terms.seed)
-    return Measured(share, percentile_interval(weights @ flags / weights.sum(axis=1)))
+    return measure_share_by_photograph(flags, photographs(some), nothing, seed=terms.seed, replicates=terms.replicates)
 
 
 def _over_generators(singles: Mapping[str, UnknownMeasures], seed: int) -> dict[str, OverGenerators]:

@@ -104,3 +104,26 @@ def measure_share(flags: NDArray[np.bool_], nothing: str) -> Measured:
     if flags.size == 0:
         return Measured(Measure(None, nothing), Interval(None, None, nothing))
     return Measured(Measure(float(flags.mean())), wilson(int(flags.sum()), int(flags.size)))
+
+
+def measure_share_by_photograph(
+    flags: NDArray[np.bool_], photographs: Sequence[Hashable], nothing: str, *, seed: int, replicates: int = REPLICATES
+) -> Measured:
+    """Share of True: Wilson's interval for images of their own, else a bootstrap over their photographs.
+
+    Args:
+        flags: (N,) bool.
+        photographs: (N,) of each image.
+        nothing: the reason where N is 0.
+        seed: of the bootstrap.
+        replicates: of the bootstrap.
+    """
+    distinct = len(set(photographs))
+    if distinct == len(photographs):
+        return measure_share(flags, nothing)
+    share = Measure(float(flags.mean()))
+    if flags.all() or not flags.any():
+        # every replicate would be the same; so many photographs without one exception say so much
+        return Measured(share, wilson(distinct if flags.all() else 0, distinct))
+    weights = photograph_weights(photographs, replicates, seed)
+    return Measured(share, percentile_interval(weights @ flags / weights.sum(axis=1)))

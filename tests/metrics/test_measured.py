@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forensic.metrics.measured import Side, measure_openset, measure_share
+from forensic.metrics.bootstrap import wilson
+from forensic.metrics.measured import Side, measure_openset, measure_share, measure_share_by_photograph
 from forensic.metrics.openset import auroc, fpr95, oscr
 
 
@@ -64,3 +65,24 @@ def test_known_images_only() -> None:
 def test_shares() -> None:
     assert measure_share(np.array([True, True, False, True]), "none").measure.value == 0.75
     assert measure_share(np.array([], dtype=bool), "no known images").to_dict() == {"reason": "no known images"}
+
+
+def test_a_share_of_images_of_their_own_has_wilson_s_interval() -> None:
+    flags = np.array([True, True, False, True])
+    found = measure_share_by_photograph(flags, ["a", "b", "c", "d"], "nothing", seed=0)
+    assert found == measure_share(flags, "nothing")
+    assert measure_share_by_photograph(flags[:0], [], "nothing", seed=0).measure == (None, "nothing")
+
+
+def test_a_share_without_exception_speaks_for_its_photographs_only() -> None:
+    flags, photographs = np.ones(600, dtype=bool), [str(n % 6) for n in range(600)]
+    assert measure_share_by_photograph(flags, photographs, "", seed=0).interval == wilson(6, 6)
+    assert measure_share_by_photograph(~flags, photographs, "", seed=0).interval == wilson(0, 6)
+
+
+def test_images_of_one_photograph_stand_and_fall_together() -> None:
+    flags = np.repeat([True, True, False, True], 50)
+    found = measure_share_by_photograph(flags, np.repeat(["a", "b", "c", "d"], 50).tolist(), "", seed=0)
+    assert found.measure.value == 0.75
+    assert (found.interval.low, found.interval.high) == (0.25, 1.0)
+    assert measure_share(flags, "").interval.low > 0.6
