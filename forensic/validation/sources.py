@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from forensic.data.class_folders import REAL
 from forensic.data.layouts import UNKNOWN, Sample, read_flat, read_layout
 from forensic.data.osma import is_osma
 from forensic.data.osma_mini import CLASSES_FILE, read_photos
@@ -91,13 +92,13 @@ def read_laboratory(folder: Path, classes: tuple[str, ...]) -> Sources:
         chosen = select(read_layout(folder), classes, on="test")
         others = tuple(sample for samples in chosen.unknown.values() for sample in samples)
         return _with_photographs(chosen.known, _one_name_each(others), [folder], [])
-    if (folder / "known").is_dir():
-        unknown = folder / "unknown" if (folder / "unknown").is_dir() else None
-        return read_sources(folder / "known", unknown, classes, "real") if unknown else _known_alone(folder, classes)
-    return _known_alone(folder, classes)
+    unknown = folder / "unknown"
+    if (folder / "known").is_dir() and unknown.is_dir():
+        return read_sources(folder / "known", unknown, classes, REAL if REAL in classes else "")
+    return _class_folders(folder, classes)
 
 
-def _known_alone(folder: Path, classes: tuple[str, ...]) -> Sources:
+def _class_folders(folder: Path, classes: tuple[str, ...]) -> Sources:
     top = folder / "known" if (folder / "known").is_dir() else folder
     folders = [one for one in list_folders(top) if list_images(one)]
     known = [

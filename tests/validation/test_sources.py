@@ -116,3 +116,10 @@ def test_osma_mini_gives_its_test_images(osma_mini_small, tmp_path, tiny) -> Non
     found = read_laboratory(data, tiny.card.classes)
     assert {s.path.relative_to(data).parts[0] for s in found.known} == {"test"}
     assert {s.path.relative_to(data).parts[0] for s in found.unknown} == {"test_unseen"}
+
+
+def test_a_laboratory_s_loose_photographs_are_of_class_real_where_there_is_one(tree) -> None:
+    root = tree("known/1.jpg", "unknown/g/1.png")
+    assert [s.source for s in read_laboratory(root, CLASSES).known] == ["real"]
+    with pytest.raises(UsageError, match="which these weights lack"):
+        read_laboratory(root, ("alpha", "beta"))
