@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from forensic.calibration.pictures import Condition
     from forensic.calibration.record import Calibration, ClassCalibration
 
+FLAGS = (
+    "outside-calibration",
+    "llr-withheld",
+    "p-withheld",
+    "llr-at-bound",
+    "no-information",
+    "p-disagrees",
+)
+"""All names of flags that a calibration gives."""
 SMALL = 128
 """Pixels; a picture with a shorter side is padded by reflection before it is scored."""
 NO_RATE = "no error rate for this condition"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from forensic.calibration.file import calibration_from_toml, calibration_to_toml
 from forensic.calibration.weigh import NO_RATE
 
 if TYPE_CHECKING:
@@ -59,7 +60,18 @@ def in_words(calibration: Calibration) -> dict[str, Any]:
         "missing": list(calibration.missing),
         "scale": calibration.scale.to_dict(),
         "classes": classes,
+        "toml": calibration_to_toml(calibration),
     }
+
+
+def kept_calibration(card: dict[str, Any]) -> Calibration | None:
+    """The calibration that a case keeps in its card, whole; None where there is none.
+
+    Raises:
+        MissingError: what is kept does not fit its hash.
+    """
+    kept = card.get("calibration")
+    return None if kept is None else calibration_from_toml(kept["toml"], "the calibration of the case")
 
 
 def ratio_in_words(calibration: Calibration, name: str, llr: float | None, flags: tuple[str, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from forensic.calibration.weigh import FLAGS
+
 DUPLICATE_OF = "duplicate-of="
 """Then the path of the first finding with the same bytes."""
 OUTSIDE = "outside-validation"
@@ -28,7 +30,7 @@ def without_stability(flags: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _is_of_scan(flag: str) -> bool:
-    return flag in _OF_VALIDATION or flag.startswith((STABILITY, CHANGED_BY))
+    return flag in _OF_VALIDATION or flag.startswith((STABILITY, CHANGED_BY)) or flag.partition("=")[0] in FLAGS
 
 
 def with_duplicate_of(flags: tuple[str, ...], path: str | None) -> tuple[str, ...]:

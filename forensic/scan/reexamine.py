@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from forensic.calibration.words import kept_calibration
 from forensic.case import evidence
 from forensic.case.flags import of_decoder, without_stability
 from forensic.case.rows import exact_path
@@ -22,7 +23,7 @@ from forensic.data.inspection import DecodeLimits
 from forensic.engines.choice import choose
 from forensic.errors import FileOutcome, MissingError, Skipped, Unreadable
 from forensic.models.weights import find_weights, list_weights, read_card
-from forensic.scan.attribute import attribute, finding_of, status_of
+from forensic.scan.attribute import attribute, finding_of, status_of, weighed
 from forensic.scan.frames import Read
 from forensic.scan.plan import MAX_TILES
 from forensic.scan.pool import DecodePool
@@ -173,6 +174,7 @@ class _Scoring:
 
         self._case = case
         self._threshold: float | None = case.header.configuration.get("threshold")
+        self._calibration = kept_calibration(case.header.card)
         self._engine = Engine(weights, "cpu", choose("torch", "cpu"), self._threshold)
         self._card = self._engine.weights.card
 
@@ -190,7 +192,8 @@ class _Scoring:
             if (measured.scored is None) != (before.score is None):
                 yield f"{before.reason or 'it has a score'}; now {'there is one' if measured.scored else NOT_FINITE}"
             return
-        said = attribute(measured.scored, len(read.tiles), self._card, threshold=self._threshold)
+        calibrated = weighed(self._calibration, measured.scored, read, self._card)
+        said = attribute(measured.scored, len(read.tiles), self._card, threshold=self._threshold, calibrated=calibrated)
         first = self._case.first_with(read.sha256) if read.sha256 is not None and read.bytes else None
         duplicate_of = first if first != before.path else None
         now = finding_of(exact_path(before), read, self._card, said=said, duplicate_of=duplicate_of)

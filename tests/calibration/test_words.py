@@ -5,7 +5,15 @@ import re
 
 import pytest
 
-from forensic.calibration.words import finding_in_words, in_words, propositions, ratio_in_words, stand_ins
+from forensic.calibration.words import (
+    finding_in_words,
+    in_words,
+    kept_calibration,
+    propositions,
+    ratio_in_words,
+    stand_ins,
+)
+from forensic.errors import MissingError
 
 NEVER = re.compile(
     r"\b(fake|authentic|genuine|original|proves?|certain|match|identified|consistent|inconclusive|confidence|"
@@ -96,3 +104,13 @@ def test_number_and_phrase_stand_together_and_a_bound_has_no_phrase(make_calibra
 )
 def test_a_ratio_that_is_not_given_has_its_reason(make_calibration, flags, reason) -> None:
     assert reason in ratio_in_words(make_calibration(generators=2), "alpha", None, flags)
+
+
+def test_a_case_keeps_the_whole_calibration(make_calibration) -> None:
+    made = make_calibration()
+    assert kept_calibration({"calibration": in_words(made)}) == made
+    assert kept_calibration({}) is None
+    broken = in_words(made)
+    broken["toml"] = broken["toml"].replace("keep = 0.95", "keep = 0.5")
+    with pytest.raises(MissingError, match="does not fit its hash"):
+        kept_calibration({"calibration": broken})

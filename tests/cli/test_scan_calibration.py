@@ -88,6 +88,8 @@ def test_a_case_keeps_hash_and_words_and_goes_on_with_the_same_calibration_only(
         kept = case.header.card["calibration"]
         digest = case.closing_digest
     assert kept["classes"]["real"]["first"] == "a camera made the picture (class real)"
+    verified = forensic("case", "verify", tmp_path / "x.case", "--level", "3", "--weights", tiny_weights)
+    assert (verified.code, "none differs" in verified.out) == (0, True), verified.out
     again = forensic(*arguments, "--calibration", calibration)
     assert digest in again.err
     other = forensic(*arguments)
@@ -119,3 +121,23 @@ def test_what_does_not_go_with_a_calibration(forensic, tiny_weights, calibration
     said = forensic("scan", folder, "--weights", tiny_weights, "--calibration", calibration, *more)
     assert said.code == 2
     assert "does not go with --calibration" in said.err
+
+
+def test_changed_forms_are_held_against_the_calibration_s_thresholds(
+    forensic, tiny_weights, calibration, folder
+) -> None:
+    said = forensic(
+        "scan", folder / "a.png", "--weights", tiny_weights, "--calibration", calibration, "--stability", "1"
+    )
+    row = json.loads(said.out)
+    flags = [flag.partition("=")[0] for flag in row["flags"]]
+    assert "stability" in flags
+    assert row["threshold"] == read_calibration(calibration).classes[row["nearest"]].threshold
+
+
+def test_every_flag_is_explained(forensic, tiny_weights, calibration, folder) -> None:
+    said = forensic("scan", folder, "--weights", tiny_weights, "--calibration", calibration)
+    flags = {flag for line in said.out.splitlines() for flag in json.loads(line)["flags"]}
+    assert flags
+    for flag in flags:
+        assert forensic("explain", flag).code == 0, flag

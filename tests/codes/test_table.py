@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from forensic.calibration.weigh import FLAGS
 from forensic.codes.table import code_of_reason, codes, find
 from forensic.data.decode import decode
 from forensic.errors import ExitCode, FileOutcome
@@ -92,6 +93,13 @@ def test_hostile_files_have_codes(hostile: Path) -> None:
             assert code.kind == "flag"
             seen.add(code.name)
     assert len(seen) > 5
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_of_a_calibration_have_codes(name: str) -> None:
+    code = find(f"{name}=x")
+    assert code is not None
+    assert (code.kind, code.name) == ("flag", name)
 
 
 def test_exit_codes_are_those_of_the_program() -> None:
