@@ -55,7 +55,6 @@ def calibrate(
     format: Annotated[  # noqa: A002 - the option is called --format everywhere
         Literal["table", "json"] | None, typer.Option(help="table on a terminal, else json.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,
 ) -> None:
     """Fit thresholds, p and likelihood ratios of weights to pictures of your own.
@@ -90,14 +89,13 @@ def calibrate(
     ]
     command += ["--keep", f"{keep:g}", "--least-generators", str(least_generators)]
     plan = CalibrationPlan(
-        weights=load_weights(path, device=device),
+        weights=load_weights(path),
         known=known,
         unknown=unknown,
         scale=words,
         keep=keep,
         least_generators=least_generators,
         command=shlex.join(command),
-        device=device,
     )
     with console.progress(None, "calibrate", unit="images") as progress:
         fitted = fit(plan, lambda done, total: progress.update(done=done, total=total))

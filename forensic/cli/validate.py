@@ -34,7 +34,6 @@ def validate(
         Literal["table", "json"] | None, typer.Option(help="table on a terminal, else json.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap that gives the intervals.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,
 ) -> None:
     """State the error rates of weights, and of a calibration, on pictures of your own.
@@ -62,13 +61,12 @@ def validate(
     given = {"--data": data, "--weights": weights, "--calibration": calibration}
     command = ["forensic", "validate", *(word for name, value in given.items() if value for word in (name, str(value)))]
     plan = ValidationPlan(
-        weights=load_weights(path, device=device),
+        weights=load_weights(path),
         weights_file=path,
         data=data,
         calibration=fitted,
         command=shlex.join([*command, "--seed", str(seed)]),
         seed=seed,
-        device=device,
     )
     with console.progress(None, "validate", unit="images") as progress:
         outcome = measure(plan, lambda done, total: progress.update(done=done, total=total))

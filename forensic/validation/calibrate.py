@@ -33,7 +33,6 @@ class CalibrationPlan:
     keep: float = KEEP
     least_generators: int = LEAST_GENERATORS
     command: str = ""
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ def calibrate(plan: CalibrationPlan, on_picture: Callable[[int, int], None] | No
         if on_picture:
             on_picture(done, total)
 
-    known, missed = score_pictures(plan.weights, sources.known, device=plan.device, on_picture=count)
-    unknown, missed_too = score_pictures(plan.weights, sources.unknown, device=plan.device, on_picture=count)
+    known, missed = score_pictures(plan.weights, sources.known, on_picture=count)
+    unknown, missed_too = score_pictures(plan.weights, sources.unknown, on_picture=count)
     check_sides(known, unknown)
     check_not_trained_on(known, card)
     calibration = fit_calibration(

@@ -1,4 +1,4 @@
-"""Pictures to their scores, exactly as a scan gives them with torch in float32."""
+"""Pictures to their scores, exactly as a scan gives them with torch in float32 on a processor."""
 
 from __future__ import annotations
 
@@ -54,14 +54,13 @@ class _Read:
 
 
 def score_pictures(
-    weights: Weights, samples: Sequence[Sample], *, device: str = "cpu", on_picture: Callable[[], None] | None = None
+    weights: Weights, samples: Sequence[Sample], *, on_picture: Callable[[], None] | None = None
 ) -> tuple[list[Scored], list[LeftOut]]:
     """Scores every picture.
 
     Args:
         weights: what scores.
         samples: in any order; a score does not depend on it.
-        device: `cpu` or `cuda`.
         on_picture: called for each.
 
     Returns:
@@ -80,7 +79,7 @@ def score_pictures(
 
     found = []
     with_traces = appended(weights.scorer.kind) == "traces"
-    for read, logits, features in predict_images(Predictor(weights, device), tiles()):
+    for read, logits, features in predict_images(Predictor(weights), tiles()):
         sample = read.sample
         try:
             scored = weights.scorer(logits, features)

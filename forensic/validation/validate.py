@@ -30,7 +30,6 @@ class ValidationPlan:
     calibration: Calibration | None = None
     command: str = ""
     seed: int = 0
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ def validate(plan: ValidationPlan, on_picture: Callable[[int, int], None] | None
         if on_picture:
             on_picture(done, total)
 
-    known, missed = score_pictures(plan.weights, sources.known, device=plan.device, on_picture=count)
-    unknown, missed_too = score_pictures(plan.weights, sources.unknown, device=plan.device, on_picture=count)
+    known, missed = score_pictures(plan.weights, sources.known, on_picture=count)
+    unknown, missed_too = score_pictures(plan.weights, sources.unknown, on_picture=count)
     every = [*known, *unknown]
     check_sides(known, unknown)
     check_not_trained_on(every, card)
