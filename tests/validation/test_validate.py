@@ -33,7 +33,7 @@ def test_training_images_are_refused(tiny, tiny_weights, osma_mini_small) -> Non
 
 def test_images_that_chose_the_threshold_are_refused(comparing_weights, osma_mini_small) -> None:
     plan = ValidationPlan(load_weights(comparing_weights), comparing_weights, osma_mini_small / "val")
-    with pytest.raises(MissingError, match="more chose the threshold of these weights"):
+    with pytest.raises(MissingError, match="helped to choose the threshold of these weights"):
         validate(plan)
 
 
