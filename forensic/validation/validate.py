@@ -81,7 +81,7 @@ def validate(plan: ValidationPlan, on_picture: Callable[[int, int], None] | None
     if kept := kept_by_weights(every, plan.weights_file):
         raise MissingError(
             kept[0].path,
-            f"helped to choose the threshold of these weights, as did {len(kept) - 1} more: the weights file has their traces",
+            f"helped to choose the threshold of these weights, and so did {len(kept) - 1} more: their traces are kept",
             "What chose anything can not measure it: take other pictures",
         )
     statement = measure_statement(
