@@ -5,24 +5,35 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forensic.case.evidence import guard_output, roots_of
 from forensic.case.ledger import open_case
 from forensic.case.output import replacing
 from forensic.errors import UsageError
 from forensic.report import html, rows
+from forensic.report.pictures import Sheets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SUFFIXES = (".html", ".csv", ".jsonl")
 
 
-def write(case: Path, out: Path) -> None:
+def write(case: Path, out: Path, show: Callable[[bytes], bytes | None] | None = None) -> None:
     """Write the report of a case; what `out` ends in says which: `.html`, `.csv` or `.jsonl`.
 
     A file that is there is replaced, whole, at the end. The same case gives the same bytes. A case that is not
-    complete is reported as far as it goes; the page then says so first.
+    complete is reported as far as it goes; the page then says so first. Thumbnails that a page has no room for go into
+    sheets in the folder beside it, `NAME.assets`.
+
+    Args:
+        case: the case file; only read.
+        out: the report.
+        show: what a page shows in place of a stored thumbnail, None for nothing; without it they are shown as they are.
 
     Raises:
-        UsageError: another suffix, no such case, no such folder, or `out` is the case itself.
+        UsageError: another suffix, no such case, no such folder, `out` is the case itself, or `NAME.assets` no folder.
         VerificationError: the case is damaged.
         MachineError: the disk is full or refuses.
     """
@@ -30,15 +41,18 @@ def write(case: Path, out: Path) -> None:
     if suffix not in SUFFIXES:
         raise UsageError(str(out), f"no report ends in {suffix or 'nothing'}", f"Choose one of {', '.join(SUFFIXES)}")
     _check_place(case, out)
+    sheets = Sheets(out)
     with open_case(case) as reader, replacing(out) as file:
         stream = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         if suffix == ".html":
-            html.write_page(reader, case.name, stream)
+            html.write_page(reader, case.name, stream, sheets, show)
         elif suffix == ".csv":
             rows.write_csv((finding for _, finding, _ in reader.rows()), stream)
         else:
             rows.write_jsonl((finding for _, finding, _ in reader.rows()), stream)
         stream.detach()  # the bytes below belong to `replacing`
+    if suffix == ".html":
+        sheets.remove_older()
 
 
 def check_output(case: Path, out: Path) -> None:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 SCALE_WIDTH = 200
 """Of the score's drawing, in its own units; 8 of them are kept free on each side for the mark."""
-PLOT_WIDTH, PLOT_HEIGHT = 640, 260
-"""Of the spectrum's drawing; 10 units a bin of 64."""
+PLOT_WIDTH, PLOT_HEIGHT = 640, 244
+"""Of the spectrum's drawing; 10 units a bin of 64. A height with what may reach beyond it fits in a byte."""
+OVERSHOOT = 5
+"""How far a curve may leave the drawing at its edges, so that the eye sees it leave."""
 FIRST_BIN = 2
 """Bins 0 and 1 are the brightness and its slope over the tile: nothing of a generator, and far above the rest."""
 
@@ -46,7 +48,7 @@ class ScoreScale:
     def place(self, value: float) -> int:
         """Where a value stands, 8 .. 192; what lies outside the scale stands at its end."""
         share = (value - self.low) / (self.high - self.low)
-        return round(8 + min(max(share, 0.0), 1.0) * (SCALE_WIDTH - 16))
+        return math.floor(8.5 + min(max(share, 0.0), 1.0) * (SCALE_WIDTH - 16))  # halves go up, as in JavaScript
 
     def holds(self, value: float) -> bool:
         """Whether the value lies on the scale; else it is drawn as an arrow at the end."""
@@ -104,14 +106,15 @@ class SpectrumScale:
         return cls(bottom - 0.2, top + 0.2)
 
     def points(self, profile: Sequence[float]) -> list[tuple[int, int]]:
-        """(x, y) of each bin from `FIRST_BIN` on, in the drawing's units; y is held to a little beyond its edges."""
+        """(x, y) of each bin from `FIRST_BIN` on, in the drawing's units; y is held to `OVERSHOOT` beyond its edges."""
         step = PLOT_WIDTH / len(profile)
+        return [(math.floor(step * (FIRST_BIN + n) + 0.5), y) for n, y in enumerate(self.heights(profile))]
+
+    def heights(self, profile: Sequence[float]) -> list[int]:
+        """The y of each point of `points`."""
         height = PLOT_HEIGHT / (self.top - self.bottom)
         return [
-            (
-                round(step * r),
-                round(min(max((self.top - levelled(profile[r], r)) * height, -20.0), PLOT_HEIGHT + 20.0)),
-            )
+            round(min(max((self.top - levelled(profile[r], r)) * height, -OVERSHOOT), PLOT_HEIGHT + OVERSHOOT))
             for r in range(FIRST_BIN, len(profile))
         ]
 
@@ -168,16 +171,22 @@ def spectrum_svg(curve: str, band: int | None, text: Markup) -> Markup:
 
 @dataclass(frozen=True)
 class Departure:
-    """How a spectrum lies to the mean of a class, over the bins that are drawn."""
+    """How a spectrum lies to the mean of a class, over the bins that are drawn; numbers as they are told."""
 
     within: int
     bins: int
-    largest: float
-    """In decades of power, with its sign."""
-    spreads: float
-    """The same in spreads of the class there."""
-    frequency: float
-    """Where, in cycles a pixel."""
+    largest: int
+    """In hundredths of a decade of power, with its sign."""
+    spreads: int
+    """The same in tenths of the spread of the class there."""
+    at: int
+    """Where: the bin."""
+
+    @property
+    def frequency(self) -> int:
+        """Where, in thousandths of a cycle a pixel."""
+        width = 2 * (self.bins + FIRST_BIN)
+        return (2000 * self.at + width) // (2 * width)
 
 
 def departure(profile: Sequence[float], mean: Sequence[float], spread: Sequence[float]) -> Departure:
@@ -188,7 +197,7 @@ def departure(profile: Sequence[float], mean: Sequence[float], spread: Sequence[
     return Departure(
         within=sum(abs(gap) <= widths[r] for r, gap in gaps.items()),
         bins=len(gaps),
-        largest=gaps[worst],
-        spreads=abs(gaps[worst]) / widths[worst],
-        frequency=worst / (2 * len(profile)),
+        largest=round(100 * gaps[worst]),
+        spreads=round(10 * abs(gaps[worst]) / widths[worst]),
+        at=worst,
     )

@@ -158,7 +158,8 @@ class Page:
     bands: tuple[Band, ...]
     ticks: tuple[tuple[int, str], ...]
     flag_notes: tuple[tuple[str, str], ...]
-    packed: bool
+    beside: str
+    """How many thumbnails stand in sheets beside the page; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -168,9 +169,11 @@ class Extent:
     complete: bool
     digest: str
     plain: int
-    """Rows that stand as plain HTML; the others are packed."""
-    without_thumbnail: int
-    """Rows whose thumbnail was left out because the budget of the page was spent."""
+    """Rows that stand as plain HTML."""
+    beside: int
+    """Rows whose thumbnail stands in a sheet beside the page because the page has no room for it."""
+    thumbnails: str = "as they are"
+    """What was done with them."""
 
 
 def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWriter, extent: Extent) -> Page:
@@ -179,7 +182,6 @@ def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWrite
     heading = header.case_number or case_name.removesuffix(".case")
     ids = (("Case", header.case_number), ("Exhibit", header.exhibit), ("Examiner", header.examiner))
     report_id = _report_id(header, extent)
-    packed = found.rows > extent.plain
     return Page(
         title=visible(f"Attribution report: {heading}"),
         heading=visible(heading),
@@ -202,8 +204,8 @@ def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWrite
         case_name=visible(case_name),
         tool_version=visible(header.tool_version),
         report_id=report_id,
-        rows_note=_rows_note(found, extent),
-        rest_note=_rest_note(found, extent) if packed else "",
+        rows_note=_rows_note(found),
+        rest_note=_rest_note(found, extent) if found.rows > extent.plain else "",
         scale_low=f"{writer.score_scale.low:.2f}".replace("-", "−"),
         scale_high=f"{writer.score_scale.high:.2f}".replace("-", "−"),
         bands=tuple(
@@ -212,13 +214,14 @@ def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWrite
         ),
         ticks=tuple((round(PLOT_WIDTH * share * 2), f"{share:g}") for share in (0.125, 0.25, 0.375)),
         flag_notes=tuple((name, _FLAG_NOTES.get(name, "")) for name in sorted(found.flags) if name in _FLAG_NOTES),
-        packed=packed,
+        beside=f"{extent.beside:,}" if extent.beside else "",
     )
 
 
 def _report_id(header: CaseHeader, extent: Extent) -> str:
     """Sixteen hex digits that two reports share only if they say the same."""
     words = [extent.digest, extent.complete, header.question, header.examiner, header.case_number, header.exhibit]
+    words.append(extent.thumbnails)
     said = json.dumps([*words, header.note], ensure_ascii=True)
     return hashlib.sha256(b"forensic report 1\n" + said.encode("ascii")).hexdigest()[:16]
 
@@ -354,12 +357,9 @@ def _setting(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return visible(str(value))
 
 
-def _rows_note(found: Survey, extent: Extent) -> str:
+def _rows_note(found: Survey) -> str:
     files = "file" if found.rows == 1 else "files"
-    note = f"{found.rows:,} {files} in byte order of their paths, each with its own verdict."
-    if extent.without_thumbnail:
-        note += f" {extent.without_thumbnail:,} stand without a thumbnail, to keep this page small."
-    return note
+    return f"{found.rows:,} {files} in byte order of their paths, each with its own verdict."
 
 
 def _rest_note(found: Survey, extent: Extent) -> str:

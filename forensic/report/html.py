@@ -1,99 +1,155 @@
 """One self-contained HTML file: first page, then a row for each image. No network, readable without JavaScript.
 
-The policy in its head allows one style sheet and one script, by their SHA-256, and pictures from data addresses;
-all else is refused by the browser. Rows beyond `PLAIN_ROWS` travel as a compressed block that the script reads
-as text and shows through textContent only.
+The policy in its head allows one style sheet and one script, by their SHA-256, and pictures from data addresses, with
+sheets of thumbnails also from beside the page; all else is refused by the browser. The first `PLAIN_ROWS` rows stand as
+plain HTML. All rows travel as compressed columns that the script reads as text and shows through textContent only.
 """
 
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
-import json
 from functools import cache
 from importlib import resources
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from forensic.report import pictures
+from forensic.report.columns import Columns
 from forensic.report.drawing import score_svg, spectrum_svg
 from forensic.report.front import Extent, front_page
 from forensic.report.view import RowView, RowWriter, row_views, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from forensic.case.ledger import CaseReader
     from forensic.case.rows import Artefacts, Finding
 
-ALL_PLAIN = 2_000
-"""Up to so many rows, every one stands as plain HTML."""
 PLAIN_ROWS = 200
-"""Of a longer case, so many do."""
-THUMBNAIL_BUDGET = 30_000_000
-"""Bytes of thumbnails, before base64, that one page carries; later rows do without."""
+"""So many rows stand as plain HTML, for readers without JavaScript and for paper."""
+
+STYLES = ("page.css", "workbench.css", "paper.css")
+SCRIPTS = (
+    "dom.js",
+    "unpack.js",
+    "finding.js",
+    "row.js",
+    "facets.js",
+    "choice.js",
+    "list.js",
+    "gallery.js",
+    "triage.js",
+    "drawer.js",
+    "export.js",
+    "toolbar.js",
+    "keys.js",
+    "address.js",
+    "paper.js",
+    "main.js",
+)
+"""Parts of the one style sheet and of the one script, in the order in which they are put together."""
 
 
-def write_page(case: CaseReader, case_name: str, stream: IO[str]) -> None:
+def write_page(
+    case: CaseReader,
+    case_name: str,
+    stream: IO[str],
+    sheets: pictures.Sheets,
+    show: Callable[[bytes], bytes | None] | None = None,
+) -> None:
     """Write the page of a case.
 
     Args:
         case: a case open for reading; rows that are added meanwhile are left out.
         case_name: file name of the case, for the command that verifies it.
         stream: where to; the same case gives the same characters.
+        sheets: takes the thumbnails that the page has no room for.
+        show: what to show in place of a stored thumbnail, None for nothing; without it they are shown as they are.
+
+    Raises:
+        UsageError: the folder of the sheets is none.
+        MachineError: a sheet can not be written.
     """
     rows, digest, complete = _settled(case)
-    budget = _Budget(THUMBNAIL_BUDGET)
-    found = survey(budget.watched(case.rows(0, rows)))
+    plain = min(rows, PLAIN_ROWS)
+    plan = pictures.PicturePlan(plain)
+
+    def seen() -> Iterator[tuple[Finding, Artefacts]]:
+        for _, finding, artefacts in case.rows(0, rows):
+            plan.see(finding, _shown(artefacts.thumbnail, show))
+            yield finding, artefacts
+
+    found = survey(seen())
+    aside = plan.settle()
     writer = RowWriter(case.header, found)
-    plain = rows if rows <= ALL_PLAIN else PLAIN_ROWS
-    extent = Extent(complete=complete, digest=digest, plain=plain, without_thumbnail=budget.refused)
-    budget = _Budget(THUMBNAIL_BUDGET)
-    packer = _Packer(row_views(case, writer, rows, start=plain), budget)
+    mode = "as they are" if show is None else "changed"
+    extent = Extent(complete=complete, digest=digest, plain=plain, beside=aside, thumbnails=mode)
+    front = front_page(case, case_name, found, writer, extent)
+    sheets.begin(f"sheet-{front.report_id}-")
+    packer = _Packer(case, rows, writer, plan, sheets, show)
+    about = {
+        "report": front.report_id,
+        "digest": digest,
+        "complete": complete,
+        "plain": plain,
+        "flagNotes": dict(front.flag_notes),
+        "sheets": {"prefix": sheets.prefix, "columns": pictures.SHEET_COLUMNS} if aside else None,
+    }
     frames = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    style, script = _part("page.css"), _part("page.js")
+    style, script = style_sheet(), whole_script()
     pieces = frames.from_string(_part("template.html")).generate(
-        page=front_page(case, case_name, found, writer, extent),
-        policy=policy(style, script),
-        style=Markup(style),  # noqa: S704 - our own file, byte for byte what the policy's hash says
+        page=front,
+        policy=policy(style, script, beside=aside > 0),
+        style=Markup(style),  # noqa: S704 - our own files, byte for byte what the policy's hash says
         script=Markup(script),  # noqa: S704 - the same
-        rows=(row_html(view, picture=budget.take(view.thumbnail)) for view in row_views(case, writer, plain)),
+        rows=(row_html(view, _shown(view.thumbnail, show)) for view in row_views(case, writer, plain)),
         pictures=packer.pictures(),
-        packed=packer.rows(),
+        blocks=((name, Markup(text)) for name, text in packer.blocks(about)),  # noqa: S704 - base64
     )
     for piece in pieces:
         stream.write(piece)
+    sheets.finish()
 
 
-def policy(style: str, script: str) -> Markup:
-    """The content security policy for exactly this style sheet and this script."""
+def style_sheet() -> str:
+    """The one style sheet."""
+    return "\n".join(_part(name) for name in STYLES)
+
+
+def whole_script() -> str:
+    """The one script: its parts share one scope of their own, and nothing else does."""
+    return '"use strict";\n(async () => {\n' + "\n".join(_part(f"js/{name}") for name in SCRIPTS) + "})();\n"
+
+
+def policy(style: str, script: str, *, beside: bool = False) -> Markup:
+    """The content security policy for exactly this style sheet and this script; `beside` allows pictures beside it."""
+    pictures_from = "data: 'self'" if beside else "data:"
     styles, scripts = (base64.b64encode(hashlib.sha256(t.encode()).digest()).decode() for t in (style, script))
     return Markup(  # noqa: S704 - base64 between our own words
-        f"default-src 'none'; script-src 'sha256-{scripts}'; style-src 'sha256-{styles}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src 'sha256-{scripts}'; style-src 'sha256-{styles}'; "
+        f"img-src {pictures_from}; base-uri 'none'; form-action 'none'"
     )
 
 
-def row_html(view: RowView, *, picture: bool = True) -> Markup:
-    """A finding as a row of the table. `page.js` builds the same element from `row_data`; a test compares them."""
+def row_html(view: RowView, picture: bytes | None) -> Markup:
+    """A finding as a row of the table. `page/js/row.js` builds the same element; a test compares them."""
     cells = (
         f'<td role="cell" class="no">{view.number}</td>',
-        f'<td role="cell" class="pic">{_picture(view) if picture and view.thumbnail else "<i></i>"}</td>',
+        f'<td role="cell" class="pic">{_picture(picture) if picture else "<i></i>"}</td>',
         f'<td role="cell" class="file">{_file(view)}</td>',
         f'<td role="cell" class="verdict">{_verdict(view)}</td>',
         f'<td role="cell" class="score">{_score(view)}</td>',
         f'<td role="cell" class="spectrum">{_spectrum(view)}</td>',
     )
-    value = "" if view.value is None else repr(view.value)
-    data = f'data-class="{escape(view.of_class)}" data-score="{value}"'
-    head = f'<tr role="row" id="row-{view.number}" class="{view.state}" {data}>'
+    head = f'<tr role="row" id="row-{view.number}" class="{view.state}">'
     return Markup(head + "".join(cells) + "</tr>\n")  # noqa: S704 - every text in the cells is escaped
 
 
-def _picture(view: RowView) -> str:
-    return f'<img alt="" src="data:image/webp;base64,{base64.b64encode(view.thumbnail).decode("ascii")}">'
+def _picture(picture: bytes) -> str:
+    return f'<img alt="" src="data:image/webp;base64,{base64.b64encode(picture).decode("ascii")}">'
 
 
 def _file(view: RowView) -> str:
@@ -129,76 +185,47 @@ def _spectrum(view: RowView) -> str:
     )
 
 
-def row_data(view: RowView, picture: int) -> list[object]:
-    """What `page.js` needs for the same row; `picture` is the length of its base64 text, 0 for none."""
-    return [
-        view.number,
-        view.state,
-        view.name,
-        view.path,
-        view.path_b64,
-        view.about,
-        view.sha256,
-        list(view.flags),
-        view.said,
-        view.of_class,
-        "" if view.value is None else repr(view.value),
-        view.score,
-        view.threshold,
-        view.threshold_at,
-        view.mark,
-        view.curve,
-        view.band,
-        view.against,
-        view.curve_text,
-        picture,
-    ]
-
-
-class _Budget:
-    """Bytes that thumbnails may still take."""
-
-    def __init__(self, size: int) -> None:
-        self._left = size
-        self.refused = 0
-
-    def take(self, picture: bytes | None) -> bool:
-        if not picture:
-            return False
-        if len(picture) > self._left:
-            self.refused += 1
-            return False
-        self._left -= len(picture)
-        return True
-
-    def watched(self, rows: Iterator[tuple[int, Finding, Artefacts]]) -> Iterator[tuple[Finding, Artefacts]]:
-        """The rows for `survey`; the budget is spent as the page will spend it, to tell first what it leaves out."""
-        for _, finding, artefacts in rows:
-            self.take(artefacts.thumbnail)
-            yield finding, artefacts
-
-
 class _Packer:
-    """The rows that are not plain HTML: thumbnails as base64 texts one after the other, then the rows, compressed.
+    """All rows for the script: first their thumbnails as base64 texts, one after the other, then the columns.
 
-    Each picture's base64 is complete in itself, so the script cuts the text and decodes nothing.
+    Each thumbnail's base64 is complete in itself, so the script cuts the text and decodes nothing. Those of the plain
+    rows stand in the rows already.
     """
 
-    def __init__(self, views: Iterator[RowView], budget: _Budget) -> None:
-        self._views = views
-        self._budget = budget
-        self._lines: list[bytes] = []
+    def __init__(
+        self,
+        case: CaseReader,
+        rows: int,
+        writer: RowWriter,
+        plan: pictures.PicturePlan,
+        sheets: pictures.Sheets,
+        show: Callable[[bytes], bytes | None] | None,
+    ) -> None:
+        self._rows = case.rows(0, rows)
+        self._columns = Columns(case.header, writer)
+        self._plan = plan
+        self._sheets = sheets
+        self._show = show
 
     def pictures(self) -> Iterator[Markup]:
-        for view in self._views:
-            text = base64.b64encode(view.thumbnail).decode("ascii") if self._budget.take(view.thumbnail) else ""
-            self._lines.append(json.dumps(row_data(view, len(text)), ensure_ascii=True, separators=(",", ":")).encode())
+        for row, finding, artefacts in self._rows:
+            picture, text, told = _shown(artefacts.thumbnail, self._show), "", pictures.NONE
+            if picture and not self._plan.in_page(row):
+                self._sheets.add(picture)
+                told = pictures.IN_SHEET
+            elif picture and row >= self._plan.plain:
+                text = base64.b64encode(picture).decode("ascii")
+                told = len(text)
+            self._columns.add(finding, artefacts, told)
             yield Markup(text)  # noqa: S704 - base64
 
-    def rows(self) -> Iterator[Markup]:
+    def blocks(self, about: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """After `pictures` only."""
-        packed = gzip.compress(b"[" + b",\n".join(self._lines) + b"]", compresslevel=6, mtime=0)
-        yield Markup(base64.b64encode(packed).decode("ascii"))  # noqa: S704 - base64
+        yield from self._columns.blocks(about)
+
+
+def _shown(thumbnail: bytes | None, show: Callable[[bytes], bytes | None] | None) -> bytes | None:
+    return thumbnail if not thumbnail or show is None else show(thumbnail)
 
 
 def _settled(case: CaseReader) -> tuple[int, str, bool]:
@@ -211,4 +238,4 @@ def _settled(case: CaseReader) -> tuple[int, str, bool]:
 
 @cache
 def _part(name: str) -> str:
-    return resources.files("forensic.report").joinpath("page", name).read_text(encoding="utf-8")
+    return resources.files("forensic.report").joinpath("page", *name.split("/")).read_text(encoding="utf-8")

@@ -41,14 +41,10 @@ class RowView:
     flags: tuple[str, ...]
     said: str
     """What was said of the image, or why nothing was."""
-    of_class: str
-    """Class for the filter: the class attributed, else the nearest."""
     score: str
     threshold: str
     threshold_at: int
     mark: str
-    value: float | None
-    """The score itself, for sorting."""
     thumbnail: bytes
     curve: str
     band: int | None
@@ -129,7 +125,6 @@ class RowWriter:
         """The row of one finding; `number` counts from 1."""
         state = state_of(finding)
         path = visible(finding.path)
-        of_class = finding.label or finding.nearest or ""
         score, threshold, threshold_at, mark = self._score(finding, state)
         curve, band, against, curve_text = self._spectrum(finding, artefacts, state)
         return RowView(
@@ -142,12 +137,10 @@ class RowWriter:
             sha256=finding.sha256 or "",
             flags=tuple(visible(flag) for flag in finding.flags),
             said=_said(finding, state),
-            of_class=visible(of_class),
             score=score,
             threshold=threshold,
             threshold_at=threshold_at,
             mark=mark,
-            value=finding.score,
             thumbnail=artefacts.thumbnail or b"",
             curve=curve,
             band=band,
@@ -175,10 +168,11 @@ class RowWriter:
         against = f"against {kind} {visible(name)}"
         gap = departure(profile, *self._header.class_spectra[name])
         side = "above" if gap.largest >= 0 else "below"
+        decades, spreads, frequency = abs(gap.largest), gap.spreads, gap.frequency
         text = (
             f"Radial spectrum {against}: within one spread of its mean at {gap.within} of {gap.bins} frequencies; "
-            f"farthest {abs(gap.largest):.2f} decades ({gap.spreads:.1f} spreads) {side} it, "
-            f"at {gap.frequency:.3f} cycles a pixel."
+            f"farthest {decades // 100}.{decades % 100:02} decades ({spreads // 10}.{spreads % 10} spreads) {side} it, "
+            f"at 0.{frequency:03} cycles a pixel."
         )
         return curve, self.bands[name], against, text
 

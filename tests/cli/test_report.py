@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from forensic.case.ledger import Root, RunStart, create_case
+from forensic.case.ledger import Root, RunStart, create_case, open_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding, finding_to_json
 
 FINDING = Finding(
@@ -47,6 +50,22 @@ def case(tmp_path: Path) -> Path:
         writer.append([(FINDING, Artefacts())])
         writer.finish(ended="2026-11-25T09:14:51+00:00")
     return path
+
+
+@pytest.mark.parametrize(("choice", "pictures"), [("full", 1), ("blur", 1), ("none", 0)])
+def test_thumbnails_as_kept_blurred_or_none(case: Path, run_forensic: Any, choice: str, pictures: int) -> None:
+    stored = io.BytesIO()
+    Image.effect_noise((96, 96), 80).convert("RGB").save(stored, "WEBP")
+    shown = case.with_name("shown.case")
+    with open_case(case) as reader, create_case(shown, reader.header) as writer:
+        writer.append([(FINDING, Artefacts(thumbnail=stored.getvalue()))])
+        writer.finish()
+    out = case.with_name(f"{choice}.html")
+    ran = run_forensic("report", shown, "--out", out, "--thumbnails", choice)
+    assert ran.code == 0, ran.err
+    page = out.read_text(encoding="utf-8")
+    assert page.count('src="data:image/webp;base64,') == pictures
+    assert (base64.b64encode(stored.getvalue()).decode() in page) == (choice == "full")
 
 
 def test_each_form_is_written_and_named(case: Path, run_forensic: Any) -> None:

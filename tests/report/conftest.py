@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forensic import report
 from forensic.case.ledger import Root, RunStart, create_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding, display_path
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 CLASSES = ("real", "alpha", "beta")
 BASE: dict[str, Any] = {"preprocessing": "tiles-128-v1", "weights": "8d21c0f3a7be"}
 SCRIPT_NAME = "in/</script><svg onload=x>.png"
@@ -157,3 +162,99 @@ class Cases:
 def make_case(tmp_path: Path) -> Cases:
     """Writes a case and returns its path."""
     return Cases(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def make_shared_case(tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    """The same for a case that all tests of a file read."""
+    return Cases(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    """Chromium, once for all tests of reports."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Chromium and playwright")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--no-first-run"])
+        yield chromium
+        chromium.close()
+
+
+class Opened:
+    """A page of a fresh profile, offline, with everything it said and asked for."""
+
+    def __init__(self, context: Any, path: Path, *, fragment: str, ready: str | None) -> None:
+        self.context = context
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page = context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
+        self.page.goto(path.as_uri() + fragment)
+        if ready:
+            self.page.wait_for_selector(ready)
+
+    def ids(self) -> list[str]:
+        """Of the rows that are in the document."""
+        return list(self.page.evaluate("[...document.querySelectorAll('#list tr')].map((row) => row.id)"))
+
+    def marked(self) -> str:
+        """The row or tile that the keys act on."""
+        return str(self.page.get_attribute(".pane:not([hidden]) [aria-selected=true]", "id"))
+
+    def choose(self, facet: str, value: str) -> None:
+        """Tick or untick a value of a facet, as a reader does."""
+        menu = self.page.locator(f"[data-facet={facet}]")
+        if menu.get_attribute("open") is None:
+            menu.locator("summary").click()
+        menu.locator("li label").filter(has=self.page.get_by_text(value, exact=True)).click()
+
+    def axe(self) -> list[str]:
+        """What axe finds wrong with what is shown now."""
+        found = pytest.importorskip(
+            "axe_playwright_python", reason="needs Chromium, playwright and axe-playwright-python"
+        )
+        source = Path(found.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+        self.page.evaluate(source + "\n;undefined")
+        violations = self.page.evaluate("axe.run()")["violations"]
+        return [f"{one['id']}: {node['html'][:120]}" for one in violations for node in one["nodes"]]
+
+    def saved(self, menu: str, entry: str) -> str:
+        """What a button of a menu downloads."""
+        self.page.locator(".menu summary", has_text=menu).click()
+        with self.page.expect_download() as waited:
+            self.page.get_by_role("button", name=entry).click()
+        return Path(waited.value.path()).read_bytes().decode("utf-8")
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
+    """Opens a report or renders a case first: `open_page(case, fragment="#row=3", width=400)`."""
+    contexts: list[Any] = []
+
+    def open_it(
+        path: Path,
+        *,
+        fragment: str = "",
+        script: bool = True,
+        width: int = 1400,
+        ready: str = ".tools:not([hidden])",
+        **options: Any,
+    ) -> Opened:
+        if path.suffix == ".case":
+            case, path = path, path.with_suffix(".html")
+            if not path.exists():
+                report.write(case, path)
+        viewport = {"width": width, "height": 900}
+        context = browser.new_context(offline=True, viewport=viewport, java_script_enabled=script, **options)
+        contexts.append(context)
+        return Opened(context, path, fragment=fragment, ready=ready if script else None)
+
+    yield open_it
+    for context in contexts:
+        context.close()

@@ -2,88 +2,92 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+import re
 from typing import Any
 
 import pytest
 
 from forensic import report
-from forensic.report import html
+from forensic.report import html, pictures
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+
+MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Chromium and playwright")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--no-first-run"])
-        yield chromium
-        chromium.close()
+def hostile_rows(make_case: Any) -> list[Any]:
+    """Markup and worse in every field that a finding has."""
+    fields: dict[str, Any] = {
+        "format": MARKUP,
+        "flags": (MARKUP, f"duplicate-of={MARKUP}", "\u202e"),
+        "decoder": MARKUP,
+        "engine": MARKUP,
+        "scores": {MARKUP: 1.0, "__proto__": 2.0},
+    }
+    named = make_case.scored(f"in/{MARKUP}.png", 1.0, MARKUP, **fields)
+    return [*make_case.every_outcome(), (named, make_case.EMPTY)]
 
 
-class Opened:
-    """A page with everything it said and asked for."""
-
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page = browser.new_page(**options)
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
-        self.page.goto(path.as_uri())
-        if options.get("java_script_enabled", True):
-            self.page.wait_for_selector(".tools:not([hidden])")
-
-
-def written(case: Path) -> Path:
-    out = case.with_suffix(".html")
-    report.write(case, out)
-    return out
-
-
-def test_evidence_runs_nothing_and_asks_for_nothing(browser: Any, make_case: Any) -> None:
-    path = written(make_case())
-    opened = Opened(browser, path)
-    assert opened.page.title() == "Attribution report: 2026-1187"
+def test_evidence_runs_nothing_and_asks_for_nothing(open_page: Any, make_case: Any) -> None:
+    case = make_case(hostile_rows(make_case))
+    opened = open_page(case)
+    page = opened.page
+    assert page.title() == "Attribution report: 2026-1187"
+    assert "</script><svg onload=x>.png" in page.inner_text("#list")
+    for row in range(11):
+        page.keyboard.press("End" if row == 10 else "j")
+        page.locator("#list tr").nth(row).click()
+        assert page.locator(".drawer h3").is_visible()
+    assert MARKUP in page.inner_text(".drawer .scores")
+    assert page.inner_text(".drawer .flags").count(MARKUP) == 2
+    for menu in page.locator(".facet summary").all():
+        menu.click()
+    page.keyboard.press("Escape")
+    page.locator(".drawer").get_by_role("button", name="Close the details").click()
+    page.keyboard.press("v")
+    assert page.locator("img[src=x], script[src], iframe, object, embed, base, form").count() == 0
     assert opened.said == []
-    assert [url for url in opened.asked if not url.startswith("data:")] == [path.as_uri()]
-    assert "</script><svg onload=x>.png" in opened.page.inner_text("#list")
+    assert [url for url in opened.asked if not url.startswith("data:")] == [case.with_suffix(".html").as_uri()]
 
 
-def test_page_is_whole_without_javascript(browser: Any, make_case: Any) -> None:
-    page = Opened(browser, written(make_case()), java_script_enabled=False).page
-    assert page.locator("#list tr").count() == 10
+def test_an_address_is_read_as_text(open_page: Any, make_case: Any) -> None:
+    fragment = "#q=%3Cimg%20src%3Dx%3E&class=%3Cb%3E&order=constructor&view=__proto__&row=1e9&toString=1"
+    opened = open_page(make_case(), fragment=fragment)
+    assert opened.page.input_value("input[type=search] >> nth=0") == "<img src=x>"
+    assert opened.page.inner_text(".shown") == "No row fits"
+    assert opened.said == []
+
+
+def test_page_is_whole_without_javascript(open_page: Any, make_case: Any) -> None:
+    page = open_page(make_case(make_case.long_rows(230)), script=False).page
+    assert page.locator("#list tr").count() == 200
     assert page.locator(".tools").is_hidden()
     assert "Not calibrated" in page.inner_text("main")
+    assert "need JavaScript" in page.inner_text(".rowhead")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400])
-def test_nothing_sticks_out(browser: Any, make_case: Any, scheme: str, width: int) -> None:
+def test_nothing_sticks_out(open_page: Any, make_case: Any, scheme: str, width: int) -> None:
     rows = [*make_case.every_outcome(), (make_case.scored("in/" + "x" * 240 + ".png", 1.0, "real"), make_case.EMPTY)]
-    viewport = {"width": width, "height": 800}
-    page = Opened(browser, written(make_case(rows)), viewport=viewport, color_scheme=scheme).page
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page = open_page(make_case(rows), width=width, color_scheme=scheme).page
+    measure = "document.documentElement.scrollWidth"
+    assert page.evaluate(measure) == width
+    page.locator("#list tr").first.click()
+    assert page.evaluate(measure) == width
+    page.keyboard.press("Escape")
+    page.keyboard.press("v")
+    page.locator("[data-facet=folder] summary").click()
+    assert page.evaluate(measure) == width
 
 
-def test_rows_built_by_script_are_the_rows_of_the_page(
-    browser: Any, make_case: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = Opened(browser, written(make_case(name="plain.case")), java_script_enabled=False).page
+def test_rows_built_by_script_are_the_rows_of_the_page(open_page: Any, make_case: Any) -> None:
+    case = make_case()
+    plain = open_page(case, script=False).page
     expected = plain.evaluate("[...document.querySelectorAll('#list tr')].map((row) => row.outerHTML)")
-    monkeypatch.setattr(html, "ALL_PLAIN", 0)
-    monkeypatch.setattr(html, "PLAIN_ROWS", 1)
-    page = Opened(browser, written(make_case(name="packed.case"))).page
-    page.evaluate("for (const plot of document.querySelectorAll('.plot')) plot.removeAttribute('tabindex')")
+    page = open_page(case).page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.evaluate("for (const marks of document.querySelectorAll('#list .marks')) marks.remove()")
     compare = """(expected) => {
       const table = new DOMParser().parseFromString(`<table>${expected.join('')}</table>`, 'text/html');
       const rows = [...document.querySelectorAll('#list tr')], others = table.querySelectorAll('tr');
@@ -92,85 +96,114 @@ def test_rows_built_by_script_are_the_rows_of_the_page(
     assert page.evaluate(compare, expected) == [""] * 10
 
 
-def shown(page: Any) -> list[str]:
-    names: list[str] = page.evaluate("[...document.querySelectorAll('#list tr')].map((row) => row.id)")
-    return names
-
-
-def test_filters_search_and_pages(browser: Any, make_case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "ALL_PLAIN", 20)
-    monkeypatch.setattr(html, "PLAIN_ROWS", 7)
-    opened = Opened(browser, written(make_case(make_case.long_rows(240))))
+def test_pictures_come_from_rows_data_and_sheets(
+    open_page: Any, make_case: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html, "PLAIN_ROWS", 5)
+    monkeypatch.setattr(pictures, "BUDGET", 8 * len(make_case.THUMBNAIL))
+    monkeypatch.setattr(pictures, "FIRST_OF_CLASS", 1)
+    case = make_case(make_case.long_rows(60), name="a b'c.case")
+    opened = open_page(case, width=1400)
     page = opened.page
-    assert shown(page) == [f"row-{n}" for n in range(1, 101)]
-    assert page.inner_text(".shown") == "1–100 of 250"
-    page.get_by_label("Next rows").click()
-    page.get_by_label("Next rows").click()
-    assert shown(page) == [f"row-{n}" for n in range(201, 251)]
-    assert page.get_by_label("Next rows").is_disabled()
-    page.get_by_label("Verdict or outcome").select_option("unreadable")
-    assert shown(page) == ["row-246", "row-248"]
-    page.get_by_label("Verdict or outcome").select_option("")
-    page.get_by_label("Class attributed or nearest").select_option("beta")
-    assert page.inner_text(".shown") == "1–81 of 81, 250 in all"
-    page.get_by_label("Class attributed or nearest").select_option("")
-    page.keyboard.press("/")
-    page.keyboard.type("u202e")
-    assert shown(page) == ["row-248"]
-    page.get_by_label("Search all rows").fill("no such thing")
-    assert page.inner_text(".shown") == "No row fits"
-    page.get_by_label("Search all rows").fill("")
-    page.get_by_label("Order").select_option("low")
-    scores = [
-        float(value)
-        for value in page.evaluate("[...document.querySelectorAll('#list tr')].map((row) => row.dataset.score)")
-    ]
-    assert scores == sorted(scores)
+    page.keyboard.press("v")
+    page.wait_for_selector("#tile-70")
+    shown = page.evaluate(
+        "[...document.querySelectorAll('.tile')].map((n) => n.firstChild.tagName + n.firstChild.className)"
+    )
+    assert shown.count("IMG") == 8
+    assert shown[:5] == ["IMG"] * 5
+    cells = [n for n, kind in enumerate(shown) if kind == "Icell"]
+    assert len(cells) == 56
+    sheets = [url for url in opened.asked if url.endswith(".webp")]
+    assert {url.rsplit("/", 1)[0] for url in sheets} == {case.with_suffix(".assets").as_uri()}
+    loaded = """(url) => new Promise((done) => { const image = new Image(); image.src = url;
+      image.onload = () => done(image.naturalWidth); image.onerror = () => done(0); })"""
+    assert page.evaluate(loaded, sheets[0]) == 768
     assert opened.said == []
 
 
-def test_large_spectrum_opens_by_mouse_and_by_key(browser: Any, make_case: Any) -> None:
-    opened = Opened(browser, written(make_case()))
-    page = opened.page
-    page.locator("#row-2 .plot").click()
-    assert page.locator("dialog").is_visible()
-    assert page.inner_text("dialog h3") == "in/a.png"
-    assert page.inner_text("dialog p").startswith("Radial spectrum against class alpha")
-    page.keyboard.press("Escape")
-    assert page.locator("dialog").is_hidden()
-    page.locator("#row-2 .plot").focus()
-    page.keyboard.press("Enter")
-    assert page.locator("dialog").is_visible()
-    assert opened.said == []
+def test_missing_sheets_are_told(open_page: Any, make_case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "BUDGET", 200 * len(make_case.THUMBNAIL))
+    case = make_case(make_case.long_rows(300))
+    out = case.with_suffix(".html")
+    report.write(case, out)
+    moved = out.rename(out.with_name("moved.html"))
+    page = open_page(moved).page
+    page.get_by_text("It is not there now.").wait_for()
+    assert page.inner_text(".shown") == "310 rows"
 
 
-def test_paper_gets_the_first_rows_chosen(browser: Any, make_case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "ALL_PLAIN", 20)
-    page = Opened(browser, written(make_case(make_case.long_rows(240)))).page
+def test_a_browser_that_can_not_unpack_keeps_the_plain_rows(open_page: Any, make_case: Any) -> None:
+    case = make_case(make_case.long_rows(230))
+    out = case.with_suffix(".html")
+    report.write(case, out)
+    text = out.read_text(encoding="utf-8")
+    out.write_text(text.replace('id="block-path">', 'id="block-path">AAAA'), encoding="utf-8")
+    page = open_page(out, ready=".banner").page
+    assert "could not unpack the rows" in page.inner_text(".banner")
+    assert page.locator("#list tr").count() == 200
+
+
+def test_paper_gets_the_first_rows_chosen(open_page: Any, make_case: Any) -> None:
+    opened = open_page(make_case(make_case.long_rows(240)))
+    opened.choose("verdict", "known")
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.page.inner_text(".rest").endswith("chosen, of 250 in all.")
+    assert opened.page.locator("#list tr").count() == opened.page.locator("#list tr.known").count() > 100
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.page.locator("#list tr").count() < 40
+
+
+def test_paper_gets_two_hundred_rows_and_no_tools(open_page: Any, make_case: Any) -> None:
+    page = open_page(make_case(make_case.long_rows(240))).page
+    page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert len(shown(page)) == 200
+    assert page.locator("#list tr").count() == 200
     assert page.inner_text(".rest") == "Printed: rows 1 to 200 of 250 chosen, of 250 in all."
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert len(shown(page)) == 100
+    assert page.locator(".tools").is_hidden()
+    heights = page.evaluate(
+        "[document.querySelector('.pane').clientHeight, document.querySelector('.list').clientHeight]"
+    )
+    assert heights[0] == heights[1] > 200 * 40
 
 
-def test_text_has_contrast(browser: Any, make_case: Any) -> None:
-    measure = """() => {
-      const light = (c) => { const v = c / 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
-      const luminance = (rgb) => 0.2126 * light(rgb[0]) + 0.7152 * light(rgb[1]) + 0.0722 * light(rgb[2]);
-      const rgb = (text) => text.match(/[0-9.]+/g).map(Number);
-      const back = (node) => { for (let n = node; n; n = n.parentElement) {
-        const c = rgb(getComputedStyle(n).backgroundColor);
-        if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
-      const low = [];
-      for (const node of document.querySelectorAll('body *')) {
-        const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-        if (!own || node.closest('svg, script, .hidden, .skip, :disabled')) continue;
-        const [a, b] = [luminance(rgb(getComputedStyle(node).color)), luminance(back(node))].sort((x, y) => y - x);
-        const ratio = (a + 0.05) / (b + 0.05);
-        if (ratio < 4.5) low.push([node.className, node.textContent.slice(0, 30), ratio]);
-      }
-      return low; }"""
-    for scheme in ("light", "dark"):
-        page = Opened(browser, written(make_case(finish=False, name=f"{scheme}.case")), color_scheme=scheme).page
-        assert page.evaluate(measure) == []
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_shuts_a_reader_out(open_page: Any, make_case: Any, scheme: str) -> None:
+    opened = open_page(make_case(finish=False), color_scheme=scheme)
+    page = opened.page
+    assert opened.axe() == []
+    page.focus(".list")
+    for key in ("x", "3", "Enter"):
+        page.keyboard.press(key)
+    assert opened.axe() == []
+    page.locator("[data-facet=class] summary").click()
+    assert opened.axe() == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("v")
+    assert opened.axe() == []
+    page.keyboard.press("?")
+    assert opened.axe() == []
+
+
+def test_plain_page_shuts_no_reader_out(open_page: Any, make_case: Any) -> None:
+    out = make_case().with_suffix(".html")
+    report.write(out.with_suffix(".case"), out)
+    page = re.sub(r"<script>.*?</script>", "", out.read_text(encoding="utf-8"), flags=re.DOTALL)
+    out.write_text(page, encoding="utf-8")
+    assert open_page(out, ready="#list").axe() == []
+
+
+def test_every_control_is_reached_by_the_tab_key(open_page: Any, make_case: Any) -> None:
+    page = open_page(make_case()).page
+    page.focus(".tools input >> nth=0")
+    reached = []
+    for _ in range(20):
+        reached.append(page.evaluate("document.activeElement.textContent || document.activeElement.tagName"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none" or "list" in page.evaluate("document.activeElement.className")
+        if page.evaluate("document.activeElement.matches('.list')"):
+            break
+        page.keyboard.press("Tab")
+    for name in ("Gallery", "Blur", "Export", "Notes", "?", "Verdict", "Class", "Score", "Format", "Folder", "Flag"):
+        assert name in reached
+    assert page.evaluate("document.activeElement.matches('.list')")

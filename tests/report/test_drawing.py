@@ -9,6 +9,7 @@ import pytest
 
 from forensic.report.drawing import (
     FIRST_BIN,
+    OVERSHOOT,
     PLOT_HEIGHT,
     ScoreScale,
     SpectrumScale,
@@ -78,8 +79,8 @@ def test_spectrum_is_levelled() -> None:
 
 def test_curve_beyond_the_plot_is_held_at_its_edge() -> None:
     scale = SpectrumScale(4.0, 6.0)
-    assert {y for _, y in scale.points([-8.0] * 64)} == {PLOT_HEIGHT + 20}
-    assert {y for _, y in scale.points([99.0] * 64)} == {-20}
+    assert {y for _, y in scale.points([-8.0] * 64)} == {PLOT_HEIGHT + OVERSHOOT}
+    assert {y for _, y in scale.points([99.0] * 64)} == {-OVERSHOOT}
 
 
 def test_band_goes_up_and_back() -> None:
@@ -87,8 +88,8 @@ def test_band_goes_up_and_back() -> None:
     mean, spread = [5.0 - 2 * math.log10(max(r, 1)) for r in range(64)], [1.0] * 64
     points = points_in(scale.band(mean, spread)[:-1])
     assert len(points) == 2 * (64 - FIRST_BIN)
-    assert {y for _, y in points[:62]} == {65}
-    assert {y for _, y in points[62:]} == {195}
+    assert {y for _, y in points[:62]} == {PLOT_HEIGHT // 4}
+    assert {y for _, y in points[62:]} == {3 * PLOT_HEIGHT // 4}
 
 
 def test_scale_over_classes_holds_their_bands() -> None:
@@ -120,4 +121,4 @@ def test_departure_counts_and_finds_the_farthest() -> None:
     profile[32], profile[40], profile[0] = -1.5, 0.9, 99.0
     found = departure(profile, mean, spread)
     assert (found.within, found.bins) == (60, 62)
-    assert (found.largest, found.spreads, found.frequency) == (-1.5, 3.0, 0.25)
+    assert (found.largest, found.spreads, found.at, found.frequency) == (-150, 30, 32, 250)

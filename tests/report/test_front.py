@@ -15,7 +15,7 @@ from forensic.report.view import RowWriter, survey
 def page_of(case: Any) -> Page:
     with open_case(case) as reader:
         found = survey((finding, artefacts) for _, finding, artefacts in reader.rows())
-        extent = Extent(complete=reader.complete, digest=reader.closing_digest, plain=found.rows, without_thumbnail=0)
+        extent = Extent(complete=reader.complete, digest=reader.closing_digest, plain=found.rows, beside=0)
         return front_page(reader, case.name, found, RowWriter(reader.header, found), extent)
 
 

@@ -37,7 +37,7 @@ def test_rows_in_words(make_case: Any) -> None:
     assert rows[1].said == "attributed to class alpha"
     assert rows[2].said == "rejected by all known classes; nearest is real"
     assert rows[5].said == "JPEG ends at byte 31744 of 48210"
-    assert (rows[5].score, rows[5].curve, rows[5].of_class) == ("", "", "")
+    assert (rows[5].score, rows[5].curve) == ("", "")
     assert rows[3].curve_text == ""
     assert rows[4].against == "against nearest class beta"
     assert rows[4].band == 2

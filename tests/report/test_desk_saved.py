@@ -1,0 +1,193 @@
+"""What the page lets the reader save: exports as `forensic report` writes them, marks as docs/triage.md says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensic import report
+from forensic.case.annotations import Mark, marks
+from forensic.case.ledger import open_case
+
+pytestmark = pytest.mark.browser
+
+
+def exported(case: Path, suffix: str) -> str:
+    report.write(case, case.with_suffix(suffix))
+    return case.with_suffix(suffix).read_bytes().decode("utf-8")
+
+
+@pytest.fixture
+def case(make_case: Any) -> Path:
+    """Every outcome, and numbers and texts that Python and JavaScript write differently unless told."""
+    odd = [
+        ("in/1", {"score": 1e-7, "llr": 1e22, "p": 5e-324}),
+        ("in/2", {"score": 3.0, "llr": -0.0, "p": 123456789012345680.0}),
+        ("in/3", {"score": 1e16, "scores": {"real": 1e-5, "alpha": 0.1, "é\x7f": 2.0}}),
+        ("in/é\u2028\U0001f600\x7f\\\"'.png", {"score": 0.30000000000000004, "flags": ("=a,b", '"q"')}),
+        ("in/4", {"score": 2.0, "engine": "onnx", "bytes": 2**31 + 5}),
+    ]
+    rows = [(make_case.scored(path, fields.pop("score"), "real", **fields), make_case.EMPTY) for path, fields in odd]
+    return make_case([*make_case.every_outcome(), *rows])
+
+
+def test_jsonl_is_exactly_what_report_writes(open_page: Any, case: Path) -> None:
+    assert open_page(case).saved("Export", "Chosen rows as JSON Lines") == exported(case, ".jsonl")
+
+
+def test_csv_is_exactly_what_report_writes(open_page: Any, case: Path) -> None:
+    assert open_page(case).saved("Export", "Chosen rows as CSV") == exported(case, ".csv")
+
+
+def test_export_is_of_what_is_chosen_in_its_order(open_page: Any, case: Path) -> None:
+    opened = open_page(case)
+    opened.choose("verdict", "unknown")
+    opened.page.get_by_label("Order").select_option("high")
+    lines = opened.saved("Export", "Chosen rows as JSON Lines").splitlines()
+    wanted = [line for line in exported(case, ".jsonl").splitlines() if '"verdict": "unknown"' in line]
+    assert lines == sorted(wanted, key=lambda line: -json.loads(line)["score"])
+
+
+def triaged(open_page: Any, case: Path) -> Any:
+    """A page on which rows 1 and 3 were marked by keys."""
+    opened = open_page(case)
+    page = opened.page
+    page.focus(".list")
+    page.keyboard.press("x")
+    page.keyboard.press("4")
+    page.keyboard.press("t")
+    page.keyboard.type("second look, =risk")
+    page.keyboard.press("Tab")
+    page.keyboard.type('=HYPERLINK("x") é')
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("5")
+    page.keyboard.press("0")
+    page.keyboard.press("j")
+    page.keyboard.press("2")
+    return opened
+
+
+def test_triage_is_saved_as_documented(open_page: Any, case: Path) -> None:
+    opened = triaged(open_page, case)
+    page = opened.page
+    assert page.locator("#row-1 .marks b").all_inner_texts() == ["flagged", "grade 4", "=risk", "second look", "note"]
+    assert page.locator("#row-2 .marks b").count() == 0
+    page.locator(".menu summary", has_text="Notes").click()
+    page.get_by_label("Marked by").fill("M. Okafor")
+    page.keyboard.press("Escape")
+    saved = json.loads(opened.saved("Notes", "Save marks to a file"))
+    with open_case(case) as reader:
+        rows = [finding for _, finding, _ in reader.rows()]
+        digest = reader.closing_digest
+    assert (saved["format"], saved["version"], saved["by"]) == ("forensic-triage", 1, "M. Okafor")
+    assert saved["case"] == {"digest": digest, "complete": True, "findings": 15}
+    first, second = saved["entries"]
+    for entry in saved["entries"]:
+        assert entry.pop("changed")[10:11] == "T"
+    assert first == {
+        "seq": 0,
+        "path": rows[0].path,
+        "sha256": rows[0].sha256,
+        "flagged": True,
+        "grade": 4,
+        "tags": ["=risk", "second look"],
+        "note": '=HYPERLINK("x") é',
+    }
+    assert second == {
+        "seq": 2,
+        "path": rows[2].path,
+        "sha256": rows[2].sha256,
+        "flagged": False,
+        "grade": 2,
+        "tags": [],
+        "note": "",
+    }
+    assert opened.said == []
+
+
+def test_triage_goes_into_the_case(open_page: Any, case: Path, run_forensic: Any) -> None:
+    file = case.with_name("triage.json")
+    file.write_text(triaged(open_page, case).saved("Notes", "Save marks to a file"), encoding="utf-8")
+    ran = run_forensic("case", "import", case, file, "--by", "M. Okafor")
+    assert ran.code == 0, ran.err
+    with open_case(case) as reader:
+        held = marks(reader)
+    assert held == {
+        0: Mark(flagged=True, grade=4, tags=("=risk", "second look"), note='=HYPERLINK("x") é'),
+        2: Mark(grade=2),
+    }
+
+
+def test_exact_paths_stand_in_a_triage_file(open_page: Any, case: Path) -> None:
+    opened = open_page(case)
+    opened.page.focus(".list")
+    for row in range(15):
+        opened.page.keyboard.press("x")
+        if row < 14:
+            opened.page.keyboard.press("j")
+    entries = json.loads(opened.saved("Notes", "Save marks to a file"))["entries"]
+    with open_case(case) as reader:
+        rows = [finding for _, finding, _ in reader.rows()]
+    assert [(entry["seq"], entry["path"], entry["sha256"]) for entry in entries] == [
+        (number, finding.path, finding.sha256) for number, finding in enumerate(rows)
+    ]
+    assert entries[9]["path_b64"] == rows[9].path_b64
+    assert [entry["path"] for entry in entries if "path_b64" in entry] == [rows[9].path]
+
+
+def test_marks_are_kept_by_the_browser_and_come_back(open_page: Any, case: Path) -> None:
+    opened = triaged(open_page, case)
+    again = opened.context.new_page()
+    again.goto(case.with_suffix(".html").as_uri())
+    assert again.locator("#row-1 .marks b").first.inner_text() == "flagged"
+
+
+def test_marks_are_loaded_from_a_file_of_this_case_only(open_page: Any, case: Path, tmp_path: Path) -> None:
+    saved = triaged(open_page, case).saved("Notes", "Save marks to a file")
+    other = json.loads(saved)
+    other["entries"][1]["sha256"] = "0" * 64
+    other["entries"].append({"seq": 10**9, "path": "x", "sha256": None})
+    file = tmp_path / "triage.json"
+    file.write_text(json.dumps(other), encoding="utf-8")
+
+    fresh = open_page(case.with_suffix(".html"))
+    fresh.page.set_input_files("input[type=file]", file)
+    told = fresh.page.locator(".tools > .told")
+    told.get_by_text("1 marks were taken, 2 do not fit this case and were left aside").wait_for()
+    assert fresh.page.locator("#row-1 .marks b").first.inner_text() == "flagged"
+    assert fresh.page.locator("#row-3 .marks b").count() == 0
+
+    for wrong, why in ((other | {"version": 2}, "version 1"), (other | {"case": {"digest": "0"}}, "another case")):
+        file.write_text(json.dumps(wrong), encoding="utf-8")
+        fresh.page.set_input_files("input[type=file]", file)
+        told.get_by_text(why).wait_for()
+    file.write_text("<script>", encoding="utf-8")
+    fresh.page.set_input_files("input[type=file]", file)
+    told.get_by_text("Nothing was taken").wait_for()
+    assert fresh.said == []
+
+
+def test_marks_are_a_facet_and_go_into_the_csv(open_page: Any, case: Path) -> None:
+    opened = triaged(open_page, case)
+    opened.choose("triage", "grade 2")
+    assert opened.ids() == ["row-3"]
+    opened.choose("triage", "tag second look")
+    assert opened.ids() == ["row-1", "row-3"]
+    opened.page.keyboard.press("Escape")
+    rows = list(csv.DictReader(io.StringIO(opened.saved("Export", "Chosen rows as CSV"), newline="")))
+    assert [(row["flagged"], row["grade"], row["tags"], row["note"]) for row in rows] == [
+        ("yes", "4", "'=risk;second look", '\'=HYPERLINK("x") é'),
+        ("", "2", "", ""),
+    ]
+
+
+def test_notes_are_printed(open_page: Any, case: Path) -> None:
+    page = triaged(open_page, case).page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert 'Note: =HYPERLINK("x") é' in page.inner_text("#row-1")
