@@ -24,7 +24,7 @@ ARGS ?=
 SOURCES := CMakeLists.txt $(wildcard csrc/*)
 
 .PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench bench-check bench-scan bench-train \
-  bench-train-full mutate gold inplace wheelhouse clean
+  bench-train-full bench-report mutate gold inplace wheelhouse clean
 
 help:  ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ bench-scan: setup  ## a scan of 300 JPEGs beside its parts alone: time and memor
 
 bench-train: setup  ## a training step beside plain torch, and the time to a quality; ten minutes on two cores
 	@$(BIN)/python tests/bench/bench_train.py --data $(DATA) $(ARGS)
+
+bench-report: setup  ## a report of 100,000 findings in Chromium: load, filters, memory; ten minutes
+	@$(BIN)/python tests/bench/bench_report.py $(ARGS)
 
 bench-train-full: setup  ## the same after training both recorded curves anew; hours
 	@for name in reference forensic forensic-bfloat16; do
