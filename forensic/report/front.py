@@ -11,12 +11,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from forensic.codes.table import find
 from forensic.report.card import Strength, strength
 from forensic.report.drawing import PLOT_WIDTH
 from forensic.report.escaping import visible
 from forensic.report.view import STATES, State, Survey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from forensic.case.ledger import CaseReader
     from forensic.case.rows import CaseHeader
     from forensic.report.view import RowWriter
@@ -36,31 +39,6 @@ _LIMITS = (
     "A generator that is not in the list can be taken for one that is. How often that was seen stands under 4.",
     "Results relate to the listed files only, as they were when they were read.",
 )
-
-_FLAG_NOTES = {
-    "16-bit-reduced": "more than 8 bits a sample in the file; reduced to 8 by (v + 128) // 257",
-    "alpha-dropped": "transparency was left aside; the number is the share of the picture that has some",
-    "animated-first-frame": "an animation; its first frame was examined",
-    "cmyk-converted": "stored as CMYK or YCCK; converted to RGB by a fixed table",
-    "crc-error-ancillary": "a checksum of metadata is wrong; the pixels' own are right",
-    "decoder-warning": "the decoder read the whole picture and warned",
-    "duplicate-of": "the same bytes stand earlier in the list, under the path named",
-    "exif-invalid": "the orientation tag holds no valid value and was left aside",
-    "exif-rotated": "turned as the orientation tag in the file says, once",
-    "extension-mismatch": "the file's name says another format than its content",
-    "floating-point": "floating-point samples; reduced to 8 bits",
-    "grey": "one channel in the file; taken as red, green and blue alike",
-    "icc-invalid": "the colour profile is damaged; profiles are not applied",
-    "ico-largest": "an icon file; its largest picture was examined",
-    "metadata-limit": "metadata beyond a limit of size was left aside; the pixels were read",
-    "missing-end-marker": "the file lacks its end marker; its pixel data is whole",
-    "multi-frame-first": "several pictures in one file; the first was examined",
-    "multi-page-first": "several pages in one file; the first was examined",
-    "not-validated": "the weights were validated on no image: neither threshold nor verdict has a measured error rate",
-    "outside-validation": "outside the formats and sizes of the validation images: the error rates do not apply",
-    "small": "a side is shorter than 128 px; the image was extended by reflection",
-    "trailing-data": "bytes follow the end of the picture",
-}
 
 _SETTING_NAMES = {
     "exclude": "Excluded names",
@@ -213,9 +191,16 @@ def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWrite
             for mean, spread in header.class_spectra.values()
         ),
         ticks=tuple((round(PLOT_WIDTH * share * 2), f"{share:g}") for share in (0.125, 0.25, 0.375)),
-        flag_notes=tuple((name, _FLAG_NOTES.get(name, "")) for name in sorted(found.flags) if name in _FLAG_NOTES),
+        flag_notes=tuple(_flag_notes(found)),
         beside=f"{extent.beside:,}" if extent.beside else "",
     )
+
+
+def _flag_notes(found: Survey) -> Iterator[tuple[str, str]]:
+    for name in sorted(found.flags):
+        code = find(name)
+        if code is not None and code.kind == "flag":
+            yield name, " ".join(filter(None, (code.means, code.follows)))
 
 
 def _report_id(header: CaseHeader, extent: Extent) -> str:

@@ -278,7 +278,7 @@ def test_head_of_the_columns_tells_the_case(make_case: Any) -> None:
         assert (head["rows"], head["digest"], head["complete"]) == (240, reader.closing_digest, True)
     assert head["plain"] == 200
     assert head["sheets"] is None
-    assert head["flagNotes"]["small"].startswith("a side is shorter")
+    assert head["flagNotes"]["small"].startswith("A side is shorter")
 
 
 def test_pictures_of_the_plain_rows_stand_in_them_only(make_case: Any) -> None:
