@@ -40,6 +40,7 @@ class Thumbnails(StrEnum):
     """What the report shows of each image."""
 
     full = "full"
+    blur = "blur"
     none = "none"
 
 
@@ -96,11 +97,11 @@ def scan(
     exhibit: Annotated[str | None, typer.Option(help="For the report.")] = None,
     note: Annotated[str | None, typer.Option(help="For the report.")] = None,
     stability: Annotated[
-        int, typer.Option(min=0, max=5, help="Also score so many mild changes of each picture; five times the work.")
+        int, typer.Option(min=0, max=5, help="Also score so many mild changes of each picture; each costs as much.")
     ] = 0,
-    thumbnails: Annotated[Thumbnails, typer.Option(help="Small pictures in the case and its reports.")] = (
-        Thumbnails.full
-    ),
+    thumbnails: Annotated[
+        Thumbnails, typer.Option(help="Small pictures in the case and its reports; blur: reports only blurred ones.")
+    ] = Thumbnails.full,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that decode; one a processor by default.")
     ] = None,
@@ -175,7 +176,7 @@ def scan(
         exclude=tuple(exclude or ()),
         limits=DecodeLimits(max_pixels=max_pixels, max_bytes=max_bytes, seconds=timeout),
         scores=settled["scores"],
-        thumbnails=settled["thumbnails"] == Thumbnails.full,
+        thumbnails=settled["thumbnails"] != Thumbnails.none,
         stability=stability,
         skip_hashes=_hashes(skip_hashes),
         shard=part,
@@ -184,12 +185,13 @@ def scan(
         clock=clock(),
     )
     _check_outputs(plan, reports)
-    raise typer.Exit(_scan(plan, reports, output))
+    raise typer.Exit(_scan(plan, reports, output, blurred=settled["thumbnails"] == Thumbnails.blur))
 
 
-def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None) -> int:
+def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None, *, blurred: bool) -> int:
     from forensic import report as writing
     from forensic.cli.findings import chosen_format, follow, tell_summary
+    from forensic.report import pictures
     from forensic.scan.run import run
 
     form = chosen_format(None if output is None else output.value)
@@ -204,7 +206,7 @@ def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None) -> i
         return asked[0] if asked else ExitCode.INTERRUPTED
     if plan.case is not None:
         for out in reports:
-            writing.write(plan.case, out)
+            writing.write(plan.case, out, pictures.blurred if blurred else None)
     tell_summary(summary, reports)
     return summary.exit_code
 

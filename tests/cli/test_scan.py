@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -269,6 +270,24 @@ def test_a_case_is_torch_in_float32(scan, folder, tmp_path) -> None:
     assert scan("--case", tmp_path / "x.case", folder).code == 0
     with open_case(tmp_path / "x.case") as stored:
         assert stored.header.configuration["engine"] == choose("torch").recorded
+
+
+def test_blurred_reports_of_a_case_that_keeps_them_sharp(scan, run_forensic, folder, tmp_path) -> None:
+    fixed = {"env": FIXED, "cwd": tmp_path}
+    for name in ("full", "blur"):
+        (tmp_path / name).mkdir()
+        assert scan(folder, "--report", f"{name}/x.html", "--thumbnails", name, **fixed).code == 0
+    cases = [(tmp_path / name / "x.case") for name in ("full", "blur")]
+    with open_case(cases[0]) as sharp, open_case(cases[1]) as other:
+        assert sharp.closing_digest == other.closing_digest
+    again = run_forensic("report", cases[0], "--out", "again.html", "--thumbnails", "blur", **fixed)
+    assert again.code == 0
+    shown = [(tmp_path / place).read_text() for place in ("again.html", "blur/x.html", "full/x.html")]
+    assert thumbnails_in(shown[0]) == thumbnails_in(shown[1]) != thumbnails_in(shown[2])
+
+
+def thumbnails_in(page: str) -> list[str]:
+    return re.findall(r"data:image/[a-z]+;base64,[A-Za-z0-9+/=]+", page)
 
 
 def test_mild_changes_are_scored_beside_it(scan, run_forensic, folder, tmp_path, tiny_weights) -> None:
