@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,6 @@ from forensic.evaluate.images import LeftOut
 from forensic.evaluate.tables import percent
 from forensic.metrics.measure import Interval, Measure
 from forensic.metrics.measured import Measured
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def page(history: History, title: str = "Open space of a run") -> str:
@@ -163,18 +159,6 @@ def test_names_from_files_are_text(history: History) -> None:
     for forbidden in ("<script", "<b>", "\u202e", "\x1b"):
         assert forbidden not in made
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Chromium and playwright")
-    with playwright.sync_playwright() as running:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.browser

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from forensic.evaluate.selection import Selection
 from forensic.evaluate.tables import percent
 from forensic.models.weights import Weights
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FACTS = {"weights": "tiny", "data": "osma-mini, test images"}
 
 
@@ -123,18 +120,6 @@ def test_images_without_a_score_are_named(evaluation: Evaluation, count: int, to
     made = page(replace(evaluation, left_out=left_out))
     assert told in made
     assert made.count("broken-") == min(count, 50)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Chromium and playwright")
-    with playwright.sync_playwright() as running:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.browser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from forensic import report
 from forensic.case.ledger import Root, RunStart, create_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding, display_path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 CLASSES = ("real", "alpha", "beta")
 BASE: dict[str, Any] = {"preprocessing": "tiles-128-v1", "weights": "8d21c0f3a7be"}
 SCRIPT_NAME = "in/</script><svg onload=x>.png"
@@ -168,18 +165,6 @@ def make_case(tmp_path: Path) -> Cases:
 def make_shared_case(tmp_path_factory: pytest.TempPathFactory) -> Cases:
     """The same for a case that all tests of a file read."""
     return Cases(tmp_path_factory.mktemp("shared"))
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    """Chromium, once for all tests of reports."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Chromium and playwright")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--no-first-run"])
-        yield chromium
-        chromium.close()
 
 
 class Opened:
