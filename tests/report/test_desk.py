@@ -214,7 +214,7 @@ def test_drawer_tells_everything(open_page: Any, case: Path) -> None:
         repr(first.score).replace("-", "−"),
     ):
         assert str(told) in words
-    assert "a side is shorter than 128 px" in words  # what the flag means
+    assert "A side is shorter than 128 pixels." in words  # what the flag means
     assert drawer.locator(".scores tbody th").all_inner_texts() == ["real", "alpha", "beta"]
     assert "alpha, next by score" in words
     page.keyboard.press("j")
