@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,9 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_SUFFIX = ".part"
+_SETTLED = 1.0  # seconds; a younger file may belong to a process that has not locked it yet
+
+
 @contextlib.contextmanager
 def replacing(out: Path) -> Iterator[IO[bytes]]:
     """Opens a new file for `out`; it takes that name, at once and on disk, when the block ends without an error.
+
+    What a process left there that was killed while it wrote the same file is removed first.
 
     Args:
         out: the target; its folder must exist. What stands there is replaced only by a complete file.
@@ -27,8 +35,12 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
     target = out.resolve()  # a link keeps pointing where it points
     temporary: Path | None = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent)
+        prefix = f".{target.name[:80]}."
+        _remove_left_behind(target.parent, prefix)
+        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=_SUFFIX, dir=target.parent)
         temporary = Path(name)
+        with contextlib.suppress(OSError):  # a file system without locks; then nothing is ever taken for left behind
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
@@ -43,6 +55,17 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _remove_left_behind(folder: Path, prefix: str) -> None:
+    """Temporary files of dead writers: the kernel drops a lock with its process."""
+    for path in folder.iterdir():
+        if not (path.name.startswith(prefix) and path.name.endswith(_SUFFIX)) or path.is_symlink():
+            continue
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime >= _SETTLED:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 def _mask() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from pathlib import Path
 
@@ -67,3 +68,20 @@ def test_mode_follows_the_umask(tmp_path: Path) -> None:
     with replacing(tmp_path / "r.html") as file:
         file.write(b"x")
     assert stat.S_IMODE((tmp_path / "r.html").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_not(tmp_path: Path) -> None:
+    target, dead, young = (tmp_path / name for name in ("r.html", ".r.html.abc.part", ".r.html.def.part"))
+    other = tmp_path / ".q.html.abc.part"
+    for path in (dead, young, other):
+        path.write_bytes(b"half")
+    for path in (dead, other):
+        os.utime(path, (1, 1))
+    with replacing(target) as living:
+        (held,) = {*names(tmp_path)} - {dead.name, young.name, other.name}
+        os.utime(tmp_path / held, (1, 1))
+        with replacing(target) as second:
+            second.write(b"second")
+        living.write(b"living")
+    assert target.read_bytes() == b"living"
+    assert sorted(names(tmp_path)) == sorted([other.name, young.name, target.name])
