@@ -60,7 +60,9 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
 def _remove_left_behind(folder: Path, prefix: str) -> None:
     """Temporary files of dead writers: the kernel drops a lock with its process."""
     for path in folder.iterdir():
-        if not (path.name.startswith(prefix) and path.name.endswith(_SUFFIX)) or path.is_symlink():
+        if not (path.name.startswith(prefix) and path.name.endswith(_SUFFIX)):
+            continue
+        if path.is_symlink() or not path.is_file():
             continue
         with contextlib.suppress(OSError), path.open("rb") as file:
             if time.time() - os.fstat(file.fileno()).st_mtime >= _SETTLED:
