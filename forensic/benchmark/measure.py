@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
+from forensic.engines.threads import torch_threads
 from forensic.evaluate.images import attribute
 from forensic.metrics.closedset import accuracy
 from forensic.metrics.openset import auroc
@@ -16,7 +15,7 @@ from forensic.models.predict import Predictor
 from forensic.models.weights import load_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from forensic.data.sample import Layout
@@ -74,7 +73,7 @@ def measure(
         on_image(done, total)
 
     forms = []
-    with _threads(threads):
+    with torch_threads(threads):
         for jpeg in (None, JPEG_QUALITY):
             known, unknown = (
                 attribute(loaded, predictor, samples, jpeg=jpeg, on_image=count)[0]
@@ -87,13 +86,3 @@ def measure(
             right = accuracy([one.sample.label for one in known], [one.label for one in known])
             forms.append((len(known), len(unknown), Measures(right.value, softmax.value, scores.value)))
     return Measurement(forms[0][0], forms[0][1], forms[0][2], forms[1][2])
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_STEPS = 200
-
 
 class Logistic(NamedTuple):
     """A calibration."""
@@ -58,22 +56,34 @@ def fit_logistic(first: Side, second: Side) -> Logistic:
     targets = np.repeat([(fewer + 1) / (fewer + 2), 1 / (fewer + 2)], [ours, others])
     weights = np.concatenate([first.weights, second.weights]) / 2
     centre, spread = float(np.median(values)), float(values.std()) or 1.0
-    slope, intercept = _newton((values - centre) / spread, targets, weights)
+    slope, intercept = newton((values - centre) / spread, targets, weights)
     if slope <= 0:  # scores that run the wrong way say nothing
         return Logistic(0.0, 0.0)
     return Logistic(float(slope / spread / np.log(10)), float((intercept - slope * centre / spread) / np.log(10)))
 
 
-def _newton(x: Floats, targets: Floats, weights: Floats) -> tuple[float, float]:
+def newton(
+    x: Floats, targets: Floats, weights: Floats, *, steps: int = 200, ridge: float = 1e-12, smallest: float = 1e-12
+) -> tuple[float, float]:
+    """Slope and intercept of the log-odds, by Newton's steps on weighted cross-entropy.
+
+    Args:
+        x: (N,) values, spread about 1.
+        targets: (N,) chances in [0, 1].
+        weights: (N,) at least 0.
+        steps: at most so many.
+        ridge: added to the curvature, so that it can be inverted.
+        smallest: a step below which it is done.
+    """
     design = np.stack([x, np.ones(len(x))], axis=1)
     parameters = np.zeros(2)
-    for _ in range(_STEPS):
+    for _ in range(steps):
         chances = 1 / (1 + np.exp(-(design @ parameters).clip(-500, 500)))
         gradient = design.T @ (weights * (chances - targets))
-        curvature = (design * (weights * chances * (1 - chances))[:, None]).T @ design + 1e-12 * np.eye(2)
+        curvature = (design * (weights * chances * (1 - chances))[:, None]).T @ design + ridge * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))  # far from the optimum the curvature is near 0
         parameters = parameters - step
-        if np.abs(step).max() < 1e-12:
+        if np.abs(step).max() < smallest:
             break
     return float(parameters[0]), float(parameters[1])

@@ -125,13 +125,12 @@ def _show_unreadable(stored: CaseReader) -> None:
 def _show_annotations(stored: CaseReader) -> None:
     from forensic.case.annotations import read_annotations
 
-    paths = {seq: finding.path for seq, (finding, _) in enumerate(stored.lines())}
     rows = [
         (
             str(one.number),
             one.at,
             one.by,
-            paths.get(one.seq, f"finding {one.seq}"),
+            stored.finding(one.seq).path if one.seq < len(stored) else f"finding {one.seq}",
             ", ".join(
                 [
                     *(["flagged"] if one.mark.flagged else []),

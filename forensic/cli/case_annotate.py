@@ -112,8 +112,8 @@ def _entry(triage: Path, stored: CaseReader, entry: dict[str, Any]) -> tuple[int
         mark = Mark(bool(entry.get("flagged")), entry.get("grade"), tags, str(entry.get("note") or ""))
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(str(triage), f"has an entry that can not be read ({error})", "Save it anew") from error
-    rows = list(stored.rows(seq, 1)) if seq >= 0 else []
-    if not rows or rows[0][0] != seq or (rows[0][1].path, rows[0][1].sha256) != (path, sha256):
+    finding = stored.finding(seq) if 0 <= seq < len(stored) else None
+    if finding is None or (finding.path, finding.sha256) != (path, sha256):
         subject = f"{triage}: entry of {console.safe(str(path))}"
         raise VerificationError(subject, f"is not what finding {seq} of the case is", "Nothing was imported")
     return seq, mark

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from forensic.data.ahead import read_ahead
 from forensic.data.decode import decode
 from forensic.data.prepare import prepare
 from forensic.errors import FileOutcome, Skipped, Unreadable
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from forensic.models.predict import ImagePredictor
     from forensic.models.weights import Weights
 
-_AHEAD = 64
 """Images decoded ahead of the network."""
 _JPEG_SIDE = 65_500
 """What libjpeg takes."""
@@ -79,7 +78,7 @@ def attribute(
     left_out: list[LeftOut] = []
 
     def tiles() -> Iterator[tuple[Sample, NDArray[np.uint8]]]:
-        for sample, outcome in _read_all(samples, weights.card.preprocessing, jpeg):
+        for sample, outcome in read_ahead(samples, lambda sample: _tiles(sample, weights.card.preprocessing, jpeg)):
             if isinstance(outcome, FileOutcome):
                 left_out.append(LeftOut(str(sample.path), outcome.reason))
             else:
@@ -112,22 +111,6 @@ def largest_softmax(logits: NDArray[np.floating]) -> float:
     """
     mean = np.asarray(logits, dtype=np.float64).mean(axis=0)
     return float(1.0 / np.exp(mean - mean.max()).sum())
-
-
-def _read_all(
-    samples: tuple[Sample, ...], preprocessing: str, jpeg: int | None
-) -> Iterator[tuple[Sample, NDArray[np.uint8] | FileOutcome]]:
-    def read(sample: Sample) -> NDArray[np.uint8] | FileOutcome:
-        try:
-            return _tiles(sample, preprocessing, jpeg)
-        except FileOutcome as outcome:
-            return outcome
-
-    with ThreadPoolExecutor(2) as pool:
-        # blocks bound what is decoded ahead; the order is that of the samples
-        for start in range(0, len(samples), _AHEAD):
-            block = samples[start : start + _AHEAD]
-            yield from zip(block, pool.map(read, block), strict=True)
 
 
 def _tiles(sample: Sample, preprocessing: str, jpeg: int | None) -> NDArray[np.uint8]:

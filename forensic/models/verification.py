@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from forensic.calibration.logistic import newton
 from forensic.metrics.openset import auroc
 from forensic.models.score_kinds import TRACE_FEATURES, appended
 
@@ -376,16 +377,6 @@ def _logistic(same: Floats, different: Floats) -> tuple[float, float]:
     shares = np.concatenate([np.full(len(same), 0.5 / len(same)), np.full(len(different), 0.5 / len(different))])
     spread = float(values.std()) or 1.0
     centre = float(np.median(values))
-    design = np.stack([(values - centre) / spread, np.ones(len(values))], axis=1)
-    parameters = np.zeros(2)
-    for _ in range(100):
-        chances = 1 / (1 + np.exp(-(design @ parameters).clip(-500, 500)))
-        gradient = design.T @ (shares * (chances - targets))
-        curvature = (design * (shares * chances * (1 - chances))[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))  # far from the optimum the curvature is near 0
-        parameters = parameters - step
-        if np.abs(step).max() < 1e-10:
-            break
-    slope = max(float(parameters[0]) / spread, 0.0)
-    return slope, float(parameters[1]) - slope * centre
+    first, intercept = newton((values - centre) / spread, targets, shares, steps=100, ridge=1e-9, smallest=1e-10)
+    slope = max(first / spread, 0.0)
+    return slope, intercept - slope * centre

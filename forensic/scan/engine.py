@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +9,13 @@ import torch
 
 from forensic.engines.choice import choose
 from forensic.engines.runner import Runner
+from forensic.engines.threads import torch_threads
 from forensic.errors import UsageError
 from forensic.models.weights import load_weights
 from forensic.spectra.profile import log_radial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -78,7 +78,7 @@ class Engine:
             images: tiles of each image, (T, 3, 128, 128) uint8, T >= 1.
         """
         measured = []
-        with _threads(self._threads):
+        with torch_threads(self._threads):
             for tiles, output in zip(images, self._runner.outputs(images), strict=True):
                 try:
                     scored = self.weights.scorer(output.logits, output.embeddings)
@@ -87,14 +87,6 @@ class Engine:
                 engine = None if output.engine.name == "torch" else str(output.engine)
                 measured.append(Measured(scored, _floats(log_radial(tiles)), engine))
         return measured
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    yield
-    torch.set_num_threads(before)
 
 
 def _check_device(device: str) -> None:

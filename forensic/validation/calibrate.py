@@ -10,7 +10,7 @@ from forensic.calibration.file import sealed
 from forensic.calibration.fit import KEEP, Terms, fit_calibration
 from forensic.calibration.ratio import LEAST_GENERATORS
 from forensic.validation.disjoint import check_not_trained_on, check_sides
-from forensic.validation.score import LeftOut, score_pictures
+from forensic.validation.score import LeftOut, score_sides
 from forensic.validation.sources import read_sources
 
 if TYPE_CHECKING:
@@ -59,16 +59,7 @@ def calibrate(plan: CalibrationPlan, on_picture: Callable[[int, int], None] | No
     """
     card = plan.weights.card
     sources = read_sources(plan.known, plan.unknown, card.classes, card.real)
-    total, done = len(sources.known) + len(sources.unknown), 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        if on_picture:
-            on_picture(done, total)
-
-    known, missed = score_pictures(plan.weights, sources.known, on_picture=count)
-    unknown, missed_too = score_pictures(plan.weights, sources.unknown, on_picture=count)
+    known, unknown, missed = score_sides(plan.weights, sources.known, sources.unknown, on_picture)
     check_sides(known, unknown)
     check_not_trained_on(known, card)
     calibration = fit_calibration(
@@ -88,4 +79,4 @@ def calibrate(plan: CalibrationPlan, on_picture: Callable[[int, int], None] | No
             tool=f"forensic {forensic.__version__}",
         ),
     )
-    return Fitted(sealed(calibration), tuple(missed + missed_too), sources.left_out)
+    return Fitted(sealed(calibration), tuple(missed), sources.left_out)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from forensic.calibration.pictures import Condition, Picture
+from forensic.data.ahead import read_ahead
 from forensic.data.decode import decode
 from forensic.data.jpeg_quality import jpeg_quality
 from forensic.data.prepare import prepare
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from forensic.data.layouts import Sample
     from forensic.models.weights import Weights
-
-_AHEAD = 64
 
 
 class LeftOut(NamedTuple):
@@ -69,7 +67,7 @@ def score_pictures(
     left_out: list[LeftOut] = []
 
     def tiles() -> Iterator[tuple[_Read, NDArray[np.uint8]]]:
-        for sample, read in _read_all(samples, weights.card.preprocessing):
+        for sample, read in read_ahead(samples, lambda sample: _read(sample, weights.card.preprocessing)):
             if isinstance(read, FileOutcome):
                 left_out.append(LeftOut(str(sample.path), read.reason))
             else:
@@ -100,17 +98,28 @@ def score_pictures(
     return found, left_out
 
 
-def _read_all(samples: Sequence[Sample], preprocessing: str) -> Iterator[tuple[Sample, _Read | FileOutcome]]:
-    def read(sample: Sample) -> _Read | FileOutcome:
-        try:
-            return _read(sample, preprocessing)
-        except FileOutcome as outcome:
-            return outcome
+def score_sides(
+    weights: Weights,
+    known: Sequence[Sample],
+    unknown: Sequence[Sample],
+    on_picture: Callable[[int, int], None] | None = None,
+) -> tuple[list[Scored], list[Scored], list[LeftOut]]:
+    """Scores the pictures of both sides; `on_picture` is called with (done, total).
 
-    with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(samples), _AHEAD):
-            block = samples[start : start + _AHEAD]
-            yield from zip(block, pool.map(read, block), strict=True)
+    Returns:
+        The known, the unknown, and what got no score.
+    """
+    total, done = len(known) + len(unknown), 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if on_picture:
+            on_picture(done, total)
+
+    first, missed = score_pictures(weights, known, on_picture=count)
+    second, missed_too = score_pictures(weights, unknown, on_picture=count)
+    return first, second, [*missed, *missed_too]
 
 
 def _read(sample: Sample, preprocessing: str) -> _Read:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forensic.errors import MissingError
 from forensic.models.card import files_hash
 from forensic.validation.disjoint import check_not_fitted_on, check_not_trained_on, check_sides, kept_by_weights
-from forensic.validation.score import LeftOut, score_pictures
+from forensic.validation.score import LeftOut, score_sides
 from forensic.validation.sources import data_name, read_laboratory
 from forensic.validation.statement import Statement, measure_statement
 
@@ -63,16 +63,7 @@ def validate(plan: ValidationPlan, on_picture: Callable[[int, int], None] | None
     if plan.calibration is not None:
         plan.calibration.check_fits("--calibration", card.hash, card.preprocessing)
     sources = read_laboratory(plan.data, card.classes)
-    total, done = len(sources.known) + len(sources.unknown), 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        if on_picture:
-            on_picture(done, total)
-
-    known, missed = score_pictures(plan.weights, sources.known, on_picture=count)
-    unknown, missed_too = score_pictures(plan.weights, sources.unknown, on_picture=count)
+    known, unknown, missed = score_sides(plan.weights, sources.known, sources.unknown, on_picture)
     every = [*known, *unknown]
     check_sides(known, unknown)
     check_not_trained_on(every, card)
@@ -93,6 +84,6 @@ def validate(plan: ValidationPlan, on_picture: Callable[[int, int], None] | None
         data=data_name(plan.data),
         files=files_hash([one.picture.sha256 for one in every]),
         photographs=sources.photographs,
-        left_out=tuple(missed + missed_too),
+        left_out=tuple(missed),
         passed_over=sources.left_out,
     )
