@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import tempfile
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 
 _SUFFIX = ".part"
-_SETTLED = 1.0  # seconds; a younger file may belong to a process that has not locked it yet
 
 
 @contextlib.contextmanager
@@ -37,16 +35,13 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
     try:
         prefix = f".{target.name[:80]}."
         _remove_left_behind(target.parent, prefix)
-        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=_SUFFIX, dir=target.parent)
-        temporary = Path(name)
-        with contextlib.suppress(OSError):  # a file system without locks; then nothing is ever taken for left behind
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor, temporary = _locked_file(target.parent, prefix)
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fchmod(file.fileno(), 0o666 & ~_mask())
             os.fsync(file.fileno())
-        temporary.replace(target)
+            temporary.replace(target)  # before the lock goes with the descriptor
         temporary = None
         sync_folder(target.parent)
     except OSError as error:
@@ -57,6 +52,21 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
+def _locked_file(folder: Path, prefix: str) -> tuple[int, Path]:
+    """A new file whose lock says that its writer lives; another one where a process that cleans up met it unlocked."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=_SUFFIX, dir=folder)
+        path = Path(name)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks; nothing is ever taken for left behind there
+            return descriptor, path
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor, path
+        os.close(descriptor)
+
+
 def _remove_left_behind(folder: Path, prefix: str) -> None:
     """Temporary files of dead writers: the kernel drops a lock with its process."""
     for path in folder.iterdir():
@@ -65,9 +75,8 @@ def _remove_left_behind(folder: Path, prefix: str) -> None:
         if path.is_symlink() or not path.is_file():
             continue
         with contextlib.suppress(OSError), path.open("rb") as file:
-            if time.time() - os.fstat(file.fileno()).st_mtime >= _SETTLED:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _mask() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import multiprocessing
 import stat
 from pathlib import Path
 
@@ -71,17 +71,48 @@ def test_mode_follows_the_umask(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_not(tmp_path: Path) -> None:
-    target, dead, young = (tmp_path / name for name in ("r.html", ".r.html.abc.part", ".r.html.def.part"))
-    other = tmp_path / ".q.html.abc.part"
-    for path in (dead, young, other):
-        path.write_bytes(b"half")
+    target, dead, other = (tmp_path / name for name in ("r.html", ".r.html.abc.part", ".q.html.abc.part"))
     for path in (dead, other):
-        os.utime(path, (1, 1))
+        path.write_bytes(b"half")
     with replacing(target) as living:
-        (held,) = {*names(tmp_path)} - {dead.name, young.name, other.name}
-        os.utime(tmp_path / held, (1, 1))
+        assert not dead.exists()
         with replacing(target) as second:
             second.write(b"second")
         living.write(b"living")
     assert target.read_bytes() == b"living"
-    assert sorted(names(tmp_path)) == sorted([other.name, young.name, target.name])
+    assert sorted(names(tmp_path)) == sorted([other.name, target.name])
+
+
+def write_often(target: Path, times: int) -> None:
+    for number in range(times):
+        with replacing(target) as file:
+            file.write(b"%d" % number * 100)
+
+
+def test_writers_of_one_file_do_not_take_each_others_for_left_behind(tmp_path: Path) -> None:
+    processes = multiprocessing.get_context("spawn")
+    writers = [processes.Process(target=write_often, args=(tmp_path / "r.html", 300)) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0, 0]
+    assert names(tmp_path) == ["r.html"]
+
+
+def test_a_file_that_was_removed_before_its_lock_is_made_anew(tmp_path: Path, monkeypatch) -> None:
+    held, removed = output.fcntl.flock, []
+
+    def late(descriptor: int, operation: int) -> None:
+        if not removed:
+            removed.extend(path for path in tmp_path.iterdir() if path.suffix == ".part")
+            for path in removed:
+                path.unlink()
+        held(descriptor, operation)
+
+    monkeypatch.setattr(output.fcntl, "flock", late)
+    with replacing(tmp_path / "r.html") as file:
+        file.write(b"x")
+    assert len(removed) == 1
+    assert (tmp_path / "r.html").read_bytes() == b"x"
+    assert names(tmp_path) == ["r.html"]
