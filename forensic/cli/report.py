@@ -48,10 +48,14 @@ def report(
     reports.check_output(case, out)
     show = {"full": None, "blur": pictures.blurred, "none": lambda _: None}[thumbnails.value]
     reports.write(case, out, show)
-    size = out.stat().st_size
-    console.talk(f"{console.safe(str(out))}: {size / 1e6:.1f} MB")
+    console.talk(f"{console.safe(str(out))}: {out.stat().st_size / 1e6:.1f} MB")
     beside = out.with_suffix(pictures.FOLDER)
     if out.suffix.lower() == ".html" and beside.is_dir():
         console.talk(f"{console.safe(str(beside))}: more thumbnails; keep it beside the page")
-    if size > _LARGE:
+    warn_of_size(out)
+
+
+def warn_of_size(out: Path) -> None:
+    """Say so where a page is larger than some browsers like; other reports are opened by no browser."""
+    if out.suffix.lower() == ".html" and out.stat().st_size > _LARGE:
         console.warn(f"{console.safe(str(out))} is larger than 50 MB; some browsers will open it slowly")

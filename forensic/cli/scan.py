@@ -191,6 +191,7 @@ def scan(
 def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None, *, blurred: bool) -> int:
     from forensic import report as writing
     from forensic.cli.findings import chosen_format, follow, tell_summary
+    from forensic.cli.report import warn_of_size
     from forensic.report import pictures
     from forensic.scan.run import run
 
@@ -207,6 +208,7 @@ def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None, *, b
     if plan.case is not None:
         for out in reports:
             writing.write(plan.case, out, pictures.blurred if blurred else None)
+            warn_of_size(out)
     tell_summary(summary, reports)
     return summary.exit_code
 

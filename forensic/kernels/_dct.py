@@ -84,7 +84,7 @@ def idct2(coefficients: Tensor, *, out: Tensor | None = None, implementation: st
 def dct2_log(
     images: Tensor, mean: Tensor, std: Tensor, epsilon: float = 1e-3, *, implementation: str | None = None
 ) -> Tensor:
-    """(log(|dct2(x)| + epsilon) - mean) / std in one pass; the logarithm is at most 2 ulp off.
+    """(log(|dct2(x)| + epsilon) - mean) / std in one pass, `dct2` orthonormal; the logarithm is at most 2 ulp off.
 
     Args:
         images: (..., H, W), float32 or float64, any strides, CPU or CUDA; any axis may be empty.

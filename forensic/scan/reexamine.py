@@ -3,7 +3,8 @@
     row of the case -> file, where it lies now -> read once -> compared -> Checked
 
 From level 2 on the files go through the workers of a scan, with the limits that the case names. Level 3 scores with
-torch in float32, whatever engine the case had: the card says by how much an engine may differ.
+torch in float32, whatever engine the case had: the card says by how much an engine may differ. It does so with as many
+threads as the case was made with, where the case records them: the last bits of a score may depend on their number.
 """
 
 from __future__ import annotations
@@ -175,7 +176,8 @@ class _Scoring:
         self._case = case
         self._threshold: float | None = case.header.configuration.get("threshold")
         self._calibration = kept_calibration(case.header.card)
-        self._engine = Engine(weights, "cpu", choose("torch", "cpu"), self._threshold)
+        threads: int | None = case.header.configuration.get("threads")
+        self._engine = Engine(weights, "cpu", choose("torch", "cpu"), self._threshold, threads)
         self._card = self._engine.weights.card
 
     def checked(self, batch: Sequence[tuple[_Row, Read]]) -> Iterator[Checked]:

@@ -63,6 +63,23 @@ def test_a_damaged_image_is_named_and_the_code_is_3(
     )
 
 
+def test_known_images_alone_are_no_error(
+    forensic: Callable[..., Any], small: Path, tiny_weights: Path, tmp_path: Path
+) -> None:
+    """scikit-learn 24381, 27412 and 30103: one side only was an error, then 0.0, then NaN."""
+    root = tmp_path / "data"
+    shutil.copytree(small, root)
+    shutil.rmtree(root / "test_unseen")
+    ran = forensic("evaluate", "--data", root, "--weights", tiny_weights, "--format", "json")
+    assert ran.code == 0, ran.err
+    group = json.loads(ran.out, parse_constant=pytest.fail)["groups"]["all"]
+    assert (group["auroc"], group["oscr"], group["reason"]) == (None, None, "no unknown images")
+    ran = forensic("evaluate", "--data", root, "--weights", tiny_weights, "--format", "table")
+    assert ran.code == 0
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert ["all", "-", "-", "-", "-", "-", "0", "-"] in rows
+
+
 def test_the_numbers_are_those_of_a_scan(
     forensic: Callable[..., Any], osma_mini_small: Path, tiny_weights: Path
 ) -> None:

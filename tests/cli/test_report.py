@@ -78,6 +78,19 @@ def test_each_form_is_written_and_named(case: Path, run_forensic: Any) -> None:
     assert case.with_suffix(".jsonl").read_text() == finding_to_json(FINDING) + "\n"
 
 
+def test_a_large_page_is_warned_of_and_other_reports_are_not(
+    case: Path, forensic: Any, tiny_weights: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest-html 552: a page of 119 MB, and nobody said so."""
+    written = ("report", case, "--out")
+    assert "larger than" not in forensic(*written, "a.html").err
+    monkeypatch.setattr("forensic.cli.report._LARGE", 100)
+    assert "forensic: a.html is larger than 50 MB; some browsers" in forensic(*written, "a.html").err
+    assert "larger than" not in forensic(*written, "a.jsonl").err
+    scanned = forensic("scan", min(samples.glob("*.png")), "--weights", tiny_weights, "--report", "b.html")
+    assert (scanned.code, "forensic: b.html is larger than 50 MB" in scanned.err) == (0, True)
+
+
 def test_report_replaces_an_old_one(case: Path, run_forensic: Any) -> None:
     out = case.with_suffix(".jsonl")
     out.write_text("old")

@@ -221,7 +221,7 @@ def sixteen_bit(kind: str, samples: np.ndarray, png, tiff) -> bytes:
 def test_sixteen_bits_are_reduced_from_the_samples(kind: str, shape: tuple[int, ...], png, tiff, noise) -> None:
     samples = noise(*shape, dtype=np.uint16)
     if kind != "png" and shape[2:] == (2,):  # the decoder reduces these by itself, who knows how
-        with pytest.raises(Unreadable, match="^samples of 16 bits came out as uint8$"):
+        with pytest.raises(Unreadable, match=r"^samples of 16 bits came out as uint8$"):
             decode(sixteen_bit(kind, samples, png, tiff), name="x")
         return
     decoded = decode(sixteen_bit(kind, samples, png, tiff), name="x")

@@ -41,7 +41,7 @@ def pairs(saved, smooth, png, chunk) -> Callable[[str], tuple[bytes, bytes]]:
                 "eXIf": with_exif()[6:],
             }[place]
             text = chunk(place.encode(), body)
-            return png(picture, colour=2), png(picture, colour=2, **{"before": text})
+            return png(picture, colour=2), png(picture, colour=2, before=text)
         if name == "JPEG: comments":
             plain = saved(picture, "JPEG", quality=90)
             return plain, jpeg_with_comments(plain)

@@ -21,6 +21,12 @@ TORCH_FREE = (
     "forensic.provenance",
     "forensic.kernels",
 )
+DECODES = (
+    "data/codecs.py",
+    "data/loader.py",  # what it encoded itself
+    "data/variants.py",  # the same
+    "report/pictures.py",  # thumbnails of a case
+)
 READS_ENVIRONMENT = ("cli/", "kernels/backend.py")
 
 
@@ -71,6 +77,22 @@ def test_only_commands_and_the_backend_read_the_environment(path: Path) -> None:
 def test_only_the_console_imports_rich(path: Path) -> None:
     names = imported_names(ast.parse(path.read_text(encoding="utf-8")))
     assert not any(name.split(".")[0] == "rich" for name in names) or name_of(path) == "cli/console.py"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_files_under_examination_are_decoded_in_one_place(path: Path) -> None:
+    """OpenCV 8172, Pillow 2574: two ways to a picture's pixels treat orientation or 16 bits in two ways."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and (
+            node.attr in ("imread", "imreadmulti", "imdecode", "imdecodemulti", "open_heif", "read_heif")
+            or (node.attr == "open" and isinstance(node.value, ast.Name) and node.value.id == "Image")
+        )
+    ]
+    assert not calls or name_of(path) in DECODES, f"lines {calls}"
 
 
 @pytest.mark.parametrize("room", TORCH_FREE)

@@ -174,12 +174,6 @@ def test_golden_coefficients(kernels, device, golden: Path) -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
 
 
-def test_ramp_by_hand(kernels, device) -> None:
-    """DC of an orthonormal transform is the sum divided by the root of the number of pixels."""
-    ramp = torch.arange(64, dtype=torch.float64, device=device).reshape(8, 8)
-    assert float(kernels.dct2(ramp)[0, 0]) == pytest.approx(64 * 31.5 / 8, abs=1e-12)
-
-
 def test_misaligned_storage_is_refused() -> None:
     values = torch.from_numpy(np.frombuffer(bytearray(65), np.uint8)[1:].view(np.float32).reshape(4, 4))
     with pytest.raises(ValueError, match="x: expected data aligned to 4 bytes"):

@@ -170,7 +170,7 @@ def test_order_of_the_batch_is_kept(compiled):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_equal_embeddings_pass_no_gradient_and_no_nan(compiled, dtype):
-    """Faults F1: the derivative of a distance at 0. Equal rows of one class, and equal rows of two classes."""
+    """PyTorch 37154 and 37237: the derivative of a distance at 0. Equal rows of one class, and of two classes."""
     z = torch.tensor([[0.3, 0.7, -1.1], [0.3, 0.7, -1.1], [0.3, 0.7, -1.1], [1.0, 0.1, 0.2]], dtype=dtype)
     labels = torch.tensor([0, 0, 1, 1])
     loss, gradient = run(compiled, z, labels)
@@ -184,7 +184,7 @@ def test_equal_embeddings_pass_no_gradient_and_no_nan(compiled, dtype):
 
 
 def test_nothing_active(compiled):
-    """Faults F2."""
+    """pytorch-metric-learning 107, tensorflow-addons 2447: 0/0 where no triplet is active."""
     z, labels = CASES["all beyond the margin"]
     loss, gradient = run(compiled, z, labels)
     assert loss == 0

@@ -63,6 +63,7 @@ def test_gradient_reaches_both_sides(embeddings: tuple[torch.Tensor, torch.Tenso
 
 @pytest.mark.parametrize("equal", ["of one class", "of two classes"])
 def test_equal_embeddings_give_finite_gradients(equal: str) -> None:
+    """siamese-triplet 18, PyTorch 37154: the gradient of a distance at 0 ruined training."""
     generator = torch.Generator().manual_seed(6)
     known = torch.randn(6, 4, generator=generator)
     augmented = torch.randn(6, 4, generator=generator)

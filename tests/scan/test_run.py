@@ -47,13 +47,18 @@ def test_hostile_folder_end_to_end(scan, hostile, tmp_path) -> None:
         assert finding.reason is None or "\n" not in finding.reason
 
 
-def test_one_damaged_picture_costs_one_finding(scan, copies, hostile, tmp_path) -> None:
-    folder = copies(tmp_path / "in", 60)
-    shutil.copyfile(hostile / "jpeg-truncated-half.jpg", folder / "0030-damaged.jpg")
+def test_one_damaged_picture_costs_one_finding(scan, samples, hostile, tmp_path) -> None:
+    """thumbsup 75, foldergram 50, DVR-Scan 126: it ended a run of tens of thousands, and the log did not name it."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(200):
+        shutil.copyfile(samples / "real-00006.png", folder / f"{number:04d}.png")
+    shutil.copyfile(hostile / "jpeg-truncated-half.jpg", folder / "0099-damaged.jpg")
     scanned = scan(folder)
-    assert scanned.summary.counts.scored == 60
-    assert scanned.statuses["0030-damaged.jpg"][0] == "unreadable"
-    assert "truncated" in scanned.statuses["0030-damaged.jpg"][1]
+    assert scanned.summary.counts == Counts(**{scanned.findings[0].verdict: 200}, unreadable=1)
+    assert [finding.status for finding in scanned.findings].index("unreadable") == 99
+    assert scanned.statuses["0099-damaged.jpg"][0] == "unreadable"
+    assert "truncated" in scanned.statuses["0099-damaged.jpg"][1]
     assert scanned.summary.exit_code == 3
 
 
