@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _DECODED = ("status", "reason", "format", "width", "height", "decoder")
 _SCORED = ("verdict", "label", "nearest", "threshold")
+_MOST_THREADS = 1024
+"""What a case may ask of the machine that checks it."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ class _Scoring:
         self._case = case
         self._threshold: float | None = case.header.configuration.get("threshold")
         self._calibration = kept_calibration(case.header.card)
-        threads: int | None = case.header.configuration.get("threads")
+        threads = _threads(case.header.configuration)
         self._engine = Engine(weights, "cpu", choose("torch", "cpu"), self._threshold, threads)
         self._card = self._engine.weights.card
 
@@ -232,6 +234,12 @@ def _limits(configuration: dict[str, Any]) -> DecodeLimits:
     names = {"max_pixels": "max_pixels", "max_bytes": "max_bytes", "timeout": "seconds", "memory": "address_space"}
     given = {field: configuration[name] for name, field in names.items() if name in configuration}
     return DecodeLimits(**given)
+
+
+def _threads(configuration: dict[str, Any]) -> int | None:
+    """As many as the scan computed with; None where the case does not record them, or names a number that no scan had."""
+    threads = configuration.get("threads")
+    return threads if isinstance(threads, int) and 0 < threads <= _MOST_THREADS else None
 
 
 def _hashed(candidate: Candidate, configuration: dict[str, Any]) -> Read:

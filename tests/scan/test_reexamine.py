@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
+import torch
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from forensic.case.ledger import open_case
 from forensic.case.places import Places
+from forensic.engines.threads import torch_threads
 from forensic.errors import MissingError
 from forensic.models.weights import read_card
 from forensic.scan.reexamine import read_again, reexamine, sample_of, weights_of
@@ -123,6 +128,45 @@ def test_level_3_finds_another_verdict_score_and_flag(case, tiny_weights) -> Non
     assert "further apart than the card's tolerance" in found["a.jpg"][0]
     altered(case, "b.jpg", "duplicate-of=", "duplicate-of=x")
     assert "flags was" in differences(case, 3, tiny_weights)["b.jpg"][0]
+
+
+@contextmanager
+def watched_threads() -> Iterator[set[int]]:
+    """On how many threads modules of a network were called inside, where torch has three."""
+    seen: set[int] = set()
+    hook = register_module_forward_pre_hook(lambda *_: seen.add(torch.get_num_threads()))
+    try:
+        with torch_threads(3):
+            yield seen
+    finally:
+        hook.remove()
+
+
+@pytest.mark.parametrize(
+    ("profile", "threads", "expected"), [("court", 1, 1), ("court", 2, 2), ("triage", None, 3), ("standard", None, 3)]
+)
+def test_level_3_scores_on_as_many_threads_as_the_scan(
+    scan, samples, tmp_path, tiny_weights, profile, threads, expected
+) -> None:
+    with watched_threads() as seen:
+        scan(samples / "real-00006.png", case=tmp_path / "a.case", profile=profile, threads=threads, engine="torch")
+    assert seen == {expected}
+    with watched_threads() as seen:
+        assert differences(tmp_path / "a.case", 3, tiny_weights) == {}
+    assert seen == {expected}
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**9, "1", None])
+def test_a_number_of_threads_that_no_scan_had_is_not_asked_for(scan, samples, tmp_path, tiny_weights, threads) -> None:
+    scan(samples / "real-00006.png", case=tmp_path / "a.case", profile="court", threads=1, engine="torch")
+    with closing(sqlite3.connect(tmp_path / "a.case")) as forged:
+        [(stored,)] = forged.execute("SELECT value FROM header WHERE name = 'configuration'")
+        changed = json.dumps(json.loads(stored) | {"threads": threads})
+        forged.execute("UPDATE header SET value = ? WHERE name = 'configuration'", (changed,))
+        forged.commit()
+    with watched_threads() as seen:
+        assert differences(tmp_path / "a.case", 3, tiny_weights) == {}
+    assert seen == {3}
 
 
 def test_a_sample_looks_at_no_other_row(case, folder) -> None:
