@@ -237,7 +237,7 @@ def _limits(configuration: dict[str, Any]) -> DecodeLimits:
 
 
 def _threads(configuration: dict[str, Any]) -> int | None:
-    """As many as the scan computed with; None where the case does not record them, or names a number that no scan had."""
+    """As many as the scan computed with; None where the case records none, or a number that no scan had."""
     threads = configuration.get("threads")
     return threads if isinstance(threads, int) and 0 < threads <= _MOST_THREADS else None
 
