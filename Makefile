@@ -24,7 +24,7 @@ ARGS ?=
 SOURCES := CMakeLists.txt $(wildcard csrc/*)
 
 .PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench bench-check bench-scan bench-train \
-  bench-train-full bench-report mutate gold inplace wheelhouse clean
+  bench-train-full bench-report bench-case mutate gold inplace wheelhouse clean
 
 help:  ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench-train: setup  ## a training step beside plain torch, and the time to a qua
 
 bench-report: setup  ## a report of 100,000 findings in Chromium: load, filters, memory; ten minutes
 	@$(BIN)/python tests/bench/bench_report.py $(ARGS)
+
+bench-case: setup  ## a case of 1,000,000 findings: opened, read, exported, checked; a scan with a case and without; half an hour
+	@$(BIN)/python tests/bench/bench_case.py $(ARGS)
 
 bench-train-full: setup  ## the same after training both recorded curves anew; hours
 	@for name in reference forensic forensic-bfloat16; do

@@ -109,6 +109,12 @@ def has_annotations(connection: sqlite3.Connection) -> bool:
     return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 2
 
 
+def has_tree(connection: sqlite3.Connection) -> bool:
+    """Whether the case has room for its root; those of earlier versions have none."""
+    query = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'tree')"
+    return bool(connection.execute(query).fetchone()[0])
+
+
 def _statements() -> Iterator[str]:
     statement = ""
     for line in Path(__file__).with_name("schema.sql").read_text(encoding="utf-8").splitlines(keepends=True):

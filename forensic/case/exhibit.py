@@ -61,8 +61,17 @@ def case_root(case: CaseReader) -> str:
         VerificationError: the case is damaged.
         MachineError: it can not be read.
     """
-    leaves = list(_leaves(case))
-    return _root(len(leaves), root_hash(leaves)).hex()
+    return _root(len(case), root_hash(_leaves(case))).hex()
+
+
+def told_root(case: CaseReader) -> str:
+    """The root as it was kept when the scan ended, 64 hex digits; computed where the case keeps none.
+
+    Raises:
+        VerificationError: the case is damaged.
+        MachineError: it can not be read.
+    """
+    return case.stored_root or case_root(case)
 
 
 def exhibit_of(case: CaseReader, path: str) -> dict[str, Any]:
@@ -80,10 +89,11 @@ def exhibit_of(case: CaseReader, path: str) -> dict[str, Any]:
     seq = case.number_of(path)
     if seq is None:
         raise UsageError(f"--exhibit {path}", "the case has no such path", "`forensic case export CASE` lists them")
-    key = _key(case)
-    leaves = list(_leaves(case))
+    key, size = _key(case), len(case)
     line, thumbnail, spectrum = next(case.stored_rows(seq))
     shown, parts = _parts(line, thumbnail, spectrum, _blind(key, seq))
+    others = audit_path(_leaves(case), size, seq)
+    tree = root_from(leaf_hash(_salt(key, seq) + b"".join(parts)), seq, size, others)
     return {
         "format": FORMAT,
         "finding": finding_to_dict(finding_from_json(shown)),
@@ -92,9 +102,9 @@ def exhibit_of(case: CaseReader, path: str) -> dict[str, Any]:
         "thumbnail": parts[2].hex(),
         "spectrum": parts[3].hex(),
         "index": seq,
-        "tree_size": len(leaves),
-        "audit_path": [other.hex() for other in audit_path(leaves, seq)],
-        "root": _root(len(leaves), root_hash(leaves)).hex(),
+        "tree_size": size,
+        "audit_path": [other.hex() for other in others],
+        "root": _root(size, tree).hex(),
     }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from forensic.case import database
 from forensic.case.chain import chain_next, spectrum_bytes
+from forensic.case.exhibit import case_root
 from forensic.case.lock import CaseLock
 from forensic.case.reader import CaseReader, Place, Root, open_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding, Run, finding_to_json
@@ -120,6 +121,8 @@ class CaseWriter(CaseReader):
         """
         with database.transaction(self._connection, self._path):
             self._connection.execute("INSERT INTO closing VALUES (1, ?, ?, ?)", (self._next, other_files, self._digest))
+            if self._path is not None and database.has_tree(self._connection):
+                self._connection.execute("INSERT OR REPLACE INTO tree VALUES (1, ?)", (bytes.fromhex(case_root(self)),))
             self._end_run("done", ended)
         database.remove_log(self._connection, self._path)
         return self._digest.hex()

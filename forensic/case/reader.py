@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -112,19 +113,35 @@ class CaseReader:
         return self._last_digest().hex()
 
     @property
+    def stored_root(self) -> str | None:
+        """The root over all rows as it was kept when the scan ended, 64 hex digits; None where none was kept."""
+        with database.told(self._path):
+            if not database.has_tree(self._connection):
+                return None
+            row = self._connection.execute("SELECT root FROM tree").fetchone()
+        return None if row is None else bytes(row[0]).hex()
+
+    @property
     def counts(self) -> Counts:
         """Findings by outcome."""
-        query = "SELECT coalesce(verdict, status), count(*) FROM finding GROUP BY 1"
+        found: Counter[str] = Counter()
+        query = (
+            "SELECT coalesce(verdict, status), count(*) FROM finding GROUP BY verdict, status"  # as the index has it
+        )
         with database.told(self._path):
-            return Counts(**dict(self._connection.execute(query)))
+            for outcome, count in self._connection.execute(query):
+                found[outcome] += count
+        return Counts(**found)
 
     @property
     def counts_by_class(self) -> dict[str, int]:
         """Known findings of each class in label order; classes without any are there with 0."""
-        query = "SELECT label, count(*) FROM finding WHERE verdict = 'known' GROUP BY label"
+        found: Counter[str] = Counter()
+        query = "SELECT label, count(*) FROM finding WHERE verdict = 'known' GROUP BY status, label"
         with database.told(self._path):
-            found = dict(self._connection.execute(query))
-        return {name: found.get(name, 0) for name in self.header.classes}
+            for label, count in self._connection.execute(query):
+                found[label] += count
+        return {name: found[name] for name in self.header.classes}
 
     def __len__(self) -> int:
         with database.told(self._path):

@@ -3,6 +3,8 @@
 -- Format history (PRAGMA user_version; PRAGMA application_id is 0x666f7263, "forc"):
 --   1   first form.
 --   2   with annotations. A case of format 1 that is annotated becomes one of format 2; nothing else of it changes.
+--       Later with the table tree and the indices by outcome and of roots, which may be missing: they say again what
+--       follows from the rows, so that a case of a million findings opens at once.
 -- This version reads formats 1 and 2 and appends to both; any other is refused by number.
 
 -- What all findings share, one JSON value a name: the fields of rows.CaseHeader.
@@ -44,6 +46,8 @@ CREATE TABLE finding (
     digest    BLOB NOT NULL           -- SHA-256 over the digest before it, this finding and its artefacts: see chain.py
 );
 CREATE INDEX finding_by_content ON finding (sha256, seq) WHERE sha256 IS NOT NULL;
+CREATE INDEX finding_by_outcome ON finding (verdict, status, label);
+CREATE INDEX finding_that_is_a_root ON finding (root) WHERE path = x'';
 
 -- What is kept beside a finding for the report, within a budget.
 CREATE TABLE artefact (
@@ -58,6 +62,12 @@ CREATE TABLE closing (
     findings     INTEGER NOT NULL,
     other_files  INTEGER NOT NULL,    -- files below the roots that are no images: counted, not listed
     digest       BLOB NOT NULL        -- of the last finding; the start of the chain where there is none
+);
+
+-- Beside `closing`: the root over all findings, which exhibits are checked against.
+CREATE TABLE tree (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    root  BLOB NOT NULL               -- see exhibit.py
 );
 
 -- What examiners mark after the scan. Rows are only added; the last one of a finding is what holds.

@@ -8,6 +8,7 @@ n leaves      the left side takes the largest power of two below n
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,29 +36,36 @@ def root_hash(leaves: Iterable[bytes]) -> bytes:
     return root
 
 
-def audit_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The hashes that lead from one leaf to the root, the leaf's neighbour first.
+def audit_path(leaves: Iterable[bytes], size: int, index: int) -> list[bytes]:
+    """The hashes that lead from one leaf to the root, the leaf's neighbour first; memory as for `root_hash`.
 
     Args:
-        leaves: leaf hashes.
+        leaves: leaf hashes, in order, each looked at once.
+        size: how many they are.
         index: of the leaf, from 0.
 
     Raises:
         IndexError: there is no such leaf.
     """
-    if not 0 <= index < len(leaves):
+    if not 0 <= index < size:
         raise IndexError(index)
-    path = []
-    start, end = 0, len(leaves)
+    siblings: list[tuple[int, int]] = []  # first leaf and the one behind the last, from the root down
+    start, end = 0, size
     while end - start > 1:
         middle = start + _left_size(end - start)
         if index < middle:
-            path.append(root_hash(leaves[middle:end]))
+            siblings.append((middle, end))
             end = middle
         else:
-            path.append(root_hash(leaves[start:middle]))
+            siblings.append((start, middle))
             start = middle
-    return path[::-1]
+    stream, before = iter(leaves), 0
+    roots: dict[int, bytes] = {}
+    for first, behind in sorted(siblings):
+        next(islice(stream, first - before, first - before), None)  # all but the leaf itself lies below a sibling
+        roots[first] = root_hash(islice(stream, behind - first))
+        before = behind
+    return [roots[first] for first, _ in reversed(siblings)]
 
 
 def root_from(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from forensic.case import database
 from forensic.case.annotations import annotation_differences
 from forensic.case.chain import chain_next, chain_start
+from forensic.case.exhibit import case_root
 from forensic.case.reader import CaseReader
 from forensic.case.rows import exact_path, finding_from_json
 
@@ -82,6 +83,10 @@ def verify_case(path: Path, expected: str | None = None) -> Verification:
         for what in (*_closing(connection, findings, digest), *annotation_differences(connection, digest)):
             count += 1
             differences.append(what)
+        kept = case.stored_root
+        if kept is not None and not count and kept != case_root(case):  # altered rows have another root, and are told
+            count += 1
+            differences.append("the root is not that of the rows")
         if expected is not None and expected != digest.hex():
             count += 1
             differences.append(f"the chain ends in {digest.hex()}, expected was {expected}")

@@ -71,7 +71,7 @@ app.command("import")(import_triage)
 
 
 def _facts(stored: CaseReader) -> list[tuple[str, str]]:
-    from forensic.case.exhibit import case_root
+    from forensic.case.exhibit import told_root
 
     header, counts = stored.header, stored.counts
     started, ended = stored.run_times
@@ -95,7 +95,7 @@ def _facts(stored: CaseReader) -> list[tuple[str, str]]:
         ("first, last time", f"{started}, {ended or 'no end noted'}"),
         ("tool", f"forensic {header.tool_version}"),
         ("closing digest" if stored.complete else "last digest", stored.closing_digest),
-        ("root", case_root(stored) if stored.complete else ""),
+        ("root", told_root(stored) if stored.complete else ""),
     ]
     return [(name, value) for name, value in facts if value]
 

@@ -33,6 +33,19 @@ def pictures(folder: Path, count: int) -> list[Path]:
     return paths
 
 
+def small_pictures(folder: Path, count: int) -> list[Path]:
+    """`count` JPEG files of 512 x 384 pixels in `folder`: little to decode, so that all else counts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number:04d}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        if not path.exists():
+            draws = np.random.default_rng((VERSION, number))
+            coarse = draws.integers(0, 256, (48, 64, 3)).astype(np.float32)
+            values = cv2.resize(coarse, (512, 384), interpolation=cv2.INTER_CUBIC) + draws.normal(0, 6, (384, 512, 3))
+            path.write_bytes(bytes(cv2.imencode(".jpg", values.clip(0, 255).astype(np.uint8))[1]))
+    return paths
+
+
 def _picture(texture: np.ndarray, number: int, count: int) -> bytes:
     wide, high = _SHAPES[number % len(_SHAPES)]
     # a stride that has no factor in common with the count, so that large and small ones are mixed

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
 
-from forensic.case.ledger import Root, RunStart, create_case
+from forensic.case.ledger import Place, Root, RunStart, create_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding
+from forensic.case.thumbnails import ThumbnailBudget
 
 CLASSES = ("real", *(f"generator-{n:02}" for n in range(13)))
 BATCH = 2_000
@@ -20,8 +24,17 @@ PICTURES = 400
 """Different thumbnails; rows take them in turn, each with a comment of its own length."""
 
 
-def write(path: Path, rows: int) -> None:
-    """Write the case; the same number of rows gives the same findings."""
+def write(
+    path: Path, rows: int, *, within_budget: bool = False, done: Callable[[int], object] = lambda _: None
+) -> None:
+    """Write the case; row n is the same in cases of any number of rows.
+
+    Args:
+        path: of the new case.
+        rows: findings.
+        within_budget: whether thumbnails end where those of a scan do.
+        done: called with the number of rows that are stored, after each batch.
+    """
     chance = random.Random(7)  # noqa: S311 - figures to look at
     header = CaseHeader(
         question="",
@@ -40,14 +53,14 @@ def write(path: Path, rows: int) -> None:
     )
     run = RunStart(started="2026-01-01T00:00:00+00:00", argv=("scan", "in"), versions={})
     thumbnails = [_thumbnail(chance) for _ in range(PICTURES)]
+    budget = ThumbnailBudget() if within_budget else None
     with create_case(path, header, roots=[Root(b"in", b"/in")], run=run) as case:
-        batch: list[tuple[Finding, Artefacts]] = []
-        for finding, artefacts in _findings(chance, rows, thumbnails):
-            batch.append((finding, artefacts))
-            if len(batch) == BATCH:
-                case.append(batch)
-                batch = []
-        case.append(batch)
+        found = _findings(chance, rows, thumbnails)
+        while batch := list(islice(found, BATCH)):
+            if budget is not None:
+                batch = [(one, replace(kept, thumbnail=budget.kept(kept.thumbnail))) for one, kept in batch]
+            case.append(batch, [Place(0, os.fsencode(finding.path.removeprefix("in/"))) for finding, _ in batch])
+            done(len(case))
         case.finish(ended="2026-01-01T01:00:00+00:00")
 
 

@@ -76,7 +76,7 @@ def test_every_column_of_the_schema_is_explained() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     database.create_tables(connection)
     tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    assert sorted(tables) == ["annotation", "artefact", "closing", "finding", "header", "root", "run"]
+    assert sorted(tables) == ["annotation", "artefact", "closing", "finding", "header", "root", "run", "tree"]
     for table in tables:
         before, _, _ = schema.partition(f"CREATE TABLE {table} (")
         assert before.rstrip("\n").rpartition("\n")[2].startswith("--")

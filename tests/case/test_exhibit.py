@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 
 import pytest
 
-from forensic.case.exhibit import case_root, exhibit_of, verify_exhibit
+from forensic.case.exhibit import case_root, exhibit_of, told_root, verify_exhibit
 from forensic.case.ledger import Place, Root, create_case, open_case
 from forensic.case.rows import Artefacts, finding_from_json, finding_to_json
 from forensic.case.tree import leaf_hash
@@ -53,6 +54,26 @@ def test_the_same_rows_have_the_same_root_and_others_another(write_case, rows, f
             roots.append(case_root(stored))
     assert roots[0] == roots[1]
     assert len(set(roots)) == 3
+
+
+def test_the_root_is_kept_when_the_scan_ends(made, header, rows) -> None:
+    with open_case(made) as stored:
+        assert stored.stored_root == told_root(stored) == case_root(stored)
+    with create_case(None, header()) as anonymous:  # nobody will ask: it is gone in a moment
+        anonymous.append([(row, Artefacts()) for row in rows])
+        anonymous.finish()
+        assert anonymous.stored_root is None
+        assert told_root(anonymous) == case_root(anonymous)
+
+
+def test_a_root_takes_no_memory_that_grows(write_case, finding) -> None:
+    with open_case(write_case([finding(number) for number in range(3000)])) as stored:
+        for work in (case_root, lambda case: exhibit_of(case, "in/2999.png")):
+            tracemalloc.start()
+            work(stored)
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert most < 100_000  # 3,000 hashes of 65 bytes are twice that
 
 
 def test_nothing_of_another_row_is_disclosed(made, rows) -> None:

@@ -4,11 +4,13 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import forensic
+from forensic.case.exhibit import told_root
 from forensic.case.ledger import (
     Root,
     case_is_begun,
@@ -19,6 +21,7 @@ from forensic.case.ledger import (
     resume_case,
 )
 from forensic.case.rows import Artefacts, finding_to_json
+from forensic.case.verify import verify_case
 from forensic.errors import MachineError, UsageError
 
 NOTHING = Artefacts()
@@ -56,6 +59,29 @@ def test_resumed_case_ends_as_an_undisturbed_one(tmp_path, header, finding) -> N
     with open_case(tmp_path / "parts.case") as case:
         assert [run.outcome for run in case.runs] == ["interrupted", "done"]
         assert case.complete
+
+
+def test_a_case_that_an_earlier_version_began_goes_on(tmp_path, header, finding) -> None:
+    """Without the table of the root and without the later indices."""
+    entries = [(finding(number), NOTHING) for number in range(4)]
+    paths = [tmp_path / "old.case", tmp_path / "new.case"]
+    for path in paths:
+        with create_case(path, header()) as case:
+            case.append(entries[:3])
+            case.stop("interrupted")
+    with closing(sqlite3.connect(paths[0])) as old:
+        old.executescript("DROP TABLE tree; DROP INDEX finding_by_outcome; DROP INDEX finding_that_is_a_root")
+    told = []
+    for path in paths:
+        with resume_case(path) as case:
+            case.append(entries[3:])
+            case.finish()
+        with open_case(path) as case:
+            kept = case.stored_root
+            told.append((case.closing_digest, told_root(case), case.counts, case.counts_by_class, len(case)))
+        assert (kept is None) == (path.name == "old.case")
+        assert verify_case(path).agrees
+    assert told[0] == told[1]
 
 
 def test_batch_is_all_or_nothing(tmp_path, header, finding) -> None:

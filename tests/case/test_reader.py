@@ -28,6 +28,21 @@ def test_everything_comes_back(write_case, finding, unreadable, header) -> None:
         assert [place for _, place in case.lines()][1] == Place(0, b"0002.png", 1000)
 
 
+def test_opening_a_large_case_reads_no_row(write_case, finding) -> None:
+    """A million rows are a gigabyte; what `case show` tells first stands in indices and at the end."""
+    said: list[str] = []
+    with open_case(write_case([finding(1), finding(2)])) as case:
+        case.connection.set_trace_callback(said.append)
+        assert (len(case), case.counts.total, case.counts_by_class["alpha"]) == (2, 2, 2)
+        assert (case.roots_that_are_files, case.stored_root is not None) == (frozenset(), True)
+        case.connection.set_trace_callback(None)
+        asked = [query for query in said if " finding" in query]
+        plans = [case.connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall() for query in asked]
+    assert len(plans) == 4
+    assert all("USING INDEX" in plan[0][3] or "USING COVERING INDEX" in plan[0][3] for plan in plans)
+    assert not any("TEMP B-TREE" in step for plan in plans for *_, step in plan)
+
+
 def test_first_with_is_the_first_in_path_order(write_case, finding) -> None:
     path = write_case([finding(1), finding(2), finding(3, sha256=finding(2).sha256)])
     with open_case(path) as case:

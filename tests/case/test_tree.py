@@ -61,7 +61,7 @@ def test_paths_are_those_of_the_definition_and_lead_to_the_root(size) -> None:
     root = root_hash(leaves)
     assert root == plain_root(data)
     for index in range(size):
-        path = audit_path(leaves, index)
+        path = audit_path(leaves, len(leaves), index)
         assert path == plain_path(index, data)
         assert root_from(leaves[index], index, size, path) == root
         if size > 1:
@@ -77,10 +77,10 @@ def test_a_node_is_no_leaf() -> None:
 
 def test_what_is_no_proof() -> None:
     leaves = [leaf_hash(data) for data in DATA]
-    path = audit_path(leaves, 3)
+    path = audit_path(leaves, len(leaves), 3)
     for index, size, some in ((8, 8, path), (-1, 8, path), (0, 0, []), (3, 8, path[:-1]), (3, 8, [*path, path[0]])):
         with pytest.raises(ValueError, match=r"index must|a path of"):
             root_from(leaves[3], index, size, some)
     for index in (-1, 8):
         with pytest.raises(IndexError):
-            audit_path(leaves, index)
+            audit_path(leaves, len(leaves), index)

@@ -29,6 +29,7 @@ ALTERATIONS = {
     "the last row": "DELETE FROM finding WHERE seq = 2",
     "the order of rows": "UPDATE finding SET seq = seq + 100 WHERE seq = 1",
     "a digest": "UPDATE finding SET digest = zeroblob(32) WHERE seq = 1",
+    "the root": "UPDATE tree SET root = zeroblob(32)",
     "the closing digest": "UPDATE closing SET digest = zeroblob(32)",
     "the configuration": "UPDATE header SET value = '{\"threshold\": 5}' WHERE name = 'configuration'",
     "the weights": "UPDATE header SET value = '\"ffffffffffff\"' WHERE name = 'weights'",
