@@ -17,6 +17,7 @@ from forensic.calibration.pictures import Coverage
 from forensic.calibration.ratio import LeftOut, Ratio
 from forensic.calibration.record import Calibration, ClassCalibration
 from forensic.calibration.scale import scale_from_dict
+from forensic.calibration.taken import Taken
 from forensic.errors import ForensicError, MissingError
 from forensic.metrics.measure import Measure
 
@@ -105,6 +106,7 @@ def _to_dict(calibration: Calibration) -> dict[str, Any]:
         "tool": calibration.tool,
         "coverage": coverage,
         "generators": calibration.generators,
+        **({"taken": {name: asdict(one) for name, one in calibration.taken.items()}} if calibration.taken else {}),
         "classes": {name: class_to_dict(one) for name, one in calibration.classes.items()},
         "scale": calibration.scale.to_dict(),
         "data": {"photographs": calibration.units, "files": calibration.files},
@@ -164,6 +166,7 @@ def _from_dict(values: dict[str, Any], subject: str) -> Calibration:
         scale=scale_from_dict(values["scale"], subject),
         files=tuple(map(_text, values["data"]["files"])),
         units=tuple(map(_text, values["data"]["photographs"])),
+        taken={name: _taken(one) for name, one in values.get("taken", {}).items()},
         missing=tuple(map(_text, values["missing"])),
         remarks=tuple(map(_text, values["remarks"])),
         command=_text(values["command"]),
@@ -193,6 +196,13 @@ def _ratio(values: dict[str, Any]) -> Ratio:
         tuple(LeftOut(**entry) for entry in values["left_out"]),
         *(Measure(values[name].get("value"), values[name].get("reason")) for name in ("c_llr", "c_llr_min", "dev_pav")),
     )
+
+
+def _taken(values: dict[str, Any]) -> Taken:
+    known, real = _finite(values["known"]), _finite(values["real"])
+    if not 0 <= real <= known <= 1:
+        raise ValueError(f"shares of images must lie between 0 and 1, got {known} and {real} of them")
+    return Taken(int(values["images"]), known, real)
 
 
 def _text(value: object) -> str:

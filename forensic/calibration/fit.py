@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from forensic.calibration.pictures import coverage_of
 from forensic.calibration.ratio import LEAST_GENERATORS, Ratio, fit_ratio
 from forensic.calibration.record import Calibration, ClassCalibration
+from forensic.calibration.taken import taken_of
 from forensic.calibration.threshold import threshold_keeping
 from forensic.calibration.units import side
 from forensic.errors import MissingError
@@ -89,6 +90,11 @@ def fit_calibration(known: Sequence[Picture], unknown: Sequence[Picture], terms:
         photographs=terms.photographs,
         scale=terms.scale,
         files=tuple(sorted({picture.sha256 for picture in every})),
+        taken=taken_of(
+            others,
+            [classes[name].threshold if name in classes else None for name in terms.classes],
+            terms.classes.index(terms.real) if terms.real in terms.classes else None,
+        ),
         units=tuple(sorted({picture.unit for picture in every if picture.unit != picture.sha256})),
         missing=_missing(classes, terms, with_unknown=bool(others)),
         remarks=_remarks(len(known) + len(unknown) - len(every), coverage),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from forensic.calibration.pictures import Coverage
     from forensic.calibration.ratio import Ratio
     from forensic.calibration.scale import Scale
+    from forensic.calibration.taken import Taken
 
 SHORT_HASH = 12
 
@@ -71,6 +72,8 @@ class Calibration:
     """SHA-256 of every picture that took part, sorted."""
     units: tuple[str, ...] = field(repr=False)
     """Photographs that a table named, sorted; files that were units of their own are not listed again."""
+    taken: dict[str, Taken] = field(default_factory=dict)
+    """Unknown generator -> what the thresholds do with its images; empty where it was not counted."""
     missing: tuple[str, ...] = ()
     """Figures that these data could not give."""
     remarks: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from forensic.calibration.file import calibration_from_toml, calibration_to_toml
 from forensic.calibration.weigh import NO_RATE
@@ -38,6 +38,58 @@ def stand_ins(calibration: Calibration) -> str:
     return f"{count} {verb} in for those that are none of the known classes: {', '.join(calibration.generators)}."
 
 
+def taken_in_words(calibration: Calibration) -> tuple[str, ...]:
+    """How often images of unknown generators pass at these thresholds, with the range for one that was not seen.
+
+    Sentences; what was not measured is said not to be.
+    """
+    real = tuple(filter(None, [real_in_words(calibration)]))
+    if not calibration.taken:
+        return ("How often images of unknown generators are taken for a known class was not measured.", *real)
+    return (
+        f"Images of unknown generators are taken for a known class: {_range(calibration, 'known')}.",
+        *real,
+        "A generator that was not seen may do anything in these ranges, or worse.",
+    )
+
+
+def real_in_words(calibration: Calibration, flags: tuple[str, ...] = ()) -> str:
+    """What stands beside every attribution to class real, a sentence; empty where no class is real.
+
+    Args:
+        calibration: that gave the threshold.
+        flags: of the finding; outside of what the calibration covers nothing was measured.
+    """
+    real = calibration.real
+    if not real:
+        return ""
+    if any(flag.startswith("outside-calibration") for flag in flags):
+        return f"How often images of unknown generators come out as class {real} in this condition was not measured."
+    if not calibration.taken or real not in calibration.classes:
+        return f"How often images of unknown generators come out as class {real} was not measured."
+    return f"Images of unknown generators come out as class {real}: {_range(calibration, 'real')}."
+
+
+def _range(calibration: Calibration, what: Literal["known", "real"]) -> str:
+    """Count, share, and the range over the generators."""
+    taken = calibration.taken
+    images = sum(one.images for one in taken.values())
+    passed = sum(round(getattr(one, what) * one.images) for one in taken.values())
+    shares = {name: getattr(one, what) for name, one in taken.items()}
+    low, high = (choose(shares, key=lambda name: shares[name]) for choose in (min, max))
+    counted = f"{passed} of {images} ({_percent(passed / images)})"
+    if len(taken) == 1:
+        return f"{counted}, of one generator, which says nothing of another one"
+    return (
+        f"{counted}, from {_percent(shares[low])} ({low}) to {_percent(shares[high])} ({high}) over "
+        f"{len(taken)} generators"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
 def in_words(calibration: Calibration) -> dict[str, Any]:
     """What a case keeps of a calibration beside its hash, so that a report needs nothing else; JSON values."""
     classes = {}
@@ -56,6 +108,7 @@ def in_words(calibration: Calibration) -> dict[str, Any]:
         "photographs": calibration.photographs,
         "generators": calibration.generators,
         "stand_ins": stand_ins(calibration),
+        "taken": list(taken_in_words(calibration)),
         "keep": calibration.keep,
         "missing": list(calibration.missing),
         "scale": calibration.scale.to_dict(),
@@ -97,10 +150,21 @@ def ratio_in_words(calibration: Calibration, name: str, llr: float | None, flags
     return f"The score is {times} more probable if {one} than if {other}{words}."
 
 
+def beside_in_words(
+    calibration: Calibration, name: str, llr: float | None, flags: tuple[str, ...], *, known: bool
+) -> str:
+    """What stands beside a verdict: its ratio, and with class real how many others come out so too.
+
+    Arguments as for `finding_in_words`.
+    """
+    said = ratio_in_words(calibration, name, llr, flags)
+    return f"{said} {real_in_words(calibration, flags)}" if known and name == calibration.real else said
+
+
 def finding_in_words(
     calibration: Calibration, name: str, llr: float | None, flags: tuple[str, ...], *, known: bool
 ) -> str:
-    """Verdict and ratio in two sentences, which name both propositions; arguments as for `ratio_in_words`.
+    """Verdict and what stands beside it, in sentences which name both propositions; else as `ratio_in_words`.
 
     Args:
         calibration: that gave threshold and ratio.
@@ -113,7 +177,7 @@ def finding_in_words(
         said = f"Attributed to class {name}: the score reaches the threshold."
     else:
         said = f"Rejected by all known classes, nearest is {name}: the score stays below the threshold."
-    return f"{said} {ratio_in_words(calibration, name, llr, flags)}"
+    return f"{said} {beside_in_words(calibration, name, llr, flags, known=known)}"
 
 
 def _reason(calibration: Calibration, name: str, flags: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -122,6 +123,8 @@ def _check(out: Path, known: Path, unknown: Path | None, keep: float) -> None:
 
 
 def _tell(fitted: Fitted, form: str) -> None:
+    from forensic.calibration.words import taken_in_words
+
     calibration = fitted.calibration
     if form == "json":
         console.data(json.dumps(_to_dict(fitted)))
@@ -137,6 +140,8 @@ def _tell(fitted: Fitted, form: str) -> None:
     if count := len(fitted.left_out):
         console.warn("1 picture got no score" if count == 1 else f"{count} pictures got no score")
     console.talk(_what_it_holds_for(calibration))
+    for line in taken_in_words(calibration):
+        console.talk(console.safe(line))
     for line in calibration.missing:
         console.warn(f"not given by these pictures: {line}")
 
@@ -174,6 +179,7 @@ def _to_dict(fitted: Fitted) -> dict[str, Any]:
         "coverage": calibration.coverage.sentence,
         "photographs": calibration.photographs,
         "generators": calibration.generators,
+        "taken": {name: asdict(one) for name, one in calibration.taken.items()},
         "keep": calibration.keep,
         "classes": {
             name: {"propositions": propositions(calibration, name)} | class_to_dict(one)

@@ -123,7 +123,7 @@ def shortened(text: str, width: int) -> str:
 
 def _tell_in_words(listed: list[Finding], calibration: Calibration) -> None:
     """Each verdict and ratio with both of its propositions."""
-    from forensic.calibration.words import finding_in_words, stand_ins
+    from forensic.calibration.words import finding_in_words, stand_ins, taken_in_words
 
     scored = [finding for finding in listed if finding.nearest is not None]
     for finding in scored[:_IN_WORDS]:
@@ -132,7 +132,8 @@ def _tell_in_words(listed: list[Finding], calibration: Calibration) -> None:
         console.stdout_text(console.safe(f"{finding.path}: {said}"))
     if len(scored) > _IN_WORDS:
         console.stdout_text(f"{len(scored) - _IN_WORDS} further findings are not told in words here")
-    console.stdout_text(console.safe(stand_ins(calibration)))
+    for line in (stand_ins(calibration), *taken_in_words(calibration)):
+        console.stdout_text(console.safe(line))
 
 
 def _ratio(finding: Finding) -> str:

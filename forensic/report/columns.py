@@ -42,6 +42,8 @@ TABLES = (
     "decoder",
     "engine",
 )
+BESIDE = "beside"
+"""A table of what a calibration says beside the verdicts; only with a calibration, and no field of a finding."""
 _INTEGERS = ("bytes", "width", "height")
 _LEVEL = 6
 
@@ -53,7 +55,8 @@ class Columns:
         self._header = header
         self._writer = writer
         self._numbers = {name: array("d") for name in NUMBERS}
-        self._tables = {name: _Table() for name in TABLES}
+        told = (BESIDE,) if writer.wording.calibration is not None else ()
+        self._tables = {name: _Table() for name in (*TABLES, *told)}
         self._paths: list[str] = []
         self._exact: dict[int, str] = {}
         self._base64: dict[int, str] = {}
@@ -79,7 +82,7 @@ class Columns:
             value = getattr(finding, name)
             column.append(math.nan if value is None else value)
         for name, table in self._tables.items():
-            table.add(getattr(finding, name))
+            table.add(self._writer.wording.beside(finding) if name == BESIDE else getattr(finding, name))
         path = visible(finding.path)
         if path != finding.path:
             self._exact[row] = finding.path

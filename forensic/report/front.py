@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from forensic.case.ledger import CaseReader
     from forensic.case.rows import CaseHeader
+    from forensic.report.calibrated import Calibrated
     from forensic.report.view import RowWriter
 
 DEFAULT_QUESTION = "Which of the known generators made each of these images, if any of them did?"
@@ -120,6 +121,7 @@ class Page:
     classes: tuple[ClassRow, ...]
     reasons: tuple[ReasonRow, ...]
     strength: Strength
+    calibrated: Calibrated | None
     limits: tuple[str, ...]
     class_names: tuple[str, ...]
     weights_dated: str
@@ -173,6 +175,7 @@ def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWrite
         classes=_classes(header, found),
         reasons=_reasons(found),
         strength=strength(header.card, found.likelihoods),
+        calibrated=writer.wording.front(len(found.scores), found.flags["outside-calibration"]),
         limits=_limits(header.card),
         class_names=tuple(visible(name) for name in header.classes),
         weights_dated=f"{visible(header.weights_name)}, hash {visible(header.weights)}, {_dated(header.card)}",

@@ -167,7 +167,8 @@ def _file(view: RowView) -> str:
 
 def _verdict(view: RowView) -> str:
     sign = f'<svg aria-hidden="true"><use href="#sign-{view.state}"/></svg>'
-    return f'<span class="sign">{sign}{view.state}</span><p class="said">{escape(view.said)}</p>'
+    beside = f'<p class="weighed">{escape(view.beside)}</p>' if view.beside else ""
+    return f'<span class="sign">{sign}{view.state}</span><p class="said">{escape(view.said)}</p>{beside}'
 
 
 def _score(view: RowView) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forensic.case.rows import Counts
+from forensic.report.calibrated import Wording
 from forensic.report.drawing import ScoreScale, SpectrumScale, departure, level_range, score_shape
 from forensic.report.escaping import visible
 
@@ -41,6 +42,8 @@ class RowView:
     flags: tuple[str, ...]
     said: str
     """What was said of the image, or why nothing was."""
+    beside: str
+    """What a calibration says beside it; empty without one."""
     score: str
     threshold: str
     threshold_at: int
@@ -119,6 +122,7 @@ class RowWriter:
         self._header = header
         self.score_scale = ScoreScale.around(found.scores, found.thresholds)
         self.spectrum_scale = SpectrumScale.over(header.class_spectra, found.levels)
+        self.wording = Wording(header)
         self.bands = {name: number for number, name in enumerate(header.class_spectra)}
 
     def view(self, number: int, finding: Finding, artefacts: Artefacts) -> RowView:
@@ -137,6 +141,7 @@ class RowWriter:
             sha256=finding.sha256 or "",
             flags=tuple(visible(flag) for flag in finding.flags),
             said=_said(finding, state),
+            beside=self.wording.beside(finding),
             score=score,
             threshold=threshold,
             threshold_at=threshold_at,

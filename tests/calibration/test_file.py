@@ -58,6 +58,18 @@ def test_a_field_that_is_missing_or_of_another_kind_is_named(make_calibration, b
         calibration_from_toml(resealed(text.replace(before, after)), "x")
 
 
+def test_a_file_of_an_earlier_version_counts_nothing_of_what_passes(make_calibration) -> None:
+    made = make_calibration()
+    text = calibration_to_toml(made)
+    begun, ended = text.index("[taken."), text.index("[classes.")
+    older = calibration_from_toml(resealed(text[:begun] + text[ended:]), "x")
+    assert made.taken
+    assert older.taken == {}
+    assert (older.classes, older.files) == (made.classes, made.files)
+    with pytest.raises(MissingError, match="shares of images must lie between 0 and 1"):
+        calibration_from_toml(resealed(text.replace("known = 0.0", "known = 1.5", 1)), "x")
+
+
 def test_a_file_that_is_not_there(tmp_path) -> None:
     with pytest.raises(MissingError, match="no such file"):
         read_calibration(tmp_path / "absent.calibration.toml")

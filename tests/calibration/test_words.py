@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from forensic.calibration.taken import Taken
 from forensic.calibration.words import (
     finding_in_words,
     in_words,
     kept_calibration,
     propositions,
     ratio_in_words,
+    real_in_words,
     stand_ins,
+    taken_in_words,
 )
 from forensic.errors import MissingError
 
@@ -80,6 +84,36 @@ def test_what_a_case_keeps_is_json_and_has_both_propositions_of_each_class(make_
         assert 10 ** row["upper"] < 5
     few = in_words(make_calibration(generators=2))["classes"]["real"]
     assert few["withheld"] == "2 unknown generators, at least 3 are needed"
+
+
+def test_what_passes_is_told_with_its_range(make_calibration) -> None:
+    made = replace(make_calibration(), taken={"g0": Taken(20, 0.5, 0.25), "g1": Taken(20, 0.1, 0.0)})
+    known, real, unseen = taken_in_words(made)
+    assert known.endswith("known class: 12 of 40 (30.0 %), from 10.0 % (g1) to 50.0 % (g0) over 2 generators.")
+    assert real == real_in_words(made)
+    assert real.endswith("come out as class real: 5 of 40 (12.5 %), from 0.0 % (g1) to 25.0 % (g0) over 2 generators.")
+    assert unseen == "A generator that was not seen may do anything in these ranges, or worse."
+    alone = replace(made, taken={"g0": Taken(20, 0.5, 0.25)})
+    assert "5 of 20 (25.0 %), of one generator, which says nothing of another one" in real_in_words(alone)
+
+
+def test_what_was_not_measured_is_said_not_to_be(make_calibration) -> None:
+    made = make_calibration(known_alone=True)
+    assert all(said.endswith("was not measured.") for said in taken_in_words(made))
+    assert "as class real was not measured" in real_in_words(made)
+    assert real_in_words(replace(made, real="")) == ""
+    measured = make_calibration()
+    assert "in this condition was not measured" in real_in_words(measured, ("small", "outside-calibration=size"))
+    without = {name: one for name, one in measured.classes.items() if name != "real"}
+    assert real_in_words(replace(measured, classes=without)).endswith("was not measured.")
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("name", ["alpha", "real"])
+def test_class_real_is_never_told_without_how_many_others_come_out_so(make_calibration, name, known) -> None:
+    made = make_calibration()
+    said = finding_in_words(made, name, 0.4, (), known=known)
+    assert (real_in_words(made) in said) == (known and name == "real")
 
 
 def test_number_and_phrase_stand_together_and_a_bound_has_no_phrase(make_calibration) -> None:

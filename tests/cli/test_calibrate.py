@@ -5,6 +5,7 @@ import json
 import pytest
 
 from forensic.calibration.file import read_calibration
+from forensic.calibration.words import taken_in_words
 
 
 @pytest.fixture
@@ -23,6 +24,8 @@ def test_it_writes_the_file_and_tells_what_it_holds_for(forensic, arguments, tmp
     assert told["classes"]["real"]["withheld"] == "2 unknown generators, at least 3 are needed"
     assert "each file counts as a photograph of its own" in said.err
     assert "unknown generators: ae_psin_d1_s1, esrgan_medium_x2" in said.err
+    assert {name: one["images"] for name, one in told["taken"].items()} == made.generators
+    assert all(line in said.err for line in taken_in_words(made))
     assert made.command.startswith("forensic calibrate --weights ")
     assert made.command.endswith(" --keep 0.9 --least-generators 3")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from forensic.calibration.file import calibration_to_toml, read_calibration
+from forensic.calibration.words import stand_ins, taken_in_words
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,25 @@ def test_a_table_tells_each_finding_with_both_propositions(forensic, tiny_weight
     assert len(sentences) == 2
     assert all("a generator made it that is none of the known classes" in line for line in sentences)
     assert any("no error rate for this condition" in line for line in sentences)
-    assert told[-1].startswith("3 generators stand in for those that are none of the known classes")
+    made = read_calibration(calibration)
+    ending = (stand_ins(made), *taken_in_words(made))
+    assert tuple(told[-len(ending) :]) == ending
+    assert ending[0].startswith("3 generators stand in for those that are none of the known classes")
+    assert any("come out as class real: " in line for line in ending)
+
+
+def test_the_report_says_what_the_table_says(forensic, tiny_weights, calibration, folder, tmp_path) -> None:
+    arguments = ["scan", folder, "--weights", tiny_weights, "--calibration", calibration, "--report", "x.html"]
+    said = forensic(*arguments, "--format", "table", "--quiet")
+    assert said.code == 3, said.err
+    page = " ".join(html.unescape((tmp_path / "x.html").read_text()).split())
+    sentences = [line.partition(": ")[2] for line in said.out.splitlines() if line.startswith(f"{folder}/")][3:]
+    assert len(sentences) == 2
+    for sentence in sentences:  # the verdict has words of its own in the report
+        assert " ".join(sentence.partition(". ")[2].split()) in page
+    made = read_calibration(calibration)
+    for line in (stand_ins(made), *taken_in_words(made)):
+        assert line in page
 
 
 def test_a_case_keeps_hash_and_words_and_goes_on_with_the_same_calibration_only(

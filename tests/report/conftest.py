@@ -121,6 +121,7 @@ class Cases:
     BIDI_NAME = BIDI_NAME
     THUMBNAIL = THUMBNAIL
     EMPTY = Artefacts()
+    BASE = BASE
     header = staticmethod(header)
     scored = staticmethod(scored)
     every_outcome = staticmethod(every_outcome)

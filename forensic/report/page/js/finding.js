@@ -27,6 +27,9 @@ const saidOf = (data, row) => {
   return shownOf(data, "reason", row) ?? "no reason was recorded";
 };
 
+// What a calibration says beside the verdict; empty without one.
+const besideOf = (data, row) => (data.tables.beside ? shownOf(data, "beside", row) : "");
+
 const aboutOf = (data, row) => {
   const parts = [], width = numberOf(data, "width", row), height = numberOf(data, "height", row);
   const format = shownOf(data, "format", row), bytes = numberOf(data, "bytes", row);

@@ -56,6 +56,12 @@ const spectrumParts = (data, row) => {
   return [draw("svg", plot, shapes), el("p", "against", spectrum.against)];
 };
 
+const verdictParts = (data, row) => {
+  const parts = [sign(stateOf(data, row)), el("p", "said", saidOf(data, row))], beside = besideOf(data, row);
+  if (beside) parts.push(el("p", "weighed", beside));
+  return parts;
+};
+
 const buildRow = (data, row) => {
   const line = el("tr", stateOf(data, row));
   attributes(line, { role: "row", id: "row-" + (row + 1) });
@@ -63,7 +69,7 @@ const buildRow = (data, row) => {
     cell("no", String(row + 1)),
     cell("pic", pictureNode(pictureOf(data, row))),
     cell("file", ...fileParts(data, row)),
-    cell("verdict", sign(stateOf(data, row)), el("p", "said", saidOf(data, row))),
+    cell("verdict", ...verdictParts(data, row)),
     cell("score", ...scoreParts(data, row)),
     cell("spectrum", ...spectrumParts(data, row)),
   );
