@@ -108,7 +108,7 @@ def test_class_real_never_stands_without_how_many_others_come_out_so(
     assert said in plain.inner_text("#row-1")
     assert "in this condition was not measured" in plain.inner_text("#row-4")
     opened = open_page(case)
-    assert said in opened.page.inner_text(".keys")
+    assert said in opened.page.inner_text(".rowhead .weighs")
     opened.page.locator("#list tr").first.click()
     assert said in opened.page.inner_text(".drawer")
 
