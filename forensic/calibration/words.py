@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from forensic.calibration.file import calibration_from_toml, calibration_to_toml
 from forensic.calibration.weigh import NO_RATE
+from forensic.errors import MissingError
 
 if TYPE_CHECKING:
     from forensic.calibration.record import Calibration
@@ -117,14 +118,23 @@ def in_words(calibration: Calibration) -> dict[str, Any]:
     }
 
 
-def kept_calibration(card: dict[str, Any]) -> Calibration | None:
+def kept_calibration(card: dict[str, Any], recorded: str | None) -> Calibration | None:
     """The calibration that a case keeps in its card, whole; None where there is none.
 
+    Args:
+        card: of the weights, as the case keeps it.
+        recorded: hash of the calibration in the case's configuration, which its chain of digests begins with.
+
     Raises:
-        MissingError: what is kept does not fit its hash.
+        MissingError: what is kept does not fit its hash, or is another one.
     """
-    kept = card.get("calibration")
-    return None if kept is None else calibration_from_toml(kept["toml"], "the calibration of the case")
+    kept, subject = card.get("calibration"), "the calibration of the case"
+    if kept is None:
+        return None
+    made = calibration_from_toml(kept["toml"], subject)
+    if made.hash != recorded:
+        raise MissingError(subject, "is not the one that the case was begun with", "See `forensic case verify`")
+    return made
 
 
 def ratio_in_words(calibration: Calibration, name: str, llr: float | None, flags: tuple[str, ...]) -> str:

@@ -35,6 +35,7 @@ def write(case: Path, out: Path, show: Callable[[bytes], bytes | None] | None = 
     Raises:
         UsageError: another suffix, no such case, no such folder, `out` is the case itself, or `NAME.assets` no folder.
         VerificationError: the case is damaged.
+        MissingError: the calibration that the case keeps is not the one it was begun with.
         MachineError: the disk is full or refuses.
     """
     suffix = out.suffix.lower()

@@ -52,14 +52,15 @@ class Wording:
         header: of the case.
 
     Raises:
-        MissingError: what the case keeps does not fit its hash.
+        MissingError: what the case keeps does not fit its hash, or is not what the case was begun with.
     """
 
     def __init__(self, header: CaseHeader) -> None:
         kept = header.card.get("calibration")
         self.calibration: Calibration | None = None
         if isinstance(kept, dict) and "toml" in kept:
-            self.calibration = _words().kept_calibration(header.card)
+            recorded = header.configuration.get("calibration")
+            self.calibration = _words().kept_calibration(header.card, recorded)
 
     def beside(self, finding: Finding) -> str:
         """What stands beside the verdict of a finding; empty without a calibration or without a score."""

@@ -71,6 +71,7 @@ def write_page(
 
     Raises:
         UsageError: the folder of the sheets is none.
+        MissingError: the calibration that the case keeps is not the one it was begun with.
         MachineError: a sheet can not be written.
     """
     rows, digest, complete = _settled(case)

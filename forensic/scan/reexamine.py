@@ -177,7 +177,7 @@ class _Scoring:
 
         self._case = case
         self._threshold: float | None = case.header.configuration.get("threshold")
-        self._calibration = kept_calibration(case.header.card)
+        self._calibration = kept_calibration(case.header.card, case.header.configuration.get("calibration"))
         threads = _threads(case.header.configuration)
         self._engine = Engine(weights, "cpu", choose("torch", "cpu"), self._threshold, threads)
         self._card = self._engine.weights.card

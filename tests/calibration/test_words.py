@@ -142,9 +142,12 @@ def test_a_ratio_that_is_not_given_has_its_reason(make_calibration, flags, reaso
 
 def test_a_case_keeps_the_whole_calibration(make_calibration) -> None:
     made = make_calibration()
-    assert kept_calibration({"calibration": in_words(made)}) == made
-    assert kept_calibration({}) is None
+    assert kept_calibration({"calibration": in_words(made)}, made.hash) == made
+    assert kept_calibration({}, None) is None
     broken = in_words(made)
     broken["toml"] = broken["toml"].replace("keep = 0.95", "keep = 0.5")
     with pytest.raises(MissingError, match="does not fit its hash"):
-        kept_calibration({"calibration": broken})
+        kept_calibration({"calibration": broken}, made.hash)
+    for other in (make_calibration(seed=1).hash, None):
+        with pytest.raises(MissingError, match="is not the one that the case was begun with"):
+            kept_calibration({"calibration": in_words(made)}, other)

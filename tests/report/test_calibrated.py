@@ -52,6 +52,15 @@ def weighed_finding(
     return make_case.scored(path, score, name, threshold=threshold, **fields)
 
 
+def keeping(make_case: Any, calibration: Calibration) -> dict[str, Any]:
+    """What the header of a case has of a calibration, as a scan writes it."""
+    header = make_case.header()
+    return {
+        "card": header.card | {"calibration": in_words(calibration)},
+        "configuration": header.configuration | {"calibration": calibration.hash},
+    }
+
+
 @pytest.fixture
 def calibration() -> Calibration:
     return made()
@@ -72,8 +81,7 @@ def rows(make_case: Any, calibration: Calibration) -> list[tuple[Finding, Artefa
 
 @pytest.fixture
 def case(make_case: Any, rows: Any, calibration: Calibration) -> Any:
-    card = make_case.header().card | {"calibration": in_words(calibration)}
-    return make_case(rows, card=card)
+    return make_case(rows, **keeping(make_case, calibration))
 
 
 def expected(calibration: Calibration, finding: Finding) -> str:
@@ -146,9 +154,8 @@ def test_nothing_sticks_out_and_nobody_is_shut_out(open_page: Any, case: Any, sc
 
 def test_without_generators_it_says_what_was_not_measured(make_case: Any, tmp_path: Any) -> None:
     alone = made(generators=0)
-    card = make_case.header().card | {"calibration": in_words(alone)}
     finding = weighed_finding(make_case, alone, "in/a.png", 4.0, "real")
-    report.write(make_case([(finding, Artefacts())], card=card), tmp_path / "a.html")
+    report.write(make_case([(finding, Artefacts())], **keeping(make_case, alone)), tmp_path / "a.html")
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert "How often images of unknown generators come out as class real was not measured." in page
     assert "none: no images of unknown generators" in page
@@ -163,7 +170,10 @@ def test_a_case_without_a_calibration_says_nothing_of_one(make_case: Any) -> Non
 
 
 def test_a_calibration_that_was_changed_is_refused(make_case: Any, calibration: Calibration) -> None:
-    kept = in_words(calibration)
-    kept["toml"] = kept["toml"].replace("keep = 0.95", "keep = 0.5")
+    kept = keeping(make_case, calibration)
+    kept["card"]["calibration"]["toml"] = kept["card"]["calibration"]["toml"].replace("keep = 0.95", "keep = 0.5")
     with pytest.raises(MissingError, match="does not fit its hash"):
-        Wording(make_case.header(card={"calibration": kept}))
+        Wording(make_case.header(**kept))
+    another = keeping(make_case, made(mean=-1.0)) | {"configuration": keeping(make_case, calibration)["configuration"]}
+    with pytest.raises(MissingError, match="is not the one that the case was begun with"):
+        Wording(make_case.header(**another))
