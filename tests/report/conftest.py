@@ -199,14 +199,14 @@ class Opened:
             menu.locator("summary").click()
         menu.locator("li label").filter(has=self.page.get_by_text(value, exact=True)).click()
 
-    def axe(self) -> list[str]:
-        """What axe finds wrong with what is shown now."""
+    def axe(self, *rules: str) -> list[str]:
+        """What axe finds wrong with what is shown now, by these rules or all."""
         found = pytest.importorskip(
             "axe_playwright_python", reason="needs Chromium, playwright and axe-playwright-python"
         )
         source = Path(found.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
         self.page.evaluate(source + "\n;undefined")
-        violations = self.page.evaluate("axe.run()")["violations"]
+        violations = self.page.evaluate("rules => axe.run(rules.length ? {runOnly: rules} : {})", list(rules))["violations"]
         return [f"{one['id']}: {node['html'][:120]}" for one in violations for node in one["nodes"]]
 
     def saved(self, menu: str, entry: str) -> str:
