@@ -99,6 +99,9 @@ def scan(
     stability: Annotated[
         int, typer.Option(min=0, max=5, help="Also score so many mild changes of each picture; each costs as much.")
     ] = 0,
+    salvage: Annotated[
+        bool, typer.Option("--salvage", help="Also score the rows that truncated pictures still hold; in no count.")
+    ] = False,
     thumbnails: Annotated[
         Thumbnails, typer.Option(help="Small pictures in the case and its reports; blur: reports only blurred ones.")
     ] = Thumbnails.full,
@@ -178,6 +181,7 @@ def scan(
         scores=settled["scores"],
         thumbnails=settled["thumbnails"] != Thumbnails.none,
         stability=stability,
+        salvage=salvage,
         skip_hashes=_hashes(skip_hashes),
         shard=part,
         details=Details(**details),
