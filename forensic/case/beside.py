@@ -1,7 +1,7 @@
 """What a finding may carry beside its verdict, and that no verdict, count or exit code is made of.
 
-`CarriedClaim` is what the file says of its own origin; `Salvaged` what was said of the real rows of a truncated picture, whose
-finding stays `unreadable`.
+`CarriedClaim` is what the file says of its own origin; `Salvaged` what was said of the real rows of a truncated
+picture, whose finding stays `unreadable`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CarriedClaim:
     """Where in the file it stands."""
     reader: str
     state: str
-    """`unsigned`, `present-not-checked`; `unreadable` for a place that could not be read, `not-kept` for what is left out."""
+    """`unsigned`, `present-not-checked`; `unreadable` of a place that could not be read, `not-kept` of what is left."""
     says: str
     """In words, or why it could not be read."""
     value: str | None = None

@@ -37,10 +37,13 @@ def chosen_format(asked: Format | None) -> Format:
     return asked or ("table" if console.is_terminal() else "jsonl")
 
 
-def follow(events: Iterable[Event], form: Format, calibration: Calibration | None = None) -> Summary:
+def follow(
+    events: Iterable[Event], form: Format, calibration: Calibration | None = None, *, salvage: bool = False
+) -> Summary:
     """Print findings as they come, and return what the scan came to.
 
-    With a calibration a table has ratio and p, and below it the verdicts in words.
+    With a calibration a table has ratio and p, and below it the verdicts in words. With `salvage` CSV has a column
+    more.
 
     Raises:
         BrokenPipeError: the reader of stdout is gone.
@@ -57,7 +60,7 @@ def follow(events: Iterable[Event], form: Format, calibration: Calibration | Non
         elif form == "csv":
             from forensic.report.rows import write_csv
 
-            write_csv(findings, sys.stdout)
+            write_csv(findings, sys.stdout, salvage=salvage)
         else:
             listed = list(findings)
     if form == "table":
@@ -101,8 +104,8 @@ def tell_summary(summary: Summary, written: Iterable[Path]) -> None:
     if summary.other_files:
         console.talk(no_images(summary.other_files))
     if summary.salvaged:
-        parts = "a part" if summary.salvaged == 1 else "parts"
-        console.talk(f"salvaged: {parts} of {summary.salvaged} unreadable, scored beside and in no count")
+        some = "a part" if summary.salvaged == 1 else "parts"
+        console.talk(f"salvaged: {some} of {summary.salvaged} unreadable, scored beside and in no count")
     if summary.claiming:
         carry = "1 carries" if summary.claiming == 1 else f"{summary.claiming} carry"
         console.talk(f"{carry} claims about their origin, told in the findings; no verdict is made of them")

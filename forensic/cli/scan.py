@@ -202,7 +202,7 @@ def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None, *, b
     with _stoppable(plan.interruption) as asked:
         try:
             with closing(run(plan)) as events:
-                summary = follow(events, form, plan.calibration)
+                summary = follow(events, form, plan.calibration, salvage=plan.salvage)
         except KeyboardInterrupt:  # before there was anything to keep
             return asked[0] if asked else ExitCode.INTERRUPTED
     if summary.outcome == "interrupted":

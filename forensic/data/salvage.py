@@ -1,10 +1,10 @@
 """What is left of a truncated picture: only rows whose data is all there, never a row that a decoder made up.
 
-PNG: the image data is inflated as far as it goes; a row counts when its last byte came out. JPEG: of a sequential picture in
-one scan, the rows that a decoder gives which stops where its bytes end. Either way the file is then cut to that height and
-decoded like any other, and a second decoder, or a word of the first about damage, can still refuse it. Where it
-can not be told which rows are real (progressive, interlaced, several scans, other formats) nothing is salvaged. Bytes that
-were overwritten without the decoder's noticing are not seen, as little as in a whole JPEG.
+PNG: the image data is inflated as far as it goes; a row counts when its last byte came out. JPEG: of a sequential
+picture in one scan, the rows that a decoder gives which stops where its bytes end. Either way the file is then cut to
+that height and decoded like any other, and a second decoder, or a word of the first about damage, can still refuse it.
+Where it can not be told which rows are real (progressive, interlaced, several scans, other formats) nothing is
+salvaged. Bytes that were overwritten without the decoder's noticing are not seen, as little as in a whole JPEG.
 
 Source: PNG, third edition (W3C 2025), chapters 7, 9 and 10; ITU-T T.81, annexes A.2 and B.
 """
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 UNCHECKED = "checksum-missing="
 """Then how many of the rows, the last ones, stand in a PNG chunk whose checksum was cut off."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_SEQUENTIAL, _OTHER_FRAMES = (0xC0, 0xC1), {0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
+_FRAMES = {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
+_SEQUENTIAL = (0xC0, 0xC1)
 _SOS, _DRI = 0xDA, 0xDD
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _OF_THE_CUT = frozenset({"decoder-warning", "missing-end-marker"})
@@ -120,7 +121,7 @@ def _upright(pixels: NDArray[np.uint8], orientation: int, missing: int) -> NDArr
 def _png(data: bytes, limits: DecodeLimits) -> Part:
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     if data[28]:
-        raise Unreadable(f"nothing to salvage: an interlaced PNG holds no row whole before its last pass")
+        raise Unreadable("nothing to salvage: an interlaced PNG holds no row whole before its last pass")
     first, size = _first_data(data), 1 + -(-width * _CHANNELS[colour] * depth // 8)
     stream, inflated, checked = zlib.decompressobj(), bytearray(), 0
     for packed, has_checksum in _image_data(data):
@@ -189,8 +190,8 @@ class _Scan:
 def _jpeg(data: bytes, limits: DecodeLimits) -> Part:
     found = _one_scan(data)
     try:
-        whole = inspect(_cut(data, found, found.height), limits=limits)
-        samples, _ = codecs.decode_pillow_part(whole.payload[:-2])
+        payload = inspect(_cut(data, found, found.height), limits=limits).payload
+        samples, _ = codecs.decode_pillow_part(payload[:-2])
     except (Unreadable, codecs.DecoderError):
         raise Unreadable("nothing to salvage: no decoder takes what precedes the cut") from None
     written = np.flatnonzero(samples.any(axis=(1, 2)))  # black rows at its end are given up: they look like none
@@ -203,35 +204,37 @@ def _jpeg(data: bytes, limits: DecodeLimits) -> Part:
 
 
 def _one_scan(data: bytes) -> _Scan:
-    frame = scan = None
-    interval = 0
-    try:
-        for segment in segments(data):
-            if segment.marker in _SEQUENTIAL:
-                frame = segment
-            elif segment.marker in _OTHER_FRAMES:
-                raise Unreadable(f"nothing to salvage: only the rows of a sequential JPEG are whole before its last byte")
-            elif segment.marker == _DRI:
-                interval = struct.unpack_from(">H", data, segment.at + 2)[0]
-            elif segment.marker == _SOS and scan is not None:
-                raise Unreadable(f"nothing to salvage: a JPEG in several scans holds no row whole before its last one")
-            elif segment.marker == _SOS:
-                scan = segment
-    except Unreadable as outcome:
-        if scan is None:
-            raise Unreadable(f"nothing to salvage: {outcome.reason}") from None
-        if outcome.reason.startswith("nothing"):
-            raise
-    if frame is None or scan is None:
-        raise Unreadable("nothing to salvage: the file ends before its image data")
+    found, why = _segments(data)
+    scans = [segment for segment in found if segment.marker == _SOS]
+    frames = [segment for segment in found if segment.marker in _FRAMES]
+    if not scans or not frames:
+        raise Unreadable(f"nothing to salvage: {why or 'the file ends before its image data'}")
+    scan, frame = scans[0], frames[0]
+    if frame.marker not in _SEQUENTIAL:
+        raise Unreadable("nothing to salvage: only a sequential JPEG has rows that are whole before its last byte")
+    if len(scans) > 1:
+        raise Unreadable("nothing to salvage: a JPEG in several scans has no row that is whole before its last one")
     if scan.stop < len(data):
-        raise Unreadable("nothing to salvage: the end marker is there, so that what is missing lies anywhere before it")
+        raise Unreadable("nothing to salvage: the scan has an end, so that what is missing lies anywhere before it")
+    intervals = [segment for segment in found if segment.marker == _DRI]
+    interval = struct.unpack_from(">H", data, intervals[-1].at + 2)[0] if intervals else 0
     height, width, count = struct.unpack_from(">HHB", data, frame.at + 3)
     if data[scan.at + 2] != count or count not in (1, 3):
-        raise Unreadable(f"nothing to salvage: only grey and three-colour JPEGs in one scan are tried")
+        raise Unreadable("nothing to salvage: only grey and three-colour JPEGs in one scan are tried")
     factors = [data[frame.at + 9 + 3 * index] for index in range(count)]
     unit = (8, 8) if count == 1 else (8 * max(f >> 4 for f in factors), 8 * max(f & 15 for f in factors))
     return _Scan(frame, scan, width, height, unit, interval)
+
+
+def _segments(data: bytes) -> tuple[list[Segment], str | None]:
+    """Those before the cut, and the reason where it lies in one of them."""
+    found: list[Segment] = []
+    try:
+        for segment in segments(data):
+            found.append(segment)  # noqa: PERF402 - what came before the error counts
+    except Unreadable as outcome:
+        return found, outcome.reason
+    return found, None
 
 
 def _cut(data: bytes, found: _Scan, height: int) -> bytes:

@@ -187,7 +187,9 @@ class _Scoring:
             said = next(measured) if read.tiles is not None else None
             left = next(measured) if read.salvage is not None and read.salvage.tiles is not None else None
             found = _identity(row.finding, read) or _decoding(row.finding, read, self._case.header)
-            yield _checked(row, found or [*self._scoring(row.finding, read, said), *self._part(row.finding, read, left)])
+            yield _checked(
+                row, found or [*self._scoring(row.finding, read, said), *self._part(row.finding, read, left)]
+            )
 
     def _part(self, before: Finding, read: Read, measured: Measured | None) -> Iterator[str]:
         """What was salvaged of a truncated picture; that it was cut alike has been seen by now."""
@@ -342,7 +344,7 @@ def _beside(before: Finding, read: Read, header: CaseHeader) -> Iterator[str]:
         yield f"claims carried by the file were {_kinds(before.claims or ())}, are {_kinds(read.claims)}"
     was, rows = before.salvaged, read.salvage
     if was is None or rows is None:
-        if was is not rows:
+        if was is not None or rows is not None:
             yield f"salvaged part {'was not there, is' if was is None else 'was there, is not'}"
         return
     now = replace(was, **{name: getattr(rows, name) for name in _SALVAGED})

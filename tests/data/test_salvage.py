@@ -1,4 +1,4 @@
-"""The rows that are told to be real are those of the whole file, bit for bit; where that can not be told there are none."""
+"""Rows that are told to be real are those of the whole file, bit for bit; where that can not be told there are none."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_rows_of_a_jpeg_are_those_of_the_whole_one(name: str) -> None:
 def test_every_end_of_the_bytes_is_a_row_of_the_whole_jpeg(back: int) -> None:
     """Also one between FF and its stuffed zero, and behind the last bits of a block."""
     whole = JPEGS["420"]
-    at = [place for place in range(len(whole) // 2, len(whole) - 2) if whole[place : place + 2] == b"\xff\x00"][0]
+    at = next(place for place in range(len(whole) // 2, len(whole) - 2) if whole[place : place + 2] == b"\xff\x00")
     rows_of(salvage(whole[: at + 5 - back], LIMITS), whole)
 
 
@@ -144,9 +144,9 @@ def cut(data: bytes, share: float = 0.6) -> bytes:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (cut(written("JPEG", progressive=True)), "only the rows of a sequential JPEG"),
+        (cut(written("JPEG", progressive=True)), "only a sequential JPEG"),
         (cut(written("JPEG", mode="CMYK")), "only grey and three-colour"),
-        (JPEGS["420"][:9000] + JPEGS["420"][-2:], "the end marker is there"),
+        (JPEGS["420"][:9000] + JPEGS["420"][-2:], "the scan has an end"),
         (JPEGS["420"][:150], "truncated in header"),
         (JPEGS["420"][:700], "no row of blocks is whole"),
         (written("PNG")[:120], "no row is whole"),
@@ -157,7 +157,7 @@ def cut(data: bytes, share: float = 0.6) -> bytes:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_nothing_is_salvaged_where_it_can_not_be_told(data: bytes, why: str) -> None:
-    with pytest.raises(Unreadable, match="^nothing to salvage: ") as refused:
+    with pytest.raises(Unreadable, match=r"^nothing to salvage: ") as refused:
         salvage(data, LIMITS)
     assert why in refused.value.reason
 

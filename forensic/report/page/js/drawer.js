@@ -130,7 +130,7 @@ const drawer = (desk) => {
     parts.push(verdict);
     if (score) parts.push(...scoreParts(data, row));
     parts.push(triagePart(desk, row), spectrumPart(data, row), ...scoresPart(data, row), ...flagsPart(data, row),
-      el("h4", "", "The finding"), factsPart(data, row));
+      ...salvagedInFull(data, row), ...claimsInFull(data, row), el("h4", "", "The finding"), factsPart(data, row));
     node.replaceChildren(...parts);
   };
   return {

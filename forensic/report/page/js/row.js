@@ -30,7 +30,7 @@ const fileParts = (data, row) => {
     list.append(...flags.map((flag) => el("li", "", flag)));
     parts.push(list);
   }
-  return parts;
+  return [...parts, ...claimsPart(data, row)];
 };
 
 const scoreParts = (data, row) => {
@@ -63,7 +63,7 @@ const buildRow = (data, row) => {
     cell("no", String(row + 1)),
     cell("pic", pictureNode(pictureOf(data, row))),
     cell("file", ...fileParts(data, row)),
-    cell("verdict", sign(stateOf(data, row)), el("p", "said", saidOf(data, row))),
+    cell("verdict", sign(stateOf(data, row)), el("p", "said", saidOf(data, row)), ...salvagedPart(data, row)),
     cell("score", ...scoreParts(data, row)),
     cell("spectrum", ...spectrumParts(data, row)),
   );
