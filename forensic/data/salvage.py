@@ -135,7 +135,8 @@ def _png(data: bytes, limits: DecodeLimits) -> Part:
         raise Unreadable("nothing to salvage: no row is whole")
     header = b"IHDR" + data[16:20] + struct.pack(">I", rows) + data[24:29]
     whole = SIGNATURE + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + data[33:first]
-    packed = zlib.compress(bytes(inflated[: rows * size]), 0)
+    packed = zlib.compress(memoryview(inflated)[: rows * size], 0)
+    del inflated  # as large as the picture
     pieces = [packed[at : at + _MOST_STORED] for at in range(0, len(packed), _MOST_STORED)]
     whole += b"".join(_chunk(b"IDAT", piece) for piece in pieces) + _chunk(b"IEND", b"")
     part = _decoded(whole, limits, rows, height)
