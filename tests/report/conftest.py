@@ -246,13 +246,13 @@ class Opened:
 
     def axe(self, *rules: str) -> list[str]:
         """What axe finds wrong with what is shown now, by these rules or all."""
-        found = pytest.importorskip(
+        package = pytest.importorskip(
             "axe_playwright_python", reason="needs Chromium, playwright and axe-playwright-python"
         )
-        source = Path(found.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+        source = Path(package.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
         self.page.evaluate(source + "\n;undefined")
-        violations = self.page.evaluate("rules => axe.run(rules.length ? {runOnly: rules} : {})", list(rules))["violations"]
-        return [f"{one['id']}: {node['html'][:120]}" for one in violations for node in one["nodes"]]
+        found = self.page.evaluate("rules => axe.run(rules.length ? {runOnly: rules} : {})", list(rules))
+        return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
 
     def saved(self, menu: str, entry: str) -> str:
         """What a button of a menu downloads."""

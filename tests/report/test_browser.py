@@ -66,6 +66,107 @@ def test_page_is_whole_without_javascript(open_page: Any, make_case: Any) -> Non
     assert "need JavaScript" in page.inner_text(".rowhead")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_nothing_sticks_out(open_page: Any, make_case: Any, scheme: str, width: int) -> None:
+    rows = [*make_case.every_outcome(), (make_case.scored("in/" + "x" * 240 + ".png", 1.0, "real"), make_case.EMPTY)]
+    page = open_page(make_case(rows), width=width, color_scheme=scheme).page
+    measure = "document.documentElement.scrollWidth"
+    assert page.evaluate(measure) == width
+    page.locator("#list tr").first.click()
+    assert page.evaluate(measure) == width
+    page.keyboard.press("Escape")
+    page.keyboard.press("v")
+    page.locator("[data-facet=folder] summary").click()
+    assert page.evaluate(measure) == width
+
+
+def test_rows_built_by_script_are_the_rows_of_the_page(open_page: Any, make_case: Any) -> None:
+    case = make_case()
+    plain = open_page(case, script=False).page
+    expected = plain.evaluate("[...document.querySelectorAll('#list tr')].map((row) => row.outerHTML)")
+    page = open_page(case).page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.evaluate("for (const marks of document.querySelectorAll('#list .marks')) marks.remove()")
+    compare = """(expected) => {
+      const table = new DOMParser().parseFromString(`<table>${expected.join('')}</table>`, 'text/html');
+      const rows = [...document.querySelectorAll('#list tr')], others = table.querySelectorAll('tr');
+      return rows.map((row, n) => row.isEqualNode(document.importNode(others[n], true)) ? '' : row.outerHTML);
+    }"""
+    assert page.evaluate(compare, expected) == [""] * 10
+
+
+def test_pictures_come_from_rows_data_and_sheets(
+    open_page: Any, make_case: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html, "PLAIN_ROWS", 5)
+    monkeypatch.setattr(pictures, "BUDGET", 8 * len(make_case.THUMBNAIL))
+    monkeypatch.setattr(pictures, "FIRST_OF_CLASS", 1)
+    case = make_case(make_case.long_rows(60), name="a b'c.case")
+    opened = open_page(case, width=1400)
+    page = opened.page
+    page.keyboard.press("v")
+    page.wait_for_selector("#tile-70")
+    shown = page.evaluate(
+        "[...document.querySelectorAll('.tile')].map((n) => n.firstChild.tagName + n.firstChild.className)"
+    )
+    assert shown.count("IMG") == 8
+    assert shown[:5] == ["IMG"] * 5
+    cells = [n for n, kind in enumerate(shown) if kind == "Icell"]
+    assert len(cells) == 56
+    sheets = [url for url in opened.asked if url.endswith(".webp")]
+    assert {url.rsplit("/", 1)[0] for url in sheets} == {case.with_suffix(".assets").as_uri()}
+    loaded = """(url) => new Promise((done) => { const image = new Image(); image.src = url;
+      image.onload = () => done(image.naturalWidth); image.onerror = () => done(0); })"""
+    assert page.evaluate(loaded, sheets[0]) == 768
+    assert opened.said == []
+
+
+def test_missing_sheets_are_told(open_page: Any, make_case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "BUDGET", 200 * len(make_case.THUMBNAIL))
+    case = make_case(make_case.long_rows(300))
+    out = case.with_suffix(".html")
+    report.write(case, out)
+    moved = out.rename(out.with_name("moved.html"))
+    page = open_page(moved).page
+    page.get_by_text("It is not there now.").wait_for()
+    assert page.inner_text(".shown") == "310 rows"
+
+
+def test_a_browser_that_can_not_unpack_keeps_the_plain_rows(open_page: Any, make_case: Any) -> None:
+    case = make_case(make_case.long_rows(230))
+    out = case.with_suffix(".html")
+    report.write(case, out)
+    text = out.read_text(encoding="utf-8")
+    out.write_text(text.replace('id="block-path">', 'id="block-path">AAAA'), encoding="utf-8")
+    page = open_page(out, ready=".banner").page
+    assert "could not unpack the rows" in page.inner_text(".banner")
+    assert page.locator("#list tr").count() == 200
+
+
+def test_paper_gets_the_first_rows_chosen(open_page: Any, make_case: Any) -> None:
+    opened = open_page(make_case(make_case.long_rows(240)))
+    opened.choose("verdict", "known")
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.page.inner_text(".rest").endswith("chosen, of 250 in all.")
+    assert opened.page.locator("#list tr").count() == opened.page.locator("#list tr.known").count() > 100
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.page.locator("#list tr").count() < 40
+
+
+def test_paper_gets_two_hundred_rows_and_no_tools(open_page: Any, make_case: Any) -> None:
+    page = open_page(make_case(make_case.long_rows(240))).page
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#list tr").count() == 200
+    assert page.inner_text(".rest") == "Printed: rows 1 to 200 of 250 chosen, of 250 in all."
+    assert page.locator(".tools").is_hidden()
+    heights = page.evaluate(
+        "[document.querySelector('.pane').clientHeight, document.querySelector('.list').clientHeight]"
+    )
+    assert heights[0] == heights[1] > 200 * 40
+
+
 @pytest.mark.parametrize(("scheme", "rules"), [("light", []), ("dark", ["color-contrast"])])
 def test_nothing_shuts_a_reader_out(open_page: Any, make_case: Any, scheme: str, rules: list[str]) -> None:
     opened = open_page(make_case(finish=False), color_scheme=scheme)
