@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from forensic.case.reader import CaseReader
     from forensic.case.rows import Finding
 
-Kind = Literal["only in the first", "only in the second", "content", "verdict", "score"]
-"""`verdict`: also another status or class; `score`: the verdict and class are the same."""
+Kind = Literal["only in the first", "only in the second", "content", "verdict", "salvaged", "score"]
+"""`verdict`: also another status or class; `salvaged`: only the verdict or class of what both salvaged of a truncated
+picture; `score`: the verdict and class are the same."""
 
-_NO_CAUSE = ("shard", "thumbnails", "scores", "exclude")
+_NO_CAUSE = ("shard", "thumbnails", "scores", "exclude", "claims", "salvage")
 """Parts of a configuration that change no verdict."""
 _OF_ROWS = ("weights", "preprocessing", "threshold", "decoder", "engine")
 
@@ -97,6 +98,10 @@ def _kind(before: Finding | None, after: Finding | None) -> Kind | None:
     said = [(finding.status, finding.verdict, finding.label) for finding in (before, after)]
     if said[0] != said[1]:
         return "verdict"
+    if before.salvaged is not None and after.salvaged is not None:
+        parts = [(part.rows, part.verdict, part.label) for part in (before.salvaged, after.salvaged)]
+        if parts[0] != parts[1]:
+            return "salvaged"
     return None if before.score == after.score else "score"
 
 

@@ -15,6 +15,8 @@ STABILITY = "stability="
 """Then how many of how many changed forms of the picture got the same verdict and class."""
 CHANGED_BY = "changed-by="
 """Then the names of those that did not, with + between them."""
+SALVAGED = "salvaged="
+"""Of a truncated picture, with the decoder's: how many of how many rows were scored apart from it."""
 
 _OF_VALIDATION = (NOT_VALIDATED, OUTSIDE)
 

@@ -12,8 +12,9 @@ import os
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from forensic.case.beside import CarriedClaim, Salvaged, Verdict, beside_to_dict, salvaged_from_dict
+
 Status = Literal["ok", "unreadable", "skipped"]
-Verdict = Literal["known", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +57,13 @@ class Finding:
     decoder: str | None = None
     engine: str | None = None
     """What computed the score, only where it was not torch in float32."""
+    salvaged: Salvaged | None = None
+    """Of a truncated picture, only with `--salvage`; no part of any count."""
+    claims: tuple[CarriedClaim, ...] | None = None
+    """What the file claims of its own origin, in its order; never empty. No part of the verdict."""
 
 
-OPTIONAL_KEYS = frozenset({"path_b64", "scores", "llr", "p", "engine"})
+OPTIONAL_KEYS = frozenset({"path_b64", "scores", "llr", "p", "engine", "salvaged", "claims"})
 """Keys a JSON line may lack; every other key is always present, null where it does not apply."""
 
 
@@ -74,6 +79,10 @@ def finding_to_dict(finding: Finding) -> dict[str, Any]:
         if value is None and field.name in OPTIONAL_KEYS - withheld:
             continue
         row[field.name] = list(value) if isinstance(value, tuple) else value
+    if finding.salvaged is not None:
+        row["salvaged"] = beside_to_dict(finding.salvaged)
+    if finding.claims is not None:
+        row["claims"] = [beside_to_dict(claim) for claim in finding.claims]
     return row
 
 
@@ -95,6 +104,10 @@ def finding_from_json(line: str) -> Finding:
     """
     row = json.loads(line)
     row["flags"] = tuple(row["flags"])
+    if row.get("salvaged") is not None:
+        row["salvaged"] = salvaged_from_dict(row["salvaged"])
+    if row.get("claims") is not None:
+        row["claims"] = tuple(CarriedClaim(**claim) for claim in row["claims"])
     return Finding(**row)
 
 

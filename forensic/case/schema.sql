@@ -3,6 +3,7 @@
 -- Format history (PRAGMA user_version; PRAGMA application_id is 0x666f7263, "forc"):
 --   1   first form.
 --   2   with annotations. A case of format 1 that is annotated becomes one of format 2; nothing else of it changes.
+--       The line of a finding may have the keys `salvaged` and `claims` (beside.py); in format 1 it has neither.
 --       Later with the table tree and the indices by outcome and of roots, which may be missing: they say again what
 --       follows from the rows, so that a case of a million findings opens at once.
 -- This version reads formats 1 and 2 and appends to both; any other is refused by number.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from forensic.case.beside import beside_to_dict
 from forensic.cli import console
 from forensic.errors import ExitCode
 
@@ -35,9 +36,10 @@ def diff(
     forensic case diff before.case after.case --format json | jq .changes
 
     Files are matched by their path below the deepest folder that was scanned. They differ where one case lacks a file,
-    or where content (SHA-256), status, verdict or class is another; then the exit code is 4. A score that moved without
-    changing the verdict is counted, and the code stays 0. Causes are what the two cases name differently: weights,
-    preprocessing, threshold, decoder, engine, versions, limits; which of several it was, they can not say.
+    or where content (SHA-256), status, verdict or class is another, also of what both salvaged; then the code is 4.
+    A score that moved without changing the verdict is counted, and the code stays 0. Causes are what the two cases name
+    differently: weights, preprocessing, threshold, decoder, engine, versions, limits; which of several it was, they can
+    not say.
     """
     from forensic.case.difference import case_changes, header_changes
     from forensic.case.ledger import open_case
@@ -104,7 +106,9 @@ def _said(finding: Finding | None) -> str:
     if finding is None:
         return "not there"
     if finding.verdict is None:
-        return f"{finding.status} ({finding.reason})"
+        part = finding.salvaged
+        told = "" if part is None else f"; salvaged {part.rows} rows: {part.verdict or 'no score'} {part.label or ''}"
+        return f"{finding.status} ({finding.reason}){told.rstrip()}"
     name = finding.label if finding.verdict == "known" else f"nearest {finding.nearest}"
     return f"{finding.verdict} {name} {finding.score:.2f}"
 
@@ -115,14 +119,16 @@ def _why(change: Change) -> str:
     return ", ".join(change.why) or "nothing that the cases name"
 
 
+def _side(finding: Finding) -> dict[str, Any]:
+    told = {name: getattr(finding, name) for name in _SIDE}
+    return told if finding.salvaged is None else told | {"salvaged": beside_to_dict(finding.salvaged)}
+
+
 def _as_json(change: Change) -> dict[str, Any]:
     sides = {"first": change.before, "second": change.after}
     return {
         "path": change.path,
         "kind": change.kind,
-        **{
-            side: None if finding is None else {name: getattr(finding, name) for name in _SIDE}
-            for side, finding in sides.items()
-        },
+        **{side: None if finding is None else _side(finding) for side, finding in sides.items()},
         "why": list(change.why),
     }

@@ -16,8 +16,10 @@ The environment's names are `FORENSIC_COMMAND_OPTION` (`FORENSIC_SCAN_WORKERS=2`
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from typing import Any
 import typer
 
 from forensic.cli import console
-from forensic.cli.commands import COMMANDS
+from forensic.cli.commands import COMMANDS, load_command
 from forensic.errors import UsageError
 
 PROJECT_FILE = Path("forensic.toml")
@@ -94,6 +96,59 @@ def for_command(found: list[Setting], name: str, command: Any) -> list[Setting]:
     return concerned
 
 
+def merged(context: typer.Context, others: Mapping[str, tuple[Any, str]] | None = None) -> list[Setting]:
+    """Every option of the command that runs, in the order of its help, with its value and where that comes from.
+
+    Args:
+        context: of the command.
+        others: values that take the place of a default, and their origin, under the names of the parameters.
+    """
+    command = context.command_path.partition(" ")[2]
+    found: list[Setting] = context.find_root().obj or []
+    named = strongest(for_command(found, command.split()[0], load_command(command.split()[0])))
+    every: list[Setting] = []
+    for option, name in _names_inside(context.command).items():
+        source = context.get_parameter_source(name)
+        kind, value = "DEFAULT" if source is None else source.name, context.params.get(name)
+        origin = "command line"
+        if kind == "DEFAULT":
+            value, origin = (others or {}).get(name, (value, "default"))
+        elif kind == "DEFAULT_MAP":
+            origin = named[command, name].origin
+        every.append(Setting(command, option, value, origin))
+    return every
+
+
+def strongest(found: list[Setting]) -> dict[tuple[str, str], Setting]:
+    """The one of each command and option that holds."""
+    return {(setting.command, setting.option): setting for setting in found}
+
+
+def as_toml(found: list[Setting]) -> str:
+    """Settings of one command as a table that a configuration file takes, the origin of each behind it.
+
+    What is not set stands in a comment.
+    """
+    lines = [f"[{found[0].command}]"] if found else []
+    for setting in found:
+        told = _toml_value(setting.value)
+        head = f"# {setting.option} is not set" if told is None else f"{setting.option} = {told}"
+        lines.append(f"{head:<40}  # {console.safe(setting.origin)}")
+    return "\n".join(lines)
+
+
+def _toml_value(value: Any) -> str | None:
+    if value is None or (isinstance(value, list | tuple) and not value):
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(filter(None, map(_toml_value, value)))}]"
+    return json.dumps(str(value)).replace("\x7f", "\\u007f")
+
+
 def _names_inside(command: Any) -> dict[str, str]:
     """Long options of a command, `_` for `-`, and the parameter behind each."""
     return {
@@ -118,11 +173,11 @@ def show(context: typer.Context) -> None:
     forensic --config lab.toml config show
     """
     found: list[Setting] = context.find_root().obj
-    strongest = {(setting.command, setting.option): setting for setting in found}
-    if not strongest:
+    holding = strongest(found)
+    if not holding:
         console.talk("every setting has its default: no configuration file, nothing in the environment")
         return
-    rows = [(setting.command, setting.option, repr(setting.value), setting.origin) for setting in strongest.values()]
+    rows = [(setting.command, setting.option, repr(setting.value), setting.origin) for setting in holding.values()]
     console.stdout_table(["command", "option", "value", "from"], sorted(rows))
 
 

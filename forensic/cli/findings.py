@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from forensic.calibration.record import Calibration
+    from forensic.case.beside import Salvaged
     from forensic.case.rows import Finding
     from forensic.cli.console import Cell, Progress
     from forensic.scan.events import Event
@@ -36,10 +37,13 @@ def chosen_format(asked: Format | None) -> Format:
     return asked or ("table" if console.is_terminal() else "jsonl")
 
 
-def follow(events: Iterable[Event], form: Format, calibration: Calibration | None = None) -> Summary:
+def follow(
+    events: Iterable[Event], form: Format, calibration: Calibration | None = None, *, salvage: bool = False
+) -> Summary:
     """Print findings as they come, and return what the scan came to.
 
-    With a calibration a table has ratio and p, and below it the verdicts in words.
+    With a calibration a table has ratio and p, and below it the verdicts in words. With `salvage` CSV has a column
+    more.
 
     Raises:
         BrokenPipeError: the reader of stdout is gone.
@@ -56,7 +60,7 @@ def follow(events: Iterable[Event], form: Format, calibration: Calibration | Non
         elif form == "csv":
             from forensic.report.rows import write_csv
 
-            write_csv(findings, sys.stdout)
+            write_csv(findings, sys.stdout, salvage=salvage)
         else:
             listed = list(findings)
     if form == "table":
@@ -99,6 +103,12 @@ def tell_summary(summary: Summary, written: Iterable[Path]) -> None:
     console.talk(f"{counts.total} image{'' if counts.total == 1 else 's'}: {told}")
     if summary.other_files:
         console.talk(no_images(summary.other_files))
+    if summary.salvaged:
+        some = "a part" if summary.salvaged == 1 else "parts"
+        console.talk(f"salvaged: {some} of {summary.salvaged} unreadable, scored beside and in no count")
+    if summary.claiming:
+        carry = "1 carries" if summary.claiming == 1 else f"{summary.claiming} carry"
+        console.talk(f"{carry} claims about their origin, told in the findings; no verdict is made of them")
     if summary.unread_heic:
         console.talk(f"HEIC pictures not read: {summary.unread_heic}; pip install 'forensic-attribution[heic]'")
     if summary.outcome == "interrupted":
@@ -151,4 +161,15 @@ def _row(finding: Finding, calibration: Calibration | None = None) -> tuple[Cell
     nearest = f"nearest {finding.nearest}" if finding.verdict == "unknown" else finding.label or ""
     score = "" if finding.score is None else f"{finding.score:.2f}"
     weighed = () if calibration is None else (_ratio(finding), "" if finding.p is None else f"{finding.p:.3f}")
-    return path, (said, _STYLES[said]), nearest, score, *weighed, finding.reason or ", ".join(finding.flags)
+    remarks = finding.reason or ", ".join(finding.flags)
+    if finding.salvaged is not None:
+        remarks = f"{remarks}; {_salvaged(finding.salvaged)}"
+    return path, (said, _STYLES[said]), nearest, score, *weighed, remarks
+
+
+def _salvaged(part: Salvaged) -> str:
+    """Apart from verdict, class and score, whose columns stay empty."""
+    if part.verdict is None:
+        return part.reason or "nothing to salvage"
+    said = f"known {part.label}" if part.verdict == "known" else f"unknown, nearest {part.nearest}"
+    return f"salvaged {part.rows} of {part.of_rows} rows: {said}, score {part.score:.2f}"

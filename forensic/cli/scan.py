@@ -99,6 +99,9 @@ def scan(
     stability: Annotated[
         int, typer.Option(min=0, max=5, help="Also score so many mild changes of each picture; each costs as much.")
     ] = 0,
+    salvage: Annotated[
+        bool, typer.Option("--salvage", help="Also score the rows that truncated pictures still hold; in no count.")
+    ] = False,
     thumbnails: Annotated[
         Thumbnails, typer.Option(help="Small pictures in the case and its reports; blur: reports only blurred ones.")
     ] = Thumbnails.full,
@@ -113,6 +116,9 @@ def scan(
     max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are unreadable.")] = 250_000_000,
     max_bytes: Annotated[int, typer.Option(min=1, help="Larger files are unreadable.")] = 1 << 30,
     timeout: Annotated[float, typer.Option(help="Seconds one file may take.")] = 30.0,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print every setting with its origin, as a file takes it, and leave.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
     """Name the generator of every image, or say that none of the known ones made it.
@@ -125,6 +131,7 @@ def scan(
     forensic scan photos/ --profile court --case c.case --examiner E --case-number N --question Q
     forensic scan photos/ --shard 1/2 --case one.case        the first half; `forensic case merge` joins the two
     forensic scan photos/ --calibration lab.calibration.toml how many times more probable, and p
+    forensic scan --profile triage --print-config            which settings hold, and why
 
     The same command again goes on with a case that was interrupted, and renders a complete one again.
     Output never goes into a folder that is scanned. Names that begin with a dash come after --.
@@ -132,6 +139,9 @@ def scan(
     from forensic.scan.shard import shard_from
 
     console.set_quiet(quiet=quiet)
+    if print_config:
+        _print_config(ctx, profile, report or [])
+        return
     arguments = _arguments(paths or [], files_from, null=null)
     part = None if shard is None else shard_from(shard)
     if dry_run:
@@ -178,6 +188,7 @@ def scan(
         scores=settled["scores"],
         thumbnails=settled["thumbnails"] != Thumbnails.none,
         stability=stability,
+        salvage=salvage,
         skip_hashes=_hashes(skip_hashes),
         shard=part,
         details=Details(**details),
@@ -186,6 +197,20 @@ def scan(
     )
     _check_outputs(plan, reports)
     raise typer.Exit(_scan(plan, reports, output, blurred=settled["thumbnails"] == Thumbnails.blur))
+
+
+def _print_config(ctx: typer.Context, profile: str, reports: list[Path]) -> None:
+    """Option, environment, file, profile, default: what holds of each setting, and by which of them."""
+    from forensic.cli import configuration
+    from forensic.scan.profiles import PROFILES
+
+    chosen = PROFILES[profile]
+    others = {name: (value, f"--profile {profile}") for name, value in {**chosen.defaults, **chosen.pinned}.items()}
+    if reports:
+        others["case"] = (reports[0].with_suffix(".case"), "--report")
+    settings = configuration.merged(ctx, others)
+    kept = [setting for setting in settings if setting.option != "print_config"]
+    console.data(configuration.as_toml(kept))
 
 
 def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None, *, blurred: bool) -> int:
@@ -199,7 +224,7 @@ def _scan(plan: ScanPlan, reports: list[Path], output: OutputFormat | None, *, b
     with _stoppable(plan.interruption) as asked:
         try:
             with closing(run(plan)) as events:
-                summary = follow(events, form, plan.calibration)
+                summary = follow(events, form, plan.calibration, salvage=plan.salvage)
         except KeyboardInterrupt:  # before there was anything to keep
             return asked[0] if asked else ExitCode.INTERRUPTED
     if summary.outcome == "interrupted":

@@ -103,6 +103,33 @@ def decode_pillow(payload: bytes) -> tuple[NDArray[Any], str]:
     return _captured(work)
 
 
+def decode_pillow_part(payload: bytes) -> tuple[NDArray[Any], str]:
+    """As much of a truncated JPEG as the bytes that are there say.
+
+    Pillow's reader stops where its bytes end instead of inventing more, and gives a row when all that goes into it has
+    been decoded, its neighbours below included where colour is interpolated. Rows behind are left zero.
+
+    Args:
+        payload: a JPEG that ends within its scan.
+
+    Returns:
+        (H, W, 3) uint8 in RGB order, and what was written to stderr.
+
+    Raises:
+        DecoderError: Pillow refused it altogether.
+    """
+
+    def work() -> NDArray[Any]:
+        with Image.open(io.BytesIO(payload)) as image:
+            try:
+                image.load()
+            except OSError:
+                image.tile = []  # no further reading: what was decoded so far is the picture
+            return np.asarray(image.convert("RGB"))
+
+    return _captured(work)
+
+
 def decode_heif(payload: bytes) -> tuple[NDArray[Any], str]:
     """Decodes a HEIC with `pillow-heif`, which turns the picture and reduces it to 8 bits by itself.
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DecodeLimits", "Decoded", "decode", "image_format", "inspect"]
+__all__ = ["DecodeLimits", "Decoded", "decode", "image_format", "inspect", "read_stored"]
 
 INSPECTIONS: dict[str, Callable[[bytes, DecodeLimits], Inspection]] = {
     "JPEG": inspect_jpeg,
@@ -81,7 +81,7 @@ def decode(data: bytes, *, name: str, limits: DecodeLimits | None = None) -> Dec
     """
     inspection = inspect(data, limits=limits)
     try:
-        pixels, flags, decoder = _read(inspection)
+        pixels, flags, decoder = read_stored(inspection)
     except FileOutcome as outcome:
         raise type(outcome)(outcome.reason, flags=outcome.flags, format=inspection.format) from None
     if extension_mismatch(name, inspection.format.split()[0]):
@@ -117,8 +117,15 @@ def inspect(data: bytes, *, limits: DecodeLimits | None = None) -> Inspection:
         raise Unreadable(f"damaged {known} header", format=known) from None
 
 
-def _read(inspection: Inspection) -> tuple[NDArray[np.uint8], tuple[str, ...], str]:
-    """Pixels as stored in RGB, flags that only pixels can tell, the decoder's name."""
+def read_stored(inspection: Inspection) -> tuple[NDArray[np.uint8], tuple[str, ...], str]:
+    """Decodes what a structure check let pass, without turning it.
+
+    Returns:
+        (H, W, 3) uint8 RGB as stored, flags that only pixels can tell, the decoder's name.
+
+    Raises:
+        Unreadable: damaged or truncated by the decoder's own words.
+    """
     try:
         samples, said = _decoder(inspection)(inspection.payload)
     except codecs.DecoderError as error:

@@ -84,6 +84,11 @@ def same_crops(one: str, other: str) -> bool:
     return one.partition("-v")[0] == other.partition("-v")[0]
 
 
+def keeps_resolution(preprocessing: str) -> bool:
+    """Whether a part of a picture gives tiles that the whole picture could have given."""
+    return preprocessing.startswith("tiles-")
+
+
 def pad_to_tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Continues a side under 128 to 128 by repeated reflection, to the right and below, so that the phase stays.
 

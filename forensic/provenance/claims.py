@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-State = Literal["unsigned", "absent", "present-not-checked", "invalid", "valid", "trusted", "unreadable"]
-"""`absent` and the four after it are C2PA's; `unreadable` is a place that could not be read, with its reason."""
+State = Literal["unsigned", "absent", "present-not-checked", "invalid", "valid", "trusted", "unreadable", "not-kept"]
+"""`absent` and the four after it are C2PA's; `unreadable` is a place that could not be read, with its reason;
+`not-kept` stands in findings only, for claims beyond their number."""
 
 READER = "forensic"
 """Our own readers; whoever tells the claims adds the version."""

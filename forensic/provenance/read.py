@@ -56,10 +56,17 @@ def read_claims(data: bytes, trust: TrustList | None = None) -> FileClaims:
     format_name = image_format(data[:HEAD])
     if format_name is None:
         raise Unreadable(why_no_image(data))
-    return _collected(data, format_name, partial(verify, data, format_name, trust))
+    return collect(data, format_name, partial(verify, data, format_name, trust))
 
 
-def _collected(data: bytes, format_name: str, check: Callable[[], Verification]) -> FileClaims:
+def collect(data: bytes, format_name: str, check: Callable[[], Verification]) -> FileClaims:
+    """The claims of a file of a known format; no content raises.
+
+    Args:
+        data: the whole file.
+        format_name: as `image_format` gives it.
+        check: asked about the signature where there is a manifest store.
+    """
     claims: list[Claim] = []
     others: list[str] = []
     stores: list[Block] = []

@@ -48,7 +48,8 @@ def write(case: Path, out: Path, show: Callable[[bytes], bytes | None] | None = 
         if suffix == ".html":
             html.write_page(reader, case.name, stream, sheets, show)
         elif suffix == ".csv":
-            rows.write_csv((finding for _, finding, _ in reader.rows()), stream)
+            found = (finding for _, finding, _ in reader.rows())
+            rows.write_csv(found, stream, salvage=rows.holds_salvaged(reader))
         else:
             rows.write_jsonl((finding for _, finding, _ in reader.rows()), stream)
         stream.detach()  # the bytes below belong to `replacing`

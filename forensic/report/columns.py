@@ -16,8 +16,10 @@ import sys
 from array import array
 from typing import TYPE_CHECKING, Any
 
+from forensic.case.rows import finding_to_dict
 from forensic.report.drawing import FIRST_BIN, OVERSHOOT, PLOT_HEIGHT, departure
 from forensic.report.escaping import visible
+from forensic.report.rows import kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +44,10 @@ TABLES = (
     "decoder",
     "engine",
 )
-BESIDE = "beside"
+WEIGHED = "weighed"
 """A table of what a calibration says beside the verdicts; only with a calibration, and no field of a finding."""
+BESIDE = ("claims", "salvaged")
+"""What stands beside a finding: its JSON as the finding's line has it, each once, an empty line for none."""
 _INTEGERS = ("bytes", "width", "height")
 _LEVEL = 6
 
@@ -55,8 +59,10 @@ class Columns:
         self._header = header
         self._writer = writer
         self._numbers = {name: array("d") for name in NUMBERS}
-        told = (BESIDE,) if writer.wording.calibration is not None else ()
+        told = (WEIGHED,) if writer.wording.calibration is not None else ()
         self._tables = {name: _Table() for name in (*TABLES, *told)}
+        self._beside = {name: _Table("") for name in BESIDE}
+        self._kinds = _Table()
         self._paths: list[str] = []
         self._exact: dict[int, str] = {}
         self._base64: dict[int, str] = {}
@@ -82,7 +88,11 @@ class Columns:
             value = getattr(finding, name)
             column.append(math.nan if value is None else value)
         for name, table in self._tables.items():
-            table.add(self._writer.wording.beside(finding) if name == BESIDE else getattr(finding, name))
+            table.add(self._writer.wording.beside(finding) if name == WEIGHED else getattr(finding, name))
+        told = {} if finding.claims is None and finding.salvaged is None else finding_to_dict(finding)
+        for name, texts in self._beside.items():
+            texts.add(json.dumps(told[name], ensure_ascii=True, allow_nan=False) if name in told else "")
+        self._kinds.add(kinds_of(finding))
         path = visible(finding.path)
         if path != finding.path:
             self._exact[row] = finding.path
@@ -143,6 +153,12 @@ class Columns:
         for name, table in self._tables.items():
             columns[name] = _little(table.column)
             types[name] = f"u{table.column.itemsize}"
+        for name, table in self._beside.items():
+            columns[name] = _little(table.column)
+            types[name] = f"u{table.column.itemsize}"
+            columns[f"{name}-texts"] = "\n".join(table.values).encode("ascii")
+        columns["kinds"] = _little(self._kinds.column)
+        types["kinds"] = f"u{self._kinds.column.itemsize}"
         if self._bins:
             columns["spectrum"] = bytes(self._spectra)
             columns["gap"] = "\n".join(self._gaps).encode("ascii")
@@ -153,7 +169,7 @@ class Columns:
             "rows": len(self._paths),
             "types": types,
             "integers": _INTEGERS,
-            "tables": {name: table.told() for name, table in self._tables.items()},
+            "tables": {name: table.told() for name, table in (self._tables | {"kinds": self._kinds}).items()},
             "exact": self._exact,
             "base64": self._base64,
             "bins": self._bins,
@@ -184,12 +200,17 @@ class Columns:
 class _Table:
     """Values that repeat, each once, in the order in which they came; rows hold their numbers."""
 
-    def __init__(self) -> None:
-        self._numbers: dict[Any, int] = {}
+    def __init__(self, *first: Any) -> None:  # noqa: ANN401 - as `add`
+        self._numbers: dict[Any, int] = {value: number for number, value in enumerate(first)}
         self._column = array("I")
 
     def add(self, value: Any) -> None:  # noqa: ANN401 - text, a tuple of texts or None
         self._column.append(self._numbers.setdefault(value, len(self._numbers)))
+
+    @property
+    def values(self) -> list[Any]:
+        """The values by their numbers."""
+        return list(self._numbers)
 
     @property
     def column(self) -> array[int]:
@@ -205,7 +226,7 @@ class _Table:
                 shown[number] = visible(value)
             elif isinstance(value, tuple) and any(visible(text) != text for text in value):
                 shown[number] = [visible(text) for text in value]
-        return {"values": list(self._numbers), "shown": shown}
+        return {"values": self.values, "shown": shown}
 
 
 def _little(numbers: array[Any]) -> bytes:

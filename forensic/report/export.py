@@ -36,7 +36,7 @@ def export_with_hashes(case: CaseReader, places: Places, names: Sequence[Algorit
     """
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     try:
-        rows.write_csv_with(further_hashes(case, places, names), names, text)
+        rows.write_csv_with(further_hashes(case, places, names), names, text, salvage=rows.holds_salvaged(case))
     finally:
         text.detach()
 
@@ -70,7 +70,7 @@ def export(case: CaseReader, form: Form, stream: IO[bytes]) -> int:
     try:
         findings = (finding for finding, _ in case.lines())
         if form == "csv":
-            rows.write_csv(findings, text)
+            rows.write_csv(findings, text, salvage=rows.holds_salvaged(case))
         else:
             rows.write_jsonl(findings, text)
     finally:

@@ -42,12 +42,14 @@ _LIMITS = (
 )
 
 _SETTING_NAMES = {
+    "claims": "Reader of claims, version",
     "exclude": "Excluded names",
     "follow_links": "Links followed",
     "machine": "Processor type",
     "max_bytes": "Largest file, bytes",
     "max_pixels": "Largest picture, pixels",
     "memory": "Memory of a decode, bytes",
+    "salvage": "Parts of truncated pictures scored beside",
     "scores": "Scores of each class kept",
     "skip_hashes": "List of hashes to skip",
     "threshold": "Threshold set for this scan",

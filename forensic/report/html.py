@@ -17,9 +17,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from forensic.report import pictures
+from forensic.report.beside import CLAIMS_TITLE
 from forensic.report.columns import Columns
 from forensic.report.drawing import score_svg, spectrum_svg
 from forensic.report.front import Extent, front_page
+from forensic.report.rows import holds_salvaged
 from forensic.report.view import RowView, RowWriter, row_views, survey
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from forensic.case.ledger import CaseReader
     from forensic.case.rows import Artefacts, Finding
+    from forensic.report.beside import ClaimView
 
 PLAIN_ROWS = 200
 """So many rows stand as plain HTML, for readers without JavaScript and for paper."""
@@ -36,6 +39,7 @@ SCRIPTS = (
     "dom.js",
     "unpack.js",
     "finding.js",
+    "beside.js",
     "row.js",
     "facets.js",
     "choice.js",
@@ -97,6 +101,7 @@ def write_page(
         "complete": complete,
         "plain": plain,
         "flagNotes": dict(front.flag_notes),
+        "salvage": holds_salvaged(case),
         "sheets": {"prefix": sheets.prefix, "columns": pictures.SHEET_COLUMNS} if aside else None,
     }
     frames = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -163,13 +168,24 @@ def _file(view: RowView) -> str:
         parts.append(f'<p class="sha">{escape(view.sha256)}</p>')
     if view.flags:
         parts.append(f'<ul class="flagged">{"".join(f"<li>{escape(flag)}</li>" for flag in view.flags)}</ul>')
+    if view.claims:
+        listed = "".join(_claim(claim) for claim in view.claims)
+        parts.append(f'<div class="claims"><p>{CLAIMS_TITLE}</p><ul>{listed}</ul></div>')
     return "".join(parts)
+
+
+def _claim(claim: ClaimView) -> str:
+    kind = f"<b>{escape(claim.kind)}</b> " if claim.kind else ""
+    about = f" <i>{escape(claim.about)}</i>" if claim.about else ""
+    return f"<li>{kind}<span>{escape(claim.text)}</span>{about}</li>"
 
 
 def _verdict(view: RowView) -> str:
     sign = f'<svg aria-hidden="true"><use href="#sign-{view.state}"/></svg>'
-    beside = f'<p class="weighed">{escape(view.beside)}</p>' if view.beside else ""
-    return f'<span class="sign">{sign}{view.state}</span><p class="said">{escape(view.said)}</p>{beside}'
+    weighed = f'<p class="weighed">{escape(view.weighed)}</p>' if view.weighed else ""
+    salvaged = f'<p class="salvaged">{escape(view.salvaged)}</p>' if view.salvaged else ""
+    said = f'<p class="said">{escape(view.said)}</p>'
+    return f'<span class="sign">{sign}{view.state}</span>{said}{weighed}{salvaged}'
 
 
 def _score(view: RowView) -> str:

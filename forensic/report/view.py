@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forensic.case.rows import Counts
+from forensic.report.beside import ClaimView, claim_views, salvaged_words
 from forensic.report.calibrated import Wording
 from forensic.report.drawing import ScoreScale, SpectrumScale, departure, level_range, score_shape
 from forensic.report.escaping import visible
+from forensic.report.numbers import told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,10 +42,13 @@ class RowView:
     """Format, size, bytes."""
     sha256: str
     flags: tuple[str, ...]
+    claims: tuple[ClaimView, ...]
     said: str
     """What was said of the image, or why nothing was."""
-    beside: str
+    weighed: str
     """What a calibration says beside it; empty without one."""
+    salvaged: str
+    """What was said of the rows of a truncated picture, in a sentence."""
     score: str
     threshold: str
     threshold_at: int
@@ -140,8 +145,10 @@ class RowWriter:
             about=_about(finding),
             sha256=finding.sha256 or "",
             flags=tuple(visible(flag) for flag in finding.flags),
+            claims=claim_views(finding.claims),
             said=_said(finding, state),
-            beside=self.wording.beside(finding),
+            weighed=self.wording.beside(finding),
+            salvaged=salvaged_words(finding.salvaged),
             score=score,
             threshold=threshold,
             threshold_at=threshold_at,
@@ -203,16 +210,3 @@ def _about(finding: Finding) -> str:
     if finding.bytes is not None:
         parts.append(f"{finding.bytes:,} bytes")
     return " · ".join(parts)
-
-
-def told_apart(score: float, threshold: float) -> tuple[str, str]:
-    """Both numbers with three decimals, or with as many more as it takes to tell them apart."""
-    for decimals in range(3, 17):
-        told = f"{score:.{decimals}f}", f"{threshold:.{decimals}f}"
-        if told[0] != told[1] or score == threshold:
-            return _minus(told[0]), _minus(told[1])
-    return _minus(repr(score)), _minus(repr(threshold))
-
-
-def _minus(number: str) -> str:
-    return number.replace("-", "−")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from forensic.calibration.pictures import Condition
 from forensic.calibration.weigh import weigh
+from forensic.case.beside import Salvaged, Verdict
 from forensic.case.flags import CHANGED_BY, DUPLICATE_OF, NOT_VALIDATED, OUTSIDE, STABILITY
-from forensic.case.rows import Finding, Status, Verdict, display_path
+from forensic.case.rows import Finding, Status, display_path
 from forensic.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from forensic.errors import FileOutcome
     from forensic.models.card import Card
     from forensic.models.scorer import Scored
-    from forensic.scan.frames import Read
+    from forensic.scan.frames import Read, Rows
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def finding_of(
     duplicate_of: str | None,
     engine: str | None = None,
     stability: tuple[str, ...] = (),
+    salvaged: Salvaged | None = None,
 ) -> Finding:
     """The finding of one path.
 
@@ -124,6 +126,7 @@ def finding_of(
         duplicate_of: path of the first finding with the same bytes.
         engine: what computed the score, where it was not torch in float32.
         stability: flags of `stability_of`.
+        salvaged: of `salvaged_of`; beside all else.
     """
     shown, exact = display_path(path)
     flags = list(read.flags)
@@ -131,11 +134,7 @@ def finding_of(
         flags.append(f"{DUPLICATE_OF}{duplicate_of}")
     values: dict[str, Any] = {}
     if said is not None:
-        if card.validated.images == 0:
-            flags.append(NOT_VALIDATED)
-        elif not card.validated.covers(read.format, read.width or 0, read.height or 0):
-            flags.append(OUTSIDE)
-        flags += said.flags
+        flags += (*_of_validation(card, read.format, read.width, read.height), *said.flags)
         values = {
             "verdict": said.verdict,
             "label": said.label,
@@ -163,8 +162,42 @@ def finding_of(
         preprocessing=card.preprocessing,
         weights=card.short_hash,
         decoder=read.decoder,
+        salvaged=salvaged,
+        claims=read.claims or None,
         **values,
     )
+
+
+def salvaged_of(
+    rows: Rows | None, format_name: str | None, card: Card, said: Attribution | None, engine: str | None = None
+) -> Salvaged | None:
+    """What stands beside the finding of a truncated picture; None where nothing was tried.
+
+    Args:
+        rows: what is left of it.
+        format_name: of the file.
+        card: of the weights.
+        said: of those rows, without a calibration: ratio and p are for whole pictures; None where they have no score.
+        engine: as in `finding_of`.
+    """
+    if rows is None:
+        return None
+    values: dict[str, Any] = {name: getattr(rows, name) for name in _OF_ROWS}
+    if said is not None:
+        values |= {name: getattr(said, name) for name in _OF_SCORE} | {"engine": engine}
+        values["flags"] = rows.flags + _of_validation(card, format_name, rows.width, rows.height)
+    return Salvaged(**values)
+
+
+_OF_ROWS = ("rows", "of_rows", "width", "height", "reason", "flags", "decoder")
+_OF_SCORE = ("verdict", "label", "nearest", "score", "threshold", "scores")
+
+
+def _of_validation(card: Card, format_name: str | None, width: int | None, height: int | None) -> tuple[str, ...]:
+    """Whether the card's error rates say anything of a picture that was scored."""
+    if card.validated.images == 0:
+        return (NOT_VALIDATED,)
+    return () if card.validated.covers(format_name, width or 0, height or 0) else (OUTSIDE,)
 
 
 def status_of(outcome: FileOutcome | None) -> Status:

@@ -45,6 +45,10 @@ class Summary:
     closing_digest: str
     """64 hex digits; of the last finding so far where the scan was interrupted."""
     case: Path | None
+    salvaged: int = 0
+    """Unreadable pictures of which a part was scored beside; in no count."""
+    claiming: int = 0
+    """Files that carry claims of their own origin; in no count."""
 
     @property
     def exit_code(self) -> ExitCode:

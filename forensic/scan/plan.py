@@ -17,6 +17,7 @@ from forensic.case.rows import CaseHeader
 from forensic.data.inspection import DecodeLimits
 from forensic.engines.choice import choose, named_in
 from forensic.errors import UsageError
+from forensic.provenance.carried import CARRIED
 from forensic.scan.interruption import Interruption
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class ScanPlan:
     thumbnails: bool = True
     stability: int = 0
     """How many changed forms of each picture are scored beside it (forensic.data.variants)."""
+    salvage: bool = False
+    """Whether the real rows of truncated pictures are scored beside their findings."""
     skip_hashes: frozenset[str] = frozenset()
     """SHA-256 of files that are left out, hex."""
     shard: Shard | None = None
@@ -152,6 +155,8 @@ def configuration_of(plan: ScanPlan, choice: Choice | None = None) -> dict[str, 
         "kernels": {name: built[name].partition(",")[0] for name in _KERNELS if name in built},
         "decoders": {name: version for name in _DECODERS if (version := _version(name)) is not None},
         "machine": platform.machine(),
+        "claims": CARRIED,
+        **({"salvage": True} if plan.salvage else {}),
         **({"stability": plan.stability} if plan.stability else {}),
         **({} if plan.profile == "standard" else {"profile": plan.profile, "threads": plan.threads}),
         **({} if plan.calibration is None else {"calibration": plan.calibration.hash}),

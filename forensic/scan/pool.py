@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import forensic
 from forensic.errors import MachineError, Unreadable
-from forensic.scan.frames import Read, Settings, pack_job, pack_settings, unpack, unpack_read
+from forensic.scan.frames import Read, Rows, Settings, pack_job, pack_settings, unpack, unpack_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,6 +56,8 @@ class DecodePool:
         thumbnails: whether results carry one.
         stability: changed forms of a picture that results carry.
         looks: whether results carry the hash of `forensic.data.look`.
+        salvage: whether results carry what is left of a truncated picture.
+        claims: whether results carry what the file claims of its origin.
         restart_budget: deaths of workers before `MachineError`.
         command: starts a worker; another one is for tests.
     """
@@ -71,6 +73,8 @@ class DecodePool:
         thumbnails: bool = True,
         stability: int = 0,
         looks: bool = False,
+        salvage: bool = False,
+        claims: bool = False,
         restart_budget: int = RESTART_BUDGET,
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
@@ -87,6 +91,8 @@ class DecodePool:
             thumbnails=thumbnails,
             stability=stability,
             looks=looks,
+            salvage=salvage,
+            claims=claims,
         )
         self._command = tuple(command)
         self._workers = workers
@@ -248,6 +254,10 @@ class _Worker:
                 header, blob = self._receive(deadline)
                 if header["kind"] == "read":
                     return unpack_read(header, blob)
+                if header["kind"] == "unreadable":  # what follows is beside its finding
+                    known = unpack_read(header, blob)
+                    deadline = time.monotonic() + self._seconds
+                    continue
                 known = Read(index, header["sha256"], header["bytes"], header["format"])
                 deadline = time.monotonic() + self._seconds
         except _ClosedError:
@@ -264,6 +274,8 @@ class _Worker:
                 self._process.wait(5)
             reason = _death(self._process.returncode, self._last_words())
             self.end()
+        if known.outcome is not None:
+            return replace(known, salvage=Rows(reason=f"nothing to salvage: the decoder stopped ({reason})"))
         return replace(known, outcome=Unreadable(f"decoder stopped ({reason})", format=known.format))
 
     def _send(self, frame: bytes) -> None:

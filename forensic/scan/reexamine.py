@@ -24,7 +24,8 @@ from forensic.data.inspection import DecodeLimits
 from forensic.engines.choice import choose
 from forensic.errors import FileOutcome, MissingError, Skipped, Unreadable
 from forensic.models.weights import find_weights, list_weights, read_card
-from forensic.scan.attribute import attribute, finding_of, status_of, weighed
+from forensic.provenance.carried import CARRIED
+from forensic.scan.attribute import attribute, finding_of, salvaged_of, status_of, weighed
 from forensic.scan.frames import Read
 from forensic.scan.plan import MAX_TILES
 from forensic.scan.pool import DecodePool
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Generator, Iterator, Sequence
     from pathlib import Path
 
+    from forensic.case.beside import CarriedClaim, Salvaged
     from forensic.case.ledger import CaseReader, Place
     from forensic.case.places import Places
     from forensic.case.rows import CaseHeader, Finding
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 _DECODED = ("status", "reason", "format", "width", "height", "decoder")
 _SCORED = ("verdict", "label", "nearest", "threshold")
+_SALVAGED = ("rows", "of_rows", "width", "height", "reason", "decoder")
 _MOST_THREADS = 1024
 """What a case may ask of the machine that checks it."""
 
@@ -135,10 +138,10 @@ def reexamine(
     with _pool(case.header, case.header.preprocessing, workers) as pool:
         for row, read in _decoded(pool, rows):
             if scoring is None:
-                yield _checked(row, _identity(row.finding, read) or _decoding(row.finding, read))
+                yield _checked(row, _identity(row.finding, read) or _decoding(row.finding, read, case.header))
                 continue
             batch.append((row, read))
-            tiles += 0 if read.tiles is None else len(read.tiles)
+            tiles += sum(map(len, read.images))
             if tiles >= BATCH_TILES or len(batch) >= BATCH_FILES:
                 yield from scoring.checked(batch)
                 batch, tiles = [], 0
@@ -183,11 +186,29 @@ class _Scoring:
         self._card = self._engine.weights.card
 
     def checked(self, batch: Sequence[tuple[_Row, Read]]) -> Iterator[Checked]:
-        measured = iter(self._engine.measure([read.tiles for _, read in batch if read.tiles is not None]))
+        measured = iter(self._engine.measure([tiles for _, read in batch for tiles in read.images]))
         for row, read in batch:
             said = next(measured) if read.tiles is not None else None
-            found = _identity(row.finding, read) or _decoding(row.finding, read)
-            yield _checked(row, found or list(self._scoring(row.finding, read, said)))
+            left = next(measured) if read.salvage is not None and read.salvage.tiles is not None else None
+            found = _identity(row.finding, read) or _decoding(row.finding, read, self._case.header)
+            yield _checked(
+                row, found or [*self._scoring(row.finding, read, said), *self._part(row.finding, read, left)]
+            )
+
+    def _part(self, before: Finding, read: Read, measured: Measured | None) -> Iterator[str]:
+        """What was salvaged of a truncated picture; that it was cut alike has been seen by now."""
+        was, rows = before.salvaged, read.salvage
+        if measured is None or was is None or rows is None or rows.tiles is None:
+            return
+        if measured.scored is None or was.score is None:
+            if (measured.scored is None) != (was.score is None):
+                told = "there is one" if measured.scored else NOT_FINITE
+                yield f"salvaged part: {was.reason or 'it has a score'}; now {told}"
+            return
+        said = attribute(measured.scored, len(rows.tiles), self._card, threshold=self._threshold)
+        now = salvaged_of(rows, read.format, self._card, said)
+        yield from (f"salvaged part: {difference}" for difference in _unlike(was, now, (*_SCORED, "flags")))
+        yield from (f"salvaged part: {difference}" for difference in self._moved(was, said.score))
 
     def _scoring(self, before: Finding, read: Read, measured: Measured | None) -> Iterator[str]:
         if measured is None or read.tiles is None or before.reason == KNOWN_HASH:
@@ -203,9 +224,12 @@ class _Scoring:
         now = finding_of(exact_path(before), read, self._card, said=said, duplicate_of=duplicate_of)
         yield from _unlike(before, now, _SCORED)
         yield from _unlike(replace(before, flags=without_stability(before.flags)), now, ("flags",))
+        yield from self._moved(before, said.score)
+
+    def _moved(self, before: Finding | Salvaged, score: float) -> Iterator[str]:
         tolerance = self._card.tolerance_in("bfloat16" if (before.engine or "").endswith("bfloat16") else "float32")
-        if not abs(said.score - before.score) <= tolerance:
-            yield f"score was {before.score}, is {said.score}: further apart than the card's tolerance {tolerance}"
+        if before.score is None or not abs(score - before.score) <= tolerance:
+            yield f"score was {before.score}, is {score}: further apart than the card's tolerance {tolerance}"
 
 
 def _rows(case: CaseReader, places: Places, chosen: Container[int] | None) -> Iterator[_Row]:
@@ -255,6 +279,7 @@ def _hashed(candidate: Candidate, configuration: dict[str, Any]) -> Read:
 
 
 def _pool(header: CaseHeader, preprocessing: str, workers: int, *, looks: bool = False) -> DecodePool:
+    """As the scan's, with what its findings carry beside; claims where this version reads them as that one did."""
     return DecodePool(
         workers,
         _limits(header.configuration),
@@ -263,6 +288,8 @@ def _pool(header: CaseHeader, preprocessing: str, workers: int, *, looks: bool =
         follow_links=bool(header.configuration.get("follow_links")),
         thumbnails=False,
         looks=looks,
+        salvage=not looks and bool(header.configuration.get("salvage")),
+        claims=not looks and _same_claims(header),
     )
 
 
@@ -301,8 +328,8 @@ def _identity(before: Finding, read: Read) -> list[str]:
     return [] if read.bytes == before.bytes else [f"has {read.bytes} bytes, the case says {before.bytes}"]
 
 
-def _decoding(before: Finding, read: Read) -> list[str]:
-    """Whether decoding gave the same picture, as far as a finding tells."""
+def _decoding(before: Finding, read: Read, header: CaseHeader) -> list[str]:
+    """Whether decoding gave the same picture, as far as a finding tells, and the same beside it."""
     if read.sha256 is None or before.reason == KNOWN_HASH:
         return []
     outcome = read.outcome
@@ -318,10 +345,34 @@ def _decoding(before: Finding, read: Read) -> list[str]:
         flags=read.flags,
         decoder=read.decoder,
     )
-    return [*_unlike(before, now, _DECODED), *_unlike(replace(before, flags=of_decoder(before.flags)), now, ("flags",))]
+    flags = _unlike(replace(before, flags=of_decoder(before.flags)), now, ("flags",))
+    return [*_unlike(before, now, _DECODED), *flags, *_beside(before, read, header)]
 
 
-def _unlike(before: Finding, now: Finding, names: Sequence[str]) -> Iterator[str]:
+def _beside(before: Finding, read: Read, header: CaseHeader) -> Iterator[str]:
+    if _same_claims(header) and (before.claims or ()) != read.claims:
+        yield f"claims carried by the file were {_kinds(before.claims or ())}, are {_kinds(read.claims)}"
+    was, rows = before.salvaged, read.salvage
+    if was is None or rows is None:
+        if was is not None or rows is not None:
+            yield f"salvaged part {'was not there, is' if was is None else 'was there, is not'}"
+        return
+    now = replace(was, **{name: getattr(rows, name) for name in _SALVAGED})
+    if was.reason == NOT_FINITE:
+        now = replace(now, reason=was.reason)
+    yield from (f"salvaged part: {difference}" for difference in _unlike(was, now, _SALVAGED))
+
+
+def _same_claims(header: CaseHeader) -> bool:
+    """Whether this version reads claims as the one that made the case."""
+    return header.configuration.get("claims") == CARRIED
+
+
+def _kinds(claims: Sequence[CarriedClaim]) -> str:
+    return ", ".join(f"{claim.kind} ({claim.place})" for claim in claims) or "none"
+
+
+def _unlike(before: object, now: object, names: Sequence[str]) -> Iterator[str]:
     for name in names:
         was, found = getattr(before, name), getattr(now, name)
         if was != found:

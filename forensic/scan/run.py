@@ -15,6 +15,8 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from forensic.case.beside import is_told
+from forensic.case.flags import SALVAGED
 from forensic.case.ledger import (
     CaseReader,
     CaseWriter,
@@ -30,7 +32,7 @@ from forensic.case.rows import Artefacts, Counts, Finding
 from forensic.case.thumbnails import ThumbnailBudget
 from forensic.errors import ForensicError, MachineError, Skipped, Unreadable, UsageError
 from forensic.models.weights import find_weights, read_card
-from forensic.scan.attribute import attribute, finding_of, stability_of, weighed
+from forensic.scan.attribute import attribute, finding_of, salvaged_of, stability_of, weighed
 from forensic.scan.continuing import check_fits, stored_findings
 from forensic.scan.events import Event, Finished, Found, Outcome, Started, Summary
 from forensic.scan.frames import Read
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from forensic.case.beside import Salvaged
     from forensic.engines.choice import Choice, EngineName
     from forensic.models.card import Card
     from forensic.models.scorer import Scored
@@ -177,6 +180,8 @@ class _Scan:
             follow_links=plan.follow_links,
             thumbnails=plan.thumbnails,
             stability=plan.stability,
+            salvage=plan.salvage,
+            claims=True,
         ) as pool:
             reads = read_in_order(pool, candidates)
             tiles, begun = 0, time.monotonic()
@@ -193,8 +198,7 @@ class _Scan:
                 if item is None:
                     break
                 batch.append(item)
-                read = item[1]
-                tiles += (len(read.tiles) if read.tiles is not None else 0) + sum(map(len, read.variants.values()))
+                tiles += sum(map(len, item[1].images))
                 if tiles >= BATCH_TILES or len(batch) >= BATCH_FILES or time.monotonic() - begun > BATCH_SECONDS:
                     yield from self._commit(batch)
                     batch, tiles, begun = [], 0, time.monotonic()
@@ -210,22 +214,38 @@ class _Scan:
     def _commit(self, batch: list[tuple[Candidate, Read]]) -> Iterator[Event]:
         """Score a batch, store it, and then tell it."""
         batch = [(candidate, self._left_out(read)) for candidate, read in batch]
-        scored = [read for _, read in batch if read.tiles is not None]
-        images = [tiles for read in scored for tiles in (read.tiles, *read.variants.values()) if tiles is not None]
+        images = [tiles for _, read in batch for tiles in read.images]
         measured = iter(self._engine.measure(images))
         firsts: dict[str, str] = {}
         stored: list[tuple[Finding, Artefacts]] = []
         for candidate, read in batch:
             own = next(measured) if read.tiles is not None else None
             forms = {name: next(measured) for name in read.variants}
-            stored.append(self._finding(candidate.path, read, own, forms, firsts))
+            salvaged = self._salvaged(read, measured)
+            stored.append(self._finding(candidate.path, read, own, forms, firsts, salvaged))
         self._case.append(stored, [self._place(candidate) for candidate, _ in batch])
         for finding, _ in stored:
             self._tally.add(finding)
             yield Found(finding)
 
+    def _salvaged(self, read: Read, measured: Iterator[Measured]) -> Salvaged | None:
+        """Of the rows that are left, by the card's threshold or `--threshold`; a calibration is for whole pictures."""
+        if read.salvage is None or read.salvage.tiles is None:
+            return salvaged_of(read.salvage, read.format, self._card, None)
+        own, tiles = next(measured), len(read.salvage.tiles)
+        if own.scored is None:
+            return salvaged_of(replace(read.salvage, reason=NOT_FINITE), read.format, self._card, None)
+        said = attribute(own.scored, tiles, self._card, threshold=self._plan.threshold, with_scores=self._plan.scores)
+        return salvaged_of(read.salvage, read.format, self._card, said, own.engine)
+
     def _finding(
-        self, path: bytes, read: Read, measured: Measured | None, forms: dict[str, Measured], firsts: dict[str, str]
+        self,
+        path: bytes,
+        read: Read,
+        measured: Measured | None,
+        forms: dict[str, Measured],
+        firsts: dict[str, str],
+        salvaged: Salvaged | None,
     ) -> tuple[Finding, Artefacts]:
         said = None
         stability: tuple[str, ...] = ()
@@ -246,7 +266,14 @@ class _Scan:
             duplicate_of = self._case.first_with(read.sha256) or firsts.get(read.sha256)
         engine = measured.engine if measured is not None else None
         finding = finding_of(
-            path, read, self._card, said=said, duplicate_of=duplicate_of, engine=engine, stability=stability
+            path,
+            read,
+            self._card,
+            said=said,
+            duplicate_of=duplicate_of,
+            engine=engine,
+            stability=stability,
+            salvaged=salvaged,
         )
         if read.sha256 is not None:
             firsts.setdefault(read.sha256, finding.path)
@@ -263,7 +290,9 @@ class _Scan:
     def _left_out(self, read: Read) -> Read:
         """`--skip-hashes`: the file is known, and not looked at further."""
         if read.sha256 in self._plan.skip_hashes:
-            return replace(read, tiles=None, variants={}, thumbnail=None, outcome=Skipped(KNOWN_HASH))
+            flags = tuple(flag for flag in read.flags if not flag.startswith(SALVAGED))
+            left_out = replace(read, tiles=None, variants={}, thumbnail=None, outcome=Skipped(KNOWN_HASH), flags=flags)
+            return replace(left_out, salvage=None, claims=())
         return read
 
     def _place(self, candidate: Candidate) -> Place:
@@ -280,13 +309,18 @@ class _Tally:
     def __init__(self) -> None:
         self._counts = dict.fromkeys(("known", "unknown", "unreadable", "skipped"), 0)
         self._heic = 0
+        self._salvaged = self._claiming = 0
 
     def add(self, finding: Finding) -> None:
         self._counts[finding.verdict or finding.status] += 1
         self._heic += finding.format == "HEIC" and finding.status == "unreadable"
+        self._salvaged += finding.salvaged is not None and finding.salvaged.verdict is not None
+        self._claiming += finding.claims is not None and any(map(is_told, finding.claims))
 
     def summary(self, outcome: Outcome, other_files: int, case: CaseWriter | CaseReader, path: Path | None) -> Summary:
-        return Summary(outcome, Counts(**self._counts), other_files, self._heic, case.closing_digest, path)
+        counts = Counts(**self._counts)
+        beside = {"salvaged": self._salvaged, "claiming": self._claiming}
+        return Summary(outcome, counts, other_files, self._heic, case.closing_digest, path, **beside)
 
 
 def _tell_again(case: CaseReader, path: Path) -> Iterator[Event]:

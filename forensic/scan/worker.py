@@ -13,20 +13,24 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import cv2
 
 from forensic.case import evidence
+from forensic.case.beside import CarriedClaim
+from forensic.case.flags import SALVAGED
 from forensic.data.decode import DecodeLimits, decode, image_format
 from forensic.data.jpeg_quality import jpeg_quality
 from forensic.data.look import look
-from forensic.data.prepare import prepare
+from forensic.data.prepare import TILE, keeps_resolution, prepare
+from forensic.data.salvage import salvage
 from forensic.data.signatures import HEAD
 from forensic.data.variants import variants
 from forensic.errors import FileOutcome, Unreadable
-from forensic.scan.frames import Read, Settings, pack, pack_read, unpack
+from forensic.provenance.carried import carried_claims
+from forensic.scan.frames import Read, Rows, Settings, pack, pack_read, unpack
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 THUMBNAIL_SIDE = 96
 """Pixels, the longest side."""
 _THUMBNAIL_QUALITY = 80
+TRUNCATED = "truncated"
+"""What the reason of a truncated picture begins with."""
 _PR_SET_PDEATHSIG = 1
 
 CONTROL_PICTURE = base64.b64decode(
@@ -106,12 +112,45 @@ def _work(index: int, path: bytes, settings: Settings, results: BinaryIO) -> Rea
     head = Read(index, found.sha256, found.bytes, image_format(found.data[:HEAD]))
     _send(results, pack({"kind": "evidence", "sha256": head.sha256, "bytes": head.bytes, "format": head.format}))
     try:
-        return read_image(head, found.data, os.fsdecode(path), settings)
+        read = read_image(head, found.data, os.fsdecode(path), settings)
     except MemoryError:
-        reason = "memory limit"
+        read = replace(head, outcome=Unreadable("decoder stopped (memory limit)"))
     except Exception as error:  # noqa: BLE001 - a fault of ours in one file must not end the scan of the others
-        reason = f"internal error: {type(error).__name__}"
-    return Read(index, head.sha256, head.bytes, head.format, outcome=Unreadable(f"decoder stopped ({reason})"))
+        read = replace(head, outcome=Unreadable(f"decoder stopped (internal error: {type(error).__name__})"))
+    if settings.claims and head.format is not None:
+        read = replace(read, claims=_claims(found.data, head.format))
+    if settings.salvage and read.outcome is not None and read.outcome.reason.startswith(TRUNCATED):
+        _send(results, pack_read(read, "unreadable"))
+        rows = _salvaged(found.data, settings)
+        flags = (f"{SALVAGED}{rows.rows}/{rows.of_rows}",) if rows.tiles is not None else ()
+        read = replace(read, salvage=rows, flags=read.flags + flags)
+    return read
+
+
+def _claims(data: bytes, format_name: str) -> tuple[CarriedClaim, ...]:
+    names = [field.name for field in fields(CarriedClaim)]
+    claims = carried_claims(data, format_name)
+    return tuple(CarriedClaim(**{name: getattr(claim, name) for name in names}) for claim in claims)
+
+
+def _salvaged(data: bytes, settings: Settings) -> Rows:
+    """The real rows of a truncated picture, cut into tiles where they are enough for them."""
+    limits = DecodeLimits(settings.max_pixels, settings.max_bytes, settings.seconds, settings.address_space)
+    try:
+        part = salvage(data, limits)
+        height, width = part.pixels.shape[:2]
+        rows = Rows(part.rows, part.of_rows, width, height, part.flags, part.decoder)
+        if min(height, width) < TILE:
+            return replace(rows, reason=f"part not scored: {width}x{height}, its least side must be {TILE}")
+        if not keeps_resolution(settings.preprocessing):
+            return replace(rows, reason=f"part not scored: {settings.preprocessing} resizes whole pictures")
+        return replace(rows, tiles=prepare(part.pixels, settings.preprocessing, max_tiles=settings.max_tiles).tiles)
+    except FileOutcome as outcome:
+        return Rows(reason=outcome.reason)
+    except MemoryError:
+        return Rows(reason="nothing to salvage: memory limit")
+    except Exception as error:  # noqa: BLE001 - as for the picture itself
+        return Rows(reason=f"nothing to salvage: internal error: {type(error).__name__}")
 
 
 def read_image(head: Read, data: bytes, name: str, settings: Settings) -> Read:

@@ -101,6 +101,7 @@ def test_a_row_that_was_trained_and_not_measured_is_measured(
     assert table["rows"][0]["seconds_per_step"] is None  # no step was seen
 
 
+@pytest.mark.slow
 def test_rows_of_another_score_share_a_network(plan_for: Plans, tmp_path: Path) -> None:
     trained: list[int] = []
 

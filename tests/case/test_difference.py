@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from forensic.case.beside import Salvaged
 from forensic.case.difference import case_changes, header_changes
 from forensic.case.ledger import Place, Root, create_case, open_case
-from forensic.case.rows import Artefacts
+from forensic.case.rows import Artefacts, exact_path
 
 
 @pytest.fixture
@@ -56,6 +57,21 @@ def test_each_kind_of_change(made, finding, unreadable) -> None:
         "0004.png": ("verdict", ("threshold", "decoder")),
         "0005.png": ("only in the first", ()),
         "0007.png": ("only in the second", ()),
+    }
+
+
+def test_parts_are_compared_where_both_salvaged(made, unreadable) -> None:
+    part = Salvaged(rows=90, of_rows=144, verdict="known", label="real", nearest="real", score=1.0, threshold=0.5)
+    rows = [replace(unreadable(number), salvaged=part) for number in range(4)]
+    other = [
+        replace(rows[0], salvaged=replace(part, score=2.0)),
+        replace(rows[1], salvaged=replace(part, verdict="unknown", label=None)),
+        replace(rows[2], salvaged=replace(part, rows=91)),
+        unreadable(3),
+    ]
+    first, second = made("a", rows, configuration={"salvage": True}), made("b", other, configuration={})
+    assert {path: kind for path, (kind, _) in changes(first, second).items()} == {
+        exact_path(rows[number]).decode().removeprefix("in/"): "salvaged" for number in (1, 2)
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,54 @@ def test_show_names_each_origin(run_forensic, lab: Path) -> None:
     rows = [line.split() for line in ran.lines]
     assert ["doctor", "format", "'table'", "FORENSIC_DOCTOR_FORMAT"] in rows
     assert ["weights", "list", "format", "'json'", str(lab)] in rows
+
+
+def test_print_config_tells_value_and_origin_by_strength(run_forensic, tmp_path: Path) -> None:
+    """Default < profile < user file < project file < environment < command line."""
+    home = tmp_path / "home" / "forensic"
+    home.mkdir(parents=True)
+    (home / "config.toml").write_text('[scan]\nworkers = 1\nexaminer = "E \\u202e\\""\ntimeout = 5.0\nnote = "a"\n')
+    (tmp_path / "forensic.toml").write_text(
+        '[scan]\nworkers = 2\nexclude = ["*.tmp", "x"]\nmax-bytes = 7\nformat = "csv"\n'
+    )
+    ran = run_forensic(
+        *("scan", "--print-config", "--profile", "triage", "--salvage", "--report", "c.html"),
+        cwd=tmp_path,
+        env={"FORENSIC_SCAN_WORKERS": "3", "FORENSIC_SCAN_NOTE": "b", "XDG_CONFIG_HOME": str(tmp_path / "home")},
+    )
+    assert ran.code == 0
+    table = tomllib.loads(ran.out)["scan"]
+    origins = {line.split()[0]: line.rpartition("# ")[2] for line in ran.lines if " = " in line}
+    user = str(home / "config.toml")
+    expected = {
+        "workers": (3, "FORENSIC_SCAN_WORKERS"),
+        "note": ("b", "FORENSIC_SCAN_NOTE"),
+        "exclude": (["*.tmp", "x"], "forensic.toml"),
+        "max_bytes": (7, "forensic.toml"),
+        "format": ("csv", "forensic.toml"),
+        "examiner": ('E \u202e"', user),
+        "timeout": (5.0, user),
+        "engine": ("auto", "--profile triage"),
+        "thumbnails": ("none", "--profile triage"),
+        "salvage": (True, "command line"),
+        "case": ("c.case", "--report"),
+        "profile": ("triage", "command line"),
+        "max_pixels": (250_000_000, "default"),
+        "follow_links": (False, "default"),
+    }
+    assert {name: (table[name], origins[name]) for name in expected} == expected
+    assert "# weights is not set" in ran.out
+    assert ran.out.isascii()
+    # what was printed is what a file takes
+    (tmp_path / "again.toml").write_text(ran.out)
+    again = run_forensic("--config", "again.toml", "scan", "--print-config", cwd=tmp_path)
+    assert tomllib.loads(again.out)["scan"] == table
+    assert {line.rpartition("# ")[2] for line in again.lines if " = " in line} == {"again.toml"}
+
+
+def test_print_config_needs_no_path_and_tells_wrong_values(run_forensic, tmp_path: Path) -> None:
+    plain = run_forensic("scan", "--print-config", cwd=tmp_path)
+    assert plain.code == 0
+    assert {line.rpartition("# ")[2] for line in plain.lines[1:]} == {"default"}
+    assert len(plain.lines) > 30
+    assert run_forensic("scan", "--print-config", "--workers", "0", cwd=tmp_path).code == 2

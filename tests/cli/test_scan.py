@@ -188,23 +188,26 @@ def wait_for_findings(case: Path, count: int, process: subprocess.Popen[bytes]) 
     pytest.fail("the scan ended before it could be stopped")
 
 
-def test_interrupt_keeps_what_is_done_and_the_same_command_goes_on(scan, tiny_weights, many, tmp_path) -> None:
+def test_interrupts_keep_what_is_done_and_the_same_command_goes_on(scan, tiny_weights, many, tmp_path) -> None:
     whole = scan(many, "--case", tmp_path / "whole.case")
+    case, done = tmp_path / "x.case", 0
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
-        case = tmp_path / f"{number.name}.case"
         with started(tiny_weights, many, "--case", case, stdout=subprocess.DEVNULL) as process:
-            wait_for_findings(case, 1, process)
+            wait_for_findings(case, done + 1, process)
             process.send_signal(number)
             _, err = process.communicate(timeout=60)
         assert process.returncode == code
         assert b"Traceback" not in err
         if number is not signal.SIGKILL:
             assert b"the same command goes on" in err
-        again = scan(many, "--case", case)
-        assert again.code == whole.code == 0
-        assert again.out == whole.out
-        digests = {line for ran in (whole, again) for line in ran.err.splitlines() if line.startswith("closing digest")}
-        assert len(digests) == 1
+        with open_case(case) as stored:
+            assert len(stored) > done
+            done = len(stored)
+    again = scan(many, "--case", case)
+    assert again.code == whole.code == 0
+    assert again.out == whole.out
+    digests = {line for ran in (whole, again) for line in ran.err.splitlines() if line.startswith("closing digest")}
+    assert len(digests) == 1
 
 
 def test_closed_pipe_ends_quietly(tiny_weights, many, tmp_path) -> None:
@@ -238,16 +241,22 @@ def engine(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def bundled_scan(run_forensic, *arguments: str | Path) -> tuple[list[dict], object]:
+def bundled_scan(run_forensic, *arguments: str | Path) -> list[dict]:
     ran = run_forensic("scan", *arguments)
     assert ran.code == 0, ran.err
-    return [json.loads(line) for line in ran.lines], ran
+    return [json.loads(line) for line in ran.lines]
 
 
-def test_every_engine_says_the_same_and_findings_name_it(run_forensic, samples, engine, tmp_path) -> None:
+@pytest.fixture(scope="module")
+def exact(run_forensic, samples) -> tuple[list[Path], list[dict]]:
+    """Some samples, and what torch finds in them."""
     some = sorted(samples.glob("*.png"))[::4]
-    exact, _ = bundled_scan(run_forensic, "--engine", "torch", *some)
-    found, _ = bundled_scan(run_forensic, "--engine", engine, "--case", tmp_path / "x.case", *some)
+    return some, bundled_scan(run_forensic, "--engine", "torch", *some)
+
+
+def test_every_engine_says_the_same_and_findings_name_it(run_forensic, exact, engine, tmp_path) -> None:
+    some, exact = exact
+    found = bundled_scan(run_forensic, "--engine", engine, "--case", tmp_path / "x.case", *some)
     verdicts = ("path", "sha256", "verdict", "label", "nearest", "threshold")
     assert [[row[name] for name in verdicts] for row in found] == [[row[name] for name in verdicts] for row in exact]
     assert all("engine" not in row for row in exact)
@@ -258,14 +267,14 @@ def test_every_engine_says_the_same_and_findings_name_it(run_forensic, samples, 
         assert stored.header.configuration["engine"] == choose(engine).recorded
 
 
-def test_a_case_keeps_its_engine(run_forensic, folder, engine, tmp_path, tiny_weights) -> None:
-    begun = ("scan", "--weights", tiny_weights, "--case", tmp_path / "x.case", folder)
-    first = run_forensic(*begun, "--engine", engine)
-    again = run_forensic(*begun)
+def test_a_case_keeps_its_engine(scan, folder, tmp_path) -> None:
+    begun = (folder, "--case", tmp_path / "x.case")
+    first = scan(*begun, "--engine", "winograd")
+    again = scan(*begun)
     assert (again.code, again.out) == (0, first.out)
-    other = run_forensic(*begun, "--engine", "torch")
+    other = scan(*begun, "--engine", "torch")
     assert other.code == 2
-    assert f"engine was {DISTRIBUTIONS[engine]}" in other.err
+    assert f"engine was {DISTRIBUTIONS['winograd']}" in other.err
 
 
 def test_a_case_is_torch_in_float32(scan, folder, tmp_path) -> None:

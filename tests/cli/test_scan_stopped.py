@@ -17,7 +17,7 @@ import pytest
 from conftest import clean_environment, forensic_command
 
 FIXED = {"SOURCE_DATE_EPOCH": "1767323045"}
-PICTURES = 60
+PICTURES = 40
 Undisturbed = tuple[dict[str, bytes], float]
 
 
@@ -104,7 +104,7 @@ def no_more_than(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("size", [60_000, 150_000])
+@pytest.mark.parametrize("size", [pytest.param(60_000, marks=pytest.mark.slow), 150_000])
 def test_a_full_disk_in_the_middle(work: Work, whole: Undisturbed, tmp_path: Path, size: int) -> None:
     folder = tmp_path / "run"
     assert work.finish(folder, preexec_fn=no_more_than(size)) == 6

@@ -175,6 +175,7 @@ def test_rescore_of_trained_weights(run_forensic, osma_mini_small: Path, tmp_pat
     assert run_forensic("weights", "verify", out).code == 0
 
 
+@pytest.mark.slow
 def test_an_enrolled_class_in_every_command(run_forensic, osma_mini_small: Path, samples: Path, tmp_path: Path) -> None:
     recipe = {"jpeg_share": 0.5, "jpeg_quality_min": 60, "jpeg_quality_max": 100}
     before = make_tiny_weights(tmp_path / "old.safetensors", osma_mini_small, recipe=recipe, score="traces")

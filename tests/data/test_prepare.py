@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensic.data.prepare import GRID, TILE, pad_to_tile, prepare, tile_origins
+from forensic.data.prepare import (
+    GRID,
+    PREPROCESSINGS,
+    TILE,
+    keeps_resolution,
+    pad_to_tile,
+    prepare,
+    tile_origins,
+)
 from forensic.errors import Skipped, UsageError
 
 sides = st.integers(TILE, 6000)
@@ -162,3 +170,10 @@ def test_wrong_use_is_named(noise) -> None:
         prepare(noise(128, 128, 3).astype(np.float32), "tiles-128-v1")
     with pytest.raises(ValueError, match="max_tiles"):
         prepare(noise(128, 128, 3), "tiles-128-v1", max_tiles=0)
+
+
+def test_a_part_of_a_picture_gives_tiles_of_the_whole_or_must_not_be_taken() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    for name in PREPROCESSINGS:
+        whole = {tile.tobytes() for tile in prepare(pixels, name).tiles}
+        assert keeps_resolution(name) == ({tile.tobytes() for tile in prepare(pixels[:128], name).tiles} <= whole)

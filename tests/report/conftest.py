@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from forensic import report
+from forensic.case.beside import CarriedClaim, Salvaged
 from forensic.case.ledger import Root, RunStart, create_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding, display_path
 
@@ -19,6 +20,38 @@ SCRIPT_NAME = "in/</script><svg onload=x>.png"
 BIDI_NAME = "in/invoice\u202egpj.exe.png"
 CONTROL_NAME = "in/a\nb\x1b[31m\x07.png"
 FORMULA_NAME = "=cmd|' /C calc'!A0.png"
+
+CLAIMS = (
+    CarriedClaim(
+        kind="generator",
+        place="PNG tEXt 'parameters' at byte 33",
+        reader="forensic",
+        state="unsigned",
+        says="text of AUTOMATIC1111 or a relative",
+        value="</script><svg onload=x> \u202eboat\n=1+1 [red] " + "é" * 200,
+        value_bytes=9000,
+        value_sha256="ab" * 32,
+    ),
+    CarriedClaim(kind="c2pa", place="PNG caBX", reader="forensic", state="present-not-checked", says="not looked into"),
+    CarriedClaim(kind="metadata", place="PNG eXIf", reader="forensic", state="unreadable", says="damaged EXIF"),
+    *(
+        CarriedClaim(kind="tool", place=f"tag {name}", reader="forensic", state="unsigned", says="a tool", value=name)
+        for name in ("Make", "Model")
+    ),
+)
+SALVAGED = Salvaged(
+    rows=94,
+    of_rows=144,
+    width=192,
+    height=94,
+    verdict="unknown",
+    nearest="al<b>pha",
+    score=-0.1 - 0.2,
+    threshold=0.25,
+    scores={"real": -1.5, 'a": "b, c': 2.0},
+    flags=("grey",),
+    decoder="opencv 5.0.0",
+)
 
 # one white pixel, lossless WebP: the smallest picture a browser shows
 THUMBNAIL = bytes.fromhex("524946461a000000574542505650384c0d0000002f00000010071011118888fe0700")
@@ -60,7 +93,13 @@ def header(**changes: Any) -> CaseHeader:
         "weights": "8d21c0f3a7be",
         "weights_name": "three",
         "preprocessing": "tiles-128-v1",
-        "configuration": {"engine": "torch cpu", "threads": 2, "max_pixels": 250_000_000, "follow_links": False},
+        "configuration": {
+            "engine": "torch cpu",
+            "threads": 2,
+            "max_pixels": 250_000_000,
+            "follow_links": False,
+            "salvage": True,
+        },
         "card": card,
         "classes": CLASSES,
         "class_spectra": {name: (falling(0.2 * n), (0.3,) * 64) for n, name in enumerate(CLASSES)},
@@ -96,11 +135,17 @@ def every_outcome() -> list[tuple[Finding, Artefacts]]:
         (scored(FORMULA_NAME, 0.9, "alpha"), kept),
         (scored("in/a.png", 1.5, "alpha", flags=("exif-rotated",)), kept),
         (scored("in/b & <i>.png", -2.0, "real", flags=("small", "duplicate-of=in/a.png")), kept),
-        (scored("in/c.png", 0.25, "real"), Artefacts(thumbnail=THUMBNAIL)),
+        (scored("in/c.png", 0.25, "real", claims=CLAIMS), Artefacts(thumbnail=THUMBNAIL)),
         (scored("in/d.png", 0.2499999, "beta"), Artefacts(spectrum=falling(-0.4))),
         (
             Finding(
-                path="in/e.jpg", status="unreadable", reason="JPEG ends at byte 31744 of 48210", bytes=48210, **BASE
+                path="in/e.jpg",
+                status="unreadable",
+                reason="JPEG ends at byte 31744 of 48210",
+                bytes=48210,
+                flags=("salvaged=94/144",),
+                salvaged=SALVAGED,
+                **BASE,
             ),
             Artefacts(),
         ),
@@ -200,15 +245,15 @@ class Opened:
             menu.locator("summary").click()
         menu.locator("li label").filter(has=self.page.get_by_text(value, exact=True)).click()
 
-    def axe(self) -> list[str]:
-        """What axe finds wrong with what is shown now."""
-        found = pytest.importorskip(
+    def axe(self, *rules: str) -> list[str]:
+        """What axe finds wrong with what is shown now, by these rules or all."""
+        package = pytest.importorskip(
             "axe_playwright_python", reason="needs Chromium, playwright and axe-playwright-python"
         )
-        source = Path(found.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+        source = Path(package.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
         self.page.evaluate(source + "\n;undefined")
-        violations = self.page.evaluate("axe.run()")["violations"]
-        return [f"{one['id']}: {node['html'][:120]}" for one in violations for node in one["nodes"]]
+        found = self.page.evaluate("rules => axe.run(rules.length ? {runOnly: rules} : {})", list(rules))
+        return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
 
     def saved(self, menu: str, entry: str) -> str:
         """What a button of a menu downloads."""

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from forensic.case.ledger import open_case
-from forensic.case.rows import Artefacts, Finding
+from forensic.case.rows import Artefacts, Finding, finding_to_json
 from forensic.report import columns
-from forensic.report.columns import NUMBERS, TABLES, Columns
+from forensic.report.columns import BESIDE, NUMBERS, TABLES, Columns
 from forensic.report.drawing import OVERSHOOT
 from forensic.report.escaping import visible
 from forensic.report.view import RowWriter, survey
@@ -40,7 +40,19 @@ def table_of(head: dict[str, Any], blocks: dict[str, bytes], name: str) -> list[
 
 def test_every_field_of_a_finding_has_a_column() -> None:
     by_hand = {"path", "path_b64", "sha256", "scores"}
-    assert {field.name for field in fields(Finding)} == {*NUMBERS, *TABLES, *by_hand}
+    assert {field.name for field in fields(Finding)} == {*NUMBERS, *TABLES, *BESIDE, *by_hand}
+
+
+def test_what_stands_beside_is_the_json_of_the_line(make_case: Any) -> None:
+    head, blocks, _ = blocks_of(make_case())
+    for name in BESIDE:
+        texts = blocks[f"{name}-texts"].decode("ascii").split("\n")
+        told = [texts[number] for number in blocks[name]]
+        assert texts[0] == ""
+        for text, (finding, _) in zip(told, make_case.every_outcome(), strict=True):
+            assert bool(text) == (getattr(finding, name) is not None)
+            assert not text or f'"{name}": {text}' in finding_to_json(finding)
+    assert table_of(head, blocks, "kinds")[2:4] == [[], ["c2pa", "generator", "tool"]]
 
 
 def test_numbers_are_exact(make_case: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from forensic.case.ledger import open_case
 from forensic.case.rows import Artefacts, Finding
+from forensic.report.escaping import visible
 
 pytestmark = pytest.mark.browser
 ROWS = 1_990
@@ -68,6 +69,8 @@ def test_only_what_is_in_view_is_in_the_document(open_page: Any, case: Path) -> 
         ("folder", "in/b/1/", lambda f: f.path.startswith("in/b/1/")),
         ("flag", "duplicate-of", lambda f: any(flag.startswith("duplicate-of") for flag in f.flags)),
         ("flag", "no flag", lambda f: not f.flags),
+        ("claims", "generator", lambda f: f.claims is not None),
+        ("claims", "no claims", lambda f: f.claims is None),
         ("band", "no score", lambda f: f.score is None),
         ("band", "0 to 0.5 above the threshold", lambda f: f.score is not None and 0 <= f.score - f.threshold < 0.5),
         ("band", "0.5 to 1 below the threshold", lambda f: f.score is not None and -1 <= f.score - f.threshold < -0.5),
@@ -228,6 +231,27 @@ def test_drawer_tells_everything(open_page: Any, case: Path) -> None:
     assert drawer.is_visible()
     page.keyboard.press(" ")
     assert drawer.is_hidden()
+
+
+def test_drawer_tells_what_stands_beside(open_page: Any, make_case: Any) -> None:
+    page = open_page(make_case()).page
+    claims = make_case.every_outcome()[3][0].claims
+    page.locator("#list tr").nth(3).click()
+    part = page.locator(".drawer .claimed")
+    assert part.locator("h4").inner_text() == "Claims carried by the file, no part of the verdict"
+    assert part.locator("dt").all_inner_texts() == [claim.kind for claim in claims]
+    words = part.inner_text()
+    assert visible(claims[0].value) in words
+    assert f"cut; all 9,000 bytes have the SHA-256 {'ab' * 32}" in words
+    assert "signature not checked: not looked into" in words
+    assert "PNG tEXt 'parameters' at byte 33, read by forensic" in words
+    page.locator("#list tr").nth(5).click()
+    assert part.locator("h4").inner_text() == "What is left of it"
+    words = part.inner_text()
+    assert "Salvaged part, in no count: 94 of 144 rows, rejected by all known classes, nearest is al<b>pha" in words
+    assert "−0.30000000000000004" in words
+    page.locator("#list tr").nth(1).click()
+    assert part.count() == 0
 
 
 def test_address_brings_back_what_was_chosen(open_page: Any, case: Path) -> None:

@@ -72,4 +72,9 @@ def test_without_a_case_number_the_file_s_name_heads_the_page(make_case: Any) ->
 
 
 def test_flags_in_use_are_explained(make_case: Any) -> None:
-    assert [name for name, _ in page_of(make_case()).flag_notes] == ["duplicate-of", "exif-rotated", "small"]
+    assert [name for name, _ in page_of(make_case()).flag_notes] == [
+        "duplicate-of",
+        "exif-rotated",
+        "salvaged",
+        "small",
+    ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import json
 
 import pytest
 
@@ -29,6 +30,7 @@ def test_every_key_of_every_finding_comes_back(make_case, group, monkeypatch) ->
     table = pq.read_table(io.BytesIO(written(case)))
     for row, (finding, _) in zip(table.to_pylist(), rows, strict=True):
         said = finding_to_dict(finding)
+        row["salvaged"] = None if row["salvaged"] is None else json.loads(row["salvaged"])
         row["scores"] = None if row["scores"] is None else dict(row["scores"])
         assert {name: value for name, value in row.items() if name in said} == said
         assert all(value is None for name, value in row.items() if name not in said)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from forensic import report
-from forensic.case.rows import finding_to_json
+from forensic.case.rows import finding_to_dict, finding_to_json
 from forensic.errors import UsageError
-from forensic.report.rows import CSV_COLUMNS, guarded
+from forensic.report.rows import CSV_COLUMNS, SALVAGED, guarded
 
 
 def rows_of(case: Path) -> list[dict[str, str]]:
@@ -31,11 +32,21 @@ def test_jsonl_is_exactly_the_lines_of_scan(make_case: Any) -> None:
 
 def test_csv_has_a_line_for_every_finding(make_case: Any) -> None:
     rows = rows_of(make_case())
-    assert [tuple(row) for row in rows] == [CSV_COLUMNS] * 10
+    assert [tuple(row) for row in rows] == [(*CSV_COLUMNS, SALVAGED)] * 10
     assert [row["status"] for row in rows] == ["ok"] * 5 + ["unreadable", "skipped", "unreadable", "skipped", "skipped"]
     assert rows[2]["score"] == "-2.0"
     assert rows[2]["label"] == ""
     assert rows[2]["flags"] == "small;duplicate-of=in/a.png"
+    assert [row["claims"] for row in rows[2:5]] == ["", "c2pa;generator;tool", ""]
+
+
+def test_csv_of_a_scan_with_salvage_has_a_column_more(make_case: Any) -> None:
+    rows = rows_of(make_case())
+    part = finding_to_dict(make_case.every_outcome()[5][0])["salvaged"]
+    assert [json.loads(row[SALVAGED]) if row[SALVAGED] else None for row in rows] == [None] * 5 + [part] + [None] * 4
+    assert (rows[5]["verdict"], rows[5]["score"]) == ("", "")
+    plain = make_case(name="plain.case", configuration={})
+    assert [tuple(row) for row in rows_of(plain)] == [CSV_COLUMNS] * 10
 
 
 def test_csv_path_is_guarded_and_its_bytes_stand_beside(make_case: Any) -> None:

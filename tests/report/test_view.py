@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from forensic.case.ledger import open_case
 from forensic.case.rows import Artefacts, Counts
-from forensic.report.view import RowWriter, row_views, survey, told_apart
+from forensic.report.view import RowWriter, row_views, survey
 
 
 def test_survey_adds_up(make_case: Any) -> None:
@@ -19,7 +17,7 @@ def test_survey_adds_up(make_case: Any) -> None:
     assert found.nearest == {"real": 1, "beta": 1}
     assert found.reasons["skipped", "link, not followed"] == 2
     assert found.formats == {"PNG": 5}
-    assert found.flags == {"exif-rotated": 1, "small": 1, "duplicate-of": 1}
+    assert found.flags == {"exif-rotated": 1, "small": 1, "duplicate-of": 1, "salvaged": 1}
     assert found.bytes == 5 * 20_000 + 48_210
     assert found.thresholds == {0.25: 5}
 
@@ -64,17 +62,3 @@ def test_scores_of_several_thresholds_share_a_scale(make_case: Any) -> None:
     first, second = views(make_case(rows))
     assert first.threshold_at > second.threshold_at
     assert (first.state, second.state) == ("unknown", "known")
-
-
-@pytest.mark.parametrize(
-    ("score", "threshold", "expected"),
-    [
-        (1.0, 0.25, ("1.000", "0.250")),
-        (0.25, 0.25, ("0.250", "0.250")),
-        (0.24999, 0.25, ("0.24999", "0.25000")),
-        (-1.5, -2.0, ("−1.500", "−2.000")),
-        (1e-17, 0.0, ("1e−17", "0.0")),
-    ],
-)
-def test_numbers_are_told_apart(score: float, threshold: float, expected: tuple[str, str]) -> None:
-    assert told_apart(score, threshold) == expected

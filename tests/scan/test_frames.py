@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forensic.case.beside import CarriedClaim
 from forensic.errors import Skipped, Unreadable
-from forensic.scan.frames import Read, pack, pack_job, pack_read, unpack, unpack_read
+from forensic.scan.frames import Read, Rows, pack, pack_job, pack_read, unpack, unpack_read
 
 
 def taker(data: bytes):
@@ -47,6 +48,23 @@ def test_a_read_survives(outcome: Unreadable | Skipped | None, thumbnail: bytes 
     assert list(again.variants) == list(forms)
     for name, form in forms.items():
         np.testing.assert_array_equal(again.variants[name], form)
+
+
+@pytest.mark.parametrize("left", [None, 2])
+def test_what_stands_beside_survives(left: int | None) -> None:
+    tiles = None if left is None else np.arange(left * 3 * 128 * 128, dtype=np.uint8).reshape(left, 3, 128, 128)
+    rows = Rows(94, 144, 192, 94, ("grey",), "opencv 5", None if left else "part not scored", tiles)
+    claim = CarriedClaim(kind="tool", place="p", reader="r", state="unsigned", says="s", value="\ud800\n")
+    read = Read(5, outcome=Unreadable("truncated"), thumbnail=b"RIFF", salvage=rows, claims=(claim, claim))
+    header, blob = unpack(taker(pack_read(read, "unreadable")))
+    assert header["kind"] == "unreadable"
+    again = unpack_read(header, blob)
+    assert repr(again) == repr(read)
+    assert again.thumbnail == b"RIFF"
+    assert [len(images) for images in again.images] == ([left] if left else [])
+    if tiles is not None:
+        assert again.salvage is not None
+        np.testing.assert_array_equal(again.salvage.tiles, tiles)
 
 
 @pytest.mark.parametrize("cut", range(0, 30, 3))

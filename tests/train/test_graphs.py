@@ -74,7 +74,7 @@ def same(recipe: Recipe, device: torch.device) -> None:
     assert all(torch.equal(tensor, expected[1][name]) for name, tensor in found[1].items())
 
 
-@pytest.mark.parametrize("name", ["forensic", "reference"])
+@pytest.mark.parametrize("name", ["forensic", pytest.param("reference", marks=pytest.mark.slow)])
 def test_on_the_cpu_it_is_the_step(tiny_recipe: Recipe, name: str) -> None:
     same(recipes(tiny_recipe)[name], CPU)
 

@@ -67,6 +67,7 @@ def test_three_kills_at_random_moments_change_nothing(
         same_result(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_kills_while_reading_writing_and_finishing_change_nothing(
     stopped: Callable, tiny_config: RunConfig, tmp_path: Path, same_result: Callable
 ) -> None:
@@ -84,6 +85,7 @@ def test_kills_while_reading_writing_and_finishing_change_nothing(
     same_result(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_full_disk_is_told_with_the_step_and_the_run_goes_on_after(
     stopped: Callable, tiny_config: RunConfig, tmp_path: Path, same_result: Callable
 ) -> None:

@@ -117,7 +117,7 @@ const drawer = (desk) => {
   let row = -1;
   const fill = () => {
     const { data } = desk, path = data.path[row], score = scoreOf(data, row), raw = data.head.base64[row];
-    const beside = besideOf(data, row);
+    const weighed = weighedOf(data, row);
     const bar = el("div", "bar"), picture = pictureNode(pictureOf(data, row)), title = el("h3", "", path.slice(path.lastIndexOf("/") + 1));
     const link = el("a", "", `No. ${counted(row + 1)}`);
     link.href = "#row=" + (row + 1);
@@ -129,10 +129,10 @@ const drawer = (desk) => {
     const verdict = el("p", "verdict " + stateOf(data, row));
     verdict.append(sign(stateOf(data, row)), " ", saidOf(data, row));
     parts.push(verdict);
-    if (beside) parts.push(el("p", "weighed", beside));
+    if (weighed) parts.push(el("p", "weighed", weighed));
     if (score) parts.push(...scoreParts(data, row));
     parts.push(triagePart(desk, row), spectrumPart(data, row), ...scoresPart(data, row), ...flagsPart(data, row),
-      el("h4", "", "The finding"), factsPart(data, row));
+      ...salvagedInFull(data, row), ...claimsInFull(data, row), el("h4", "", "The finding"), factsPart(data, row));
     node.replaceChildren(...parts);
   };
   return {

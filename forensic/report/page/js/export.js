@@ -1,9 +1,10 @@
 // The chosen rows for other programs: the very lines of JSON that `scan` prints, and CSV as `forensic report` writes it.
 const KEYS = ["path", "path_b64", "sha256", "bytes", "format", "width", "height", "status", "reason", "verdict", "label", "nearest",
-  "score", "threshold", "scores", "llr", "p", "flags", "preprocessing", "weights", "decoder", "engine"];
-const MAY_LACK = new Set(["path_b64", "scores", "llr", "p", "engine"]);
+  "score", "threshold", "scores", "llr", "p", "flags", "preprocessing", "weights", "decoder", "engine", "salvaged", "claims"];
+const MAY_LACK = new Set(["path_b64", "scores", "llr", "p", "engine", "salvaged", "claims"]);
 const CSV = ["path", "path_b64", "sha256", "bytes", "format", "width", "height", "status", "reason", "verdict", "label", "nearest",
-  "score", "threshold", "llr", "p", "flags", "preprocessing", "weights", "decoder", "scores"];
+  "score", "threshold", "llr", "p", "flags", "preprocessing", "weights", "decoder", "scores", "claims"];
+const csvColumns = (data) => (data.head.salvage ? [...CSV, "salvaged"] : CSV);
 const MARKS = ["flagged", "grade", "tags", "note"];
 const PIECE = 2_000;  // lines joined at a time
 
@@ -19,6 +20,7 @@ const rawOf = (data, name, row) => {
   if (name === "path_b64") return data.head.base64[row] ?? null;
   if (name === "sha256") return hashOf(data, row) || null;
   if (name === "scores") return scoresOf(data, row);
+  if (name in data.beside) return besideText(data, name, row);
   return name in data.tables ? valueOf(data, name, row) : numberOf(data, name, row);
 };
 
@@ -29,6 +31,7 @@ const jsonLine = (data, row) => {
     if (value === null && MAY_LACK.has(name)) continue;
     let text = "null";
     if (name === "scores") text = scoresText(value, ", ", ": ");
+    else if (name in data.beside) text = value;
     else if (name === "flags") text = `[${value.map(asciiText).join(", ")}]`;
     else if (typeof value === "number") text = numberText(data, name, value);
     else if (value !== null) text = asciiText(value);
@@ -48,17 +51,22 @@ const base64Of = (text) => {
   return btoa(binary);
 };
 
+// Without the blanks between its parts, as Python writes it when asked for none.
+const compact = (json) => json.replace(/("(?:[^"\\]|\\.)*")|([,:]) /g, (_, text, mark) => text ?? mark);
+
 const csvCell = (data, name, row) => {
   const value = rawOf(data, name, row);
   if (name === "path_b64") return value ?? base64Of(exactPath(data, row));
   if (name === "flags") return guarded(value.join(";"));
+  if (name === "claims") return guarded(valueOf(data, "kinds", row).join(";"));
   if (value === null) return "";
   if (name === "scores") return guarded(scoresText(value, ",", ":"));
+  if (name === "salvaged") return guarded(compact(value));
   return typeof value === "number" ? numberText(data, name, value) : guarded(value);
 };
 
 const csvLine = (desk, row, marked) => {
-  const cells = CSV.map((name) => csvCell(desk.data, name, row));
+  const cells = csvColumns(desk.data).map((name) => csvCell(desk.data, name, row));
   if (marked) {
     const mark = desk.triage.of(row);
     cells.push(mark.flagged ? "yes" : "", mark.grade === null ? "" : String(mark.grade), guarded(mark.tags.join(";")), guarded(mark.note));
@@ -76,7 +84,7 @@ const exportJson = (desk) =>
   download(`findings-${desk.data.head.report}.jsonl`, "application/jsonl", pieces(desk.choice.found, (row) => jsonLine(desk.data, row)));
 
 const exportCsv = (desk) => {
-  const marked = desk.triage.marks.size > 0, head = [...CSV, ...(marked ? MARKS : [])].join(",") + "\r\n";
+  const marked = desk.triage.marks.size > 0, head = [...csvColumns(desk.data), ...(marked ? MARKS : [])].join(",") + "\r\n";
   const lines = pieces(desk.choice.found, (row) => csvLine(desk, row, marked));
   download(`findings-${desk.data.head.report}.csv`, "text/csv", [head, ...lines]);
 };

@@ -83,7 +83,10 @@ const flagFacet = (data) => {
 const formatFacet = (data) =>
   several("format", "Format", data.index.format, data.tables.format.shown.map((name) => [name ?? "not told"]), byName);
 
+const claimsFacet = (data) =>
+  several("claims", "Claims", data.index.kinds, data.tables.kinds.shown.map((kinds) => (kinds.length ? kinds : ["no claims"])), byName);
+
 const facetsOf = (data) => [
   single(data, "verdict", "Verdict", STATES, (row) => STATES.indexOf(stateOf(data, row))),
-  classFacet(data), bandFacet(data), formatFacet(data), folderFacet(data), flagFacet(data),
+  classFacet(data), bandFacet(data), formatFacet(data), folderFacet(data), flagFacet(data), claimsFacet(data),
 ];

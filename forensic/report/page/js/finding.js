@@ -28,7 +28,7 @@ const saidOf = (data, row) => {
 };
 
 // What a calibration says beside the verdict; empty without one.
-const besideOf = (data, row) => (data.tables.beside ? shownOf(data, "beside", row) : "");
+const weighedOf = (data, row) => (data.tables.weighed ? shownOf(data, "weighed", row) : "");
 
 const aboutOf = (data, row) => {
   const parts = [], width = numberOf(data, "width", row), height = numberOf(data, "height", row);

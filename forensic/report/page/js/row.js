@@ -30,7 +30,7 @@ const fileParts = (data, row) => {
     list.append(...flags.map((flag) => el("li", "", flag)));
     parts.push(list);
   }
-  return parts;
+  return [...parts, ...claimsPart(data, row)];
 };
 
 const scoreParts = (data, row) => {
@@ -57,9 +57,9 @@ const spectrumParts = (data, row) => {
 };
 
 const verdictParts = (data, row) => {
-  const parts = [sign(stateOf(data, row)), el("p", "said", saidOf(data, row))], beside = besideOf(data, row);
-  if (beside) parts.push(el("p", "weighed", beside));
-  return parts;
+  const parts = [sign(stateOf(data, row)), el("p", "said", saidOf(data, row))], weighed = weighedOf(data, row);
+  if (weighed) parts.push(el("p", "weighed", weighed));
+  return [...parts, ...salvagedPart(data, row)];
 };
 
 const buildRow = (data, row) => {

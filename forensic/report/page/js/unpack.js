@@ -40,16 +40,21 @@ const hexOf = (bytes) => {
 // Everything there is to know of the case: `rows` findings, each column under its name, null where the case has none.
 const unpack = async () => {
   const head = JSON.parse(new TextDecoder().decode(await unpacked("head")));
-  const data = { head, rows: head.rows, tables: {}, index: {} };
+  const data = { head, rows: head.rows, tables: {}, index: {}, beside: {} };
   const numbers = ["bytes", "width", "height", "score", "threshold", "llr", "p"].map(async (name) => {
     const buffer = await unpacked(name);
     data[name] = buffer && new Float64Array(buffer);
   });
   const kinds = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
   const tables = Object.entries(head.types).map(async ([name, type]) => {
+    const index = new kinds[type](await unpacked(name));
+    if (!head.tables[name]) {
+      data.beside[name] = { index, texts: linesOf(await unpacked(`${name}-texts`)) };
+      return;
+    }
     const { values, shown } = head.tables[name];
     data.tables[name] = { values, shown: values.map((value, number) => shown[number] ?? value) };
-    data.index[name] = new kinds[type](await unpacked(name));
+    data.index[name] = index;
   });
   await Promise.all([...numbers, ...tables]);
   data.path = linesOf(await unpacked("path"));
