@@ -137,7 +137,8 @@ def log_ratio(one: Floats, other: Floats, sizes: tuple[int, int], between: Float
     """
     first, second = between + 1 / sizes[0], between + 1 / sizes[1]
     determinant = first * second - between**2
-    together = (second * one**2 - 2 * between * one * other + first * other**2) / determinant
+    squares = second * one**2 + first * other**2  # in an order that gives both ways round the same bits
+    together = (squares - 2 * between * (one * other)) / determinant
     apart = one**2 / first + other**2 / second
     ratio: Floats = 0.5 * (apart - together + np.log(first * second / determinant)).sum(axis=1)
     return ratio

@@ -264,6 +264,8 @@ class Compared:
     ours: float
     plain: float
     ratio: float
+    wide: float | None = None
+    """Our step in float32, where ours is in bfloat16."""
 
 
 def compare(title: str, recipe: Recipe, old: int, data: Data, plain: Options, rounds: int) -> Compared:
@@ -289,7 +291,8 @@ def compare(title: str, recipe: Recipe, old: int, data: Data, plain: Options, ro
         spread = f"({paired[0]:.2f}..{paired[-1]:.2f})"
         label = f"forensic, {recipe.precision}" if name == OURS else name
         print(f"  {label:<70}{1e3 * rows[name].plain:8.1f} ms {rows[name].ratio:6.2f}x  {spread}", flush=True)
-    return min((row for name, row in rows.items() if name.startswith("plain")), key=lambda row: row.ratio)
+    fastest = min((row for name, row in rows.items() if name.startswith("plain")), key=lambda row: row.ratio)
+    return replace(fastest, wide=rows["forensic, float32"].plain) if recipe.precision == "bfloat16" else fastest
 
 
 def processor() -> str:
@@ -340,11 +343,13 @@ def main() -> None:
         warm = statistics.median(interleaved({"": lambda ours=ours: ours.warm_up(data.x)}, 3, finish)[""])
         load, once = data.load(recipe), recipe.augmenter_warmup_steps * warm
         print(f"  beside it: {1e3 * load:.1f} ms to load a batch, {once:.1f} s an epoch to warm an augmenter up")
-        paces[name] = Pace(first.ours, later.ours, once)
+        curve = name if recipe.precision == "float32" else f"{name}-{recipe.precision}"
+        paces[curve] = Pace(first.ours, later.ours, once)
+        if first.wide is not None and later.wide is not None:
+            paces[name] = Pace(first.wide, later.wide, once)
         if name == "reference":
             paces["plain"] = Pace(first.plain, later.plain, 0.0)
-    precision = settle(RECIPES["forensic"], device).precision
-    show_time_to_quality(options.curves, paces, options.minutes, precision)
+    show_time_to_quality(options.curves, paces, options.minutes)
     show_paper_scale(paces)
 
 

@@ -62,29 +62,32 @@ def read_curve(path: Path, pace: Pace) -> list[Point]:
     return points
 
 
-def show_time_to_quality(folder: Path, paces: dict[str, Pace], minutes: float, precision: str) -> None:
+def show_time_to_quality(folder: Path, paces: dict[str, Pace], minutes: float) -> None:
     """Prints what `reference` has after so many minutes, and when `forensic` has it; says what is missing.
 
     Args:
-        folder: of `reference.jsonl` and `forensic.jsonl`; `forensic-bfloat16.jsonl` is the latter's in bfloat16.
-        paces: by recipe; `plain` for the plain program in the place of `reference`, if that was measured too.
+        folder: of the curves, `NAME.jsonl`.
+        paces: by curve: `reference`, `forensic` (float32), `forensic-bfloat16`; `plain` for the plain program in the
+            place of `reference`. Those that were measured.
         minutes: of the run of `reference`.
-        precision: in which `forensic` was measured.
     """
     print(f"time to the quality that reference has after {minutes:.0f} minutes")
-    ours = "forensic" if precision == "float32" else f"forensic-{precision}"
-    files = {"reference": folder / "reference.jsonl", "forensic": folder / f"{ours}.jsonl"}
-    if missing := [name for name, path in files.items() if not path.is_file() or name not in paces]:
-        print(f"  not known: no curve or no measured step of {', '.join(missing)} ({folder})")
+    curves = {
+        name: read_curve(folder / f"{name}.jsonl", pace)
+        for name, pace in paces.items()
+        if name != "plain" and (folder / f"{name}.jsonl").is_file()
+    }
+    ours = [name for name in curves if name != "reference"]
+    if "reference" not in curves or not ours:
+        print(f"  not known: a curve or a measured step is missing of reference or forensic ({folder})")
         return
-    curve = read_curve(files["forensic"], paces["forensic"])
     for name in ("plain", "reference"):
         if name in paces:
             print(f"  {'plain program' if name == 'plain' else 'our step'} of reference:")
-            _compare(read_curve(files["reference"], paces[name]), curve, minutes)
+            _compare(read_curve(folder / "reference.jsonl", paces[name]), {one: curves[one] for one in ours}, minutes)
 
 
-def _compare(theirs: list[Point], ours: list[Point], minutes: float) -> None:
+def _compare(theirs: list[Point], ours: dict[str, list[Point]], minutes: float) -> None:
     within = [point for point in theirs if point.minutes <= minutes]
     if not within:
         print(f"    not known: its first epoch ends after {theirs[0].minutes:.1f} minutes")
@@ -93,21 +96,27 @@ def _compare(theirs: list[Point], ours: list[Point], minutes: float) -> None:
     if within[-1] is theirs[-1]:  # the run may have been shorter: then its end is what is compared
         spent = min(minutes, theirs[-1].minutes)
         print(f"    the recorded curve ends after {theirs[-1].minutes:.1f} minutes; compared there")
-    accuracy = max(point.accuracy for point in within)
     aurocs = [point.auroc for point in within if point.auroc is not None]
-    auroc = max(aurocs) if aurocs else None
-    reached = [
-        point
-        for point in ours
-        if point.accuracy >= accuracy and (auroc is None or (point.auroc is not None and point.auroc >= auroc))
-    ]
-    goal = f"accuracy {accuracy:.3f}, " + ("no AUROC recorded" if auroc is None else f"AUROC {auroc:.3f}")
-    print(f"    best until then, step {within[-1].step}: {goal}")
-    if not reached:
-        print(f"    not reached by forensic within {ours[-1].minutes:.1f} minutes, step {ours[-1].step}")
-        return
-    ratio = spent / reached[0].minutes
-    print(
-        f"    forensic has both after {reached[0].minutes:.1f} minutes, step {reached[0].step}: {ratio:.1f}x sooner; "
-        f"bar {BAR:.0f}x: {'reached' if ratio >= BAR else 'missed'}"
-    )
+    best = max(aurocs) if aurocs else None
+    _reached("has then", within[-1].accuracy, within[-1].auroc, ours, spent)
+    _reached("best of any epoch, each by itself", max(point.accuracy for point in within), best, ours, spent)
+
+
+def _reached(what: str, accuracy: float, auroc: float | None, ours: dict[str, list[Point]], spent: float) -> None:
+    """When each of our runs has both, or never within its length."""
+    print(f"    {what}: accuracy {accuracy:.3f}, " + ("no AUROC" if auroc is None else f"AUROC {auroc:.3f}"))
+    for name, curve in ours.items():
+        has = [
+            point
+            for point in curve
+            if point.accuracy >= accuracy and (auroc is None or (point.auroc is not None and point.auroc >= auroc))
+        ]
+        if not has:
+            end = f"{curve[-1].accuracy:.3f}, {curve[-1].auroc or 0:.3f}"
+            print(f"      {name}: not within its {curve[-1].minutes:.1f} minutes, at whose end it has {end}")
+            continue
+        ratio = spent / has[0].minutes
+        print(
+            f"      {name}: after {has[0].minutes:.1f} minutes, step {has[0].step}: {ratio:.1f}x sooner; "
+            f"bar {BAR:.0f}x: {'reached' if ratio >= BAR else 'missed'}"
+        )
