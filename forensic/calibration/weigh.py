@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from forensic.calibration.pictures import Condition
     from forensic.calibration.record import Calibration, ClassCalibration
 
+OUTSIDE_CALIBRATION = "outside-calibration"
 FLAGS = (
-    "outside-calibration",
+    OUTSIDE_CALIBRATION,
     "llr-withheld",
     "p-withheld",
     "llr-at-bound",
@@ -55,7 +56,7 @@ def weigh(calibration: Calibration, name: str, score: float, condition: Conditio
     """
     outside = calibration.coverage.outside(condition)
     if outside is not None:
-        flags = (f"outside-calibration={outside}", "llr-withheld=outside", "p-withheld=outside")
+        flags = (f"{OUTSIDE_CALIBRATION}={outside}", "llr-withheld=outside", "p-withheld=outside")
         return Weighed(None, None, None, flags)
     known = calibration.classes.get(name)
     if known is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from forensic.calibration.file import calibration_from_toml, calibration_to_toml
-from forensic.calibration.weigh import NO_RATE
+from forensic.calibration.weigh import NO_RATE, OUTSIDE_CALIBRATION
 from forensic.errors import MissingError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def real_in_words(calibration: Calibration, flags: tuple[str, ...] = ()) -> str:
     real = calibration.real
     if not real:
         return ""
-    if any(flag.startswith("outside-calibration") for flag in flags):
+    if any(flag.startswith(OUTSIDE_CALIBRATION) for flag in flags):
         return f"How often images of unknown generators come out as class {real} in this condition was not measured."
     if not calibration.taken or real not in calibration.classes:
         return f"How often images of unknown generators come out as class {real} was not measured."
@@ -78,16 +78,17 @@ def _range(calibration: Calibration, what: Literal["known", "real"]) -> str:
     passed = sum(round(getattr(one, what) * one.images) for one in taken.values())
     shares = {name: getattr(one, what) for name, one in taken.items()}
     low, high = (choose(shares, key=lambda name: shares[name]) for choose in (min, max))
-    counted = f"{passed} of {images} ({_percent(passed / images)})"
+    counted = f"{passed} of {images} ({percent(passed / images)})"
     if len(taken) == 1:
         return f"{counted}, of one generator, which says nothing of another one"
     return (
-        f"{counted}, from {_percent(shares[low])} ({low}) to {_percent(shares[high])} ({high}) over "
+        f"{counted}, from {percent(shares[low])} ({low}) to {percent(shares[high])} ({high}) over "
         f"{len(taken)} generators"
     )
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in percent, with one decimal."""
     return f"{100 * share:.1f} %"
 
 

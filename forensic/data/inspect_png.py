@@ -105,6 +105,11 @@ def chunks(data: bytes) -> Iterator[Chunk]:
         at, pixels = chunk.end + 4, pixels or chunk.kind == b"IDAT"
 
 
+def made_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of this kind, of four letters, with its length and its checksum."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
 def chunk_text(chunk: Chunk, data: bytes) -> ChunkText | None:
     """Takes a tEXt, zTXt, iTXt or iCCP chunk apart; None where its fields do not end inside it.
 
@@ -265,8 +270,7 @@ def _indices(found: _Found, depth: int, colour: int) -> tuple[bytes, int] | None
     grey = [SIGNATURE]
     for chunk in found.kept:
         if chunk[4:8] == b"IHDR":
-            body = b"IHDR" + chunk[8:17] + b"\0" + chunk[18:21]  # colour type 0
-            grey.append(chunk[:4] + body + struct.pack(">I", zlib.crc32(body)))
+            grey.append(made_chunk(b"IHDR", chunk[8:17] + b"\0" + chunk[18:21]))  # colour type 0
         elif chunk[4:8] in (b"IDAT", b"IEND"):
             grey.append(chunk)
     grey += [] if found.ended is not None else [_END]

@@ -23,7 +23,7 @@ from forensic.data import codecs
 from forensic.data.decode import inspect, read_stored
 from forensic.data.exif import turn
 from forensic.data.inspect_jpeg import Segment, segments
-from forensic.data.inspect_png import SIGNATURE, chunks
+from forensic.data.inspect_png import SIGNATURE, chunks, made_chunk
 from forensic.data.prepare import GRID
 from forensic.data.signatures import HEAD, image_format
 from forensic.errors import Unreadable
@@ -122,56 +122,42 @@ def _png(data: bytes, limits: DecodeLimits) -> Part:
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     if data[28]:
         raise Unreadable("nothing to salvage: an interlaced PNG holds no row whole before its last pass")
-    first, size = _first_data(data), 1 + -(-width * _CHANNELS[colour] * depth // 8)
-    stream, inflated, checked = zlib.decompressobj(), bytearray(), 0
-    for packed, has_checksum in _image_data(data):
+    size = 1 + -(-width * _CHANNELS[colour] * depth // 8)
+    stream, inflated, checked, first = zlib.decompressobj(), bytearray(), 0, 0
+    for start, packed, has_checksum in _image_data(data):
+        first = first or start
         try:
             inflated += stream.decompress(packed, max(height * size - len(inflated), 1))
         except zlib.error:
             raise Unreadable("nothing to salvage: the image data is damaged before the cut") from None
         checked = len(inflated) // size if has_checksum else checked
+    if not first:
+        raise Unreadable("nothing to salvage: the file ends before its image data")
     rows = min(len(inflated) // size, height)
     if rows == 0:
         raise Unreadable("nothing to salvage: no row is whole")
-    header = b"IHDR" + data[16:20] + struct.pack(">I", rows) + data[24:29]
-    whole = SIGNATURE + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + data[33:first]
+    header = made_chunk(b"IHDR", data[16:20] + struct.pack(">I", rows) + data[24:29])
+    whole = SIGNATURE + header + data[33:first]  # what precedes the image data stays as it is
     packed = zlib.compress(memoryview(inflated)[: rows * size], 0)
     del inflated  # as large as the picture
     pieces = [packed[at : at + _MOST_STORED] for at in range(0, len(packed), _MOST_STORED)]
-    whole += b"".join(_chunk(b"IDAT", piece) for piece in pieces) + _chunk(b"IEND", b"")
+    whole += b"".join(made_chunk(b"IDAT", piece) for piece in pieces) + made_chunk(b"IEND", b"")
     part = _decoded(whole, limits, rows, height)
     return replace(part, flags=(*part.flags, f"{UNCHECKED}{rows - checked}")) if rows > checked else part
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def _first_data(data: bytes) -> int:
-    """Where the first image data begins; everything before it is kept as it is."""
-    try:
-        for chunk in chunks(data):
-            if chunk.kind == b"IDAT":
-                return chunk.start
-            last = chunk.end + 4
-    except Unreadable:
-        if data[last + 4 : last + 8] == b"IDAT":
-            return last
-    raise Unreadable("nothing to salvage: the file ends before its image data")
-
-
-def _image_data(data: bytes) -> Iterator[tuple[bytes, bool]]:
-    """The contents of the IDAT chunks, and whether their checksum is there; that of the last may be cut off."""
+def _image_data(data: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    """Where each IDAT chunk stands, its content, and whether its checksum is there; the last may be cut off."""
     last = len(SIGNATURE)
     try:
         for chunk in chunks(data):
             last = chunk.end + 4
             if chunk.kind == b"IDAT":
-                yield data[chunk.begin : chunk.end], True
+                yield chunk.start, data[chunk.begin : chunk.end], True
     except Unreadable:
         if data[last + 4 : last + 8] == b"IDAT":
             size = struct.unpack_from(">I", data, last)[0]
-            yield data[last + 8 : last + 8 + size], False
+            yield last, data[last + 8 : last + 8 + size], False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import forensic
 from forensic.calibration.weigh import NO_RATE
-from forensic.calibration.words import propositions, stand_ins
+from forensic.calibration.words import percent, propositions, stand_ins
 
 if TYPE_CHECKING:
     from forensic.metrics.measure import Measure
@@ -70,9 +70,9 @@ def range_in_words(what: str, found: Range, generators: int) -> str:
         generators: how many there are.
     """
     if generators == 1:
-        return f"{what}: {_percent(found.low)}, of one generator; it says nothing of another one."
+        return f"{what}: {percent(found.low)}, of one generator; it says nothing of another one."
     return (
-        f"{what}: from {_percent(found.low)} ({found.lowest}) to {_percent(found.high)} ({found.highest}) over "
+        f"{what}: from {percent(found.low)} ({found.lowest}) to {percent(found.high)} ({found.highest}) over "
         f"{generators} generators. Were a further one drawn like these, it would lie above the largest with a "
         f"probability of at most 1/{generators + 1}, and below the least likewise; nothing says that it is."
     )
@@ -162,7 +162,3 @@ def _ratios(row: RatioRow) -> dict[str, Any]:
 
 def _measure(measure: Measure) -> dict[str, Any]:
     return {"reason": measure.reason} if measure.value is None else {"value": measure.value}
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
