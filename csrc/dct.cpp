@@ -30,9 +30,7 @@ class Stack {
         width_(width),
         vertical_(dct_tables_of<T>(height)),
         horizontal_(dct_tables_of<T>(width)),
-        row_factors_(static_cast<std::size_t>(height + kDctBlock<T>), factor(2.0)) {
-    row_factors_[0] = factor(std::sqrt(2.0));
-  }
+        scale_(static_cast<T>(2.0 / std::sqrt(static_cast<double>(height) * static_cast<double>(width)))) {}
 
   // `log_of(plane)`: what becomes of the coefficients of that plane. `back`: of what they became, the inverse.
   template <typename LogOf>
@@ -40,20 +38,23 @@ class Stack {
     const std::int64_t planes = x.shape[0];
     const std::int64_t worth = planes * height_ * width_ / kWorth + 1;
     const int threads = static_cast<int>(std::min<std::int64_t>(most_threads, worth));
-    ask_for_large_pages(y, static_cast<std::size_t>(x.size()) * sizeof(T));
+    const std::size_t bytes = static_cast<std::size_t>(x.size()) * sizeof(T);
+    ask_for_large_pages(y, bytes);
+    constexpr std::size_t line = 64;
+    const bool streamed = bytes >= kLargeOutput && reinterpret_cast<std::uintptr_t>(y) % line == 0 &&
+                          static_cast<std::size_t>(width_) * sizeof(T) % line == 0;
     const auto plane_of = [&](std::int64_t index, T* middle) {
       T* to = y + index * height_ * width_;
       const T* from = x.data + index * x.stride[0];
-      return DctPlane<T>{
-          from,   x.stride[1], x.stride[2], to,      vertical_->axis(), horizontal_->axis(), row_factors_.data(),
-          kFirst, middle,      pitch_,      inverse, log_of(index)};
+      return DctPlane<T>{from,   x.stride[1], x.stride[2], to,      vertical_->axis(), horizontal_->axis(), scale_,
+                         kFirst, middle,      pitch_,      inverse, streamed && !back, log_of(index)};
     };
     if (planes >= threads || height_ * width_ < kShared) {
       for_each_block(threads, planes, [&](std::int64_t index) {
         T* memory = Scratch::of<T>(static_cast<std::size_t>(height_ * pitch_ + line_));
         DctPlane<T> plane = plane_of(index, memory + line_);
         both_axes(plane, memory);
-        if (back) both_axes(turned(plane), memory);
+        if (back) both_axes(turned(plane, streamed), memory);
       });
       return;
     }
@@ -68,14 +69,13 @@ class Stack {
         const std::int64_t first = block % blocks * kSharedLines;
         const std::int64_t last = std::min(first + kSharedLines, length);
         const DctPlane<T> plane = plane_of(index, middle.data() + index * height_ * pitch_);
-        (across ? rows_ : columns_)(again ? turned(plane) : plane, first, last, memory);
+        (across ? rows_ : columns_)(again ? turned(plane, streamed) : plane, first, last, memory);
       });
     };
-    axis(inverse, false);
-    axis(!inverse, false);
-    if (back) {
-      axis(true, true);
-      axis(false, true);
+    for (const bool again : {false, true}) {
+      if (again && !back) break;
+      axis(false, again);
+      axis(true, again);
     }
   }
 
@@ -84,29 +84,25 @@ class Stack {
 
   static constexpr T kFirst = static_cast<T>(1.0 / std::numbers::sqrt2);
 
-  T factor(double two) const {
-    return static_cast<T>(two / std::sqrt(static_cast<double>(height_) * static_cast<double>(width_)));
-  }
-
   void both_axes(const DctPlane<T>& plane, T* memory) const {
-    if (plane.inverse) rows_(plane, 0, height_, memory);
     columns_(plane, 0, width_, memory);
-    if (!plane.inverse) rows_(plane, 0, height_, memory);
+    rows_(plane, 0, height_, memory);
   }
 
   // The inverse of what this plane became, in place.
-  DctPlane<T> turned(DctPlane<T> plane) const {
+  DctPlane<T> turned(DctPlane<T> plane, bool streamed) const {
     plane.x = plane.y;
     plane.row_stride = width_;
     plane.column_stride = 1;
     plane.inverse = true;
+    plane.streamed = streamed;
     plane.log = {};
     return plane;
   }
 
   std::int64_t height_, width_;
   std::shared_ptr<const DctTables<T>> vertical_, horizontal_;
-  std::vector<T> row_factors_;
+  T scale_;
   Pass columns_ = FORENSIC_AT_LEVEL(dct_columns<T>);
   Pass rows_ = FORENSIC_AT_LEVEL(dct_rows<T>);
   std::int64_t pitch_ = dct_pitch<T>(width_);

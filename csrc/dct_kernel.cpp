@@ -47,7 +47,7 @@ struct LogarithmGradient {
   }
 };
 
-template <typename T, typename After>
+template <typename T, bool Streamed, typename After>
 void rows_and_after(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory, After after) {
   using V = Wide<T>;
   constexpr std::int64_t lanes = kLanes<T>;
@@ -55,48 +55,52 @@ void rows_and_after(const DctPlane<T>& plane, std::int64_t first, std::int64_t l
   const std::int64_t padded = (width + lanes - 1) / lanes * lanes;
   const Line<T> across(plane.horizontal, memory + padded * lanes);
   const Place<T> line{memory, lanes};
-  const T* from = plane.inverse ? plane.x : plane.middle;
-  const std::int64_t row_stride = plane.inverse ? plane.row_stride : plane.pitch;
-  const std::int64_t column_stride = plane.inverse ? plane.column_stride : 1;
-  T* to = plane.inverse ? plane.middle : plane.y;
-  const std::int64_t to_stride = plane.inverse ? plane.pitch : width;
   T square[lanes * lanes];
   for (std::int64_t row = first; row < last; row += lanes) {
     const std::int64_t rows = last - row < lanes ? last - row : lanes;
-    if (!plane.inverse) fetch_for_writing(plane.y + row * width, rows * width);
-    const V factors = load(plane.row_factors + row);
-    const auto scaled = [&](V value, std::int64_t /*line*/) { return value * factors; };
+    if (!Streamed) fetch_for_writing(plane.y + row * width, rows * width);
+    const auto scaled = [&](V value, std::int64_t /*line*/) { return value * plane.scale; };
     for (std::int64_t column = 0; column < width; column += lanes) {
-      const T* x = from + row * row_stride + column * column_stride;
-      if (rows == lanes && column + lanes <= width && column_stride == 1) {
-        transpose_square<T>(x, row_stride, memory + column * lanes, lanes, scaled);
+      const T* x = plane.middle + row * plane.pitch + column;
+      if (rows == lanes && column + lanes <= width) {
+        transpose_square<T>(x, plane.pitch, memory + column * lanes, lanes, scaled);
         continue;
       }
       for (std::int64_t i = 0; i < lanes; ++i) {
-        const std::int64_t columns = i < rows ? width - column : 0;
-        store(square + i * lanes, load_some(x + i * row_stride, column_stride, columns));
+        store(square + i * lanes, load_some(x + i * plane.pitch, 1, i < rows ? width - column : 0));
       }
       transpose_square<T>(square, lanes, memory + column * lanes, lanes, scaled);
     }
-    if (plane.inverse) line.put(0, line.get(0) * plane.first_column);
-    plane.inverse ? across.transposed({memory, lanes}, line) : across.forward({memory, lanes}, line);
-    if (!plane.inverse) line.put(0, line.get(0) * plane.first_column);
+    if (plane.inverse) {
+      line.put(0, line.get(0) * plane.first);
+      across.transposed({memory, lanes}, line);
+    } else {
+      across.forward({memory, lanes}, line);
+      line.put(0, line.get(0) * plane.first);
+    }
     for (std::int64_t column = 0; column < width; column += lanes) {
       const std::int64_t columns = width - column;
-      T* y = to + row * to_stride + column;
+      T* y = plane.y + row * width + column;
       const std::int64_t at = row * width + column;
       if (rows == lanes && columns >= lanes) {
         const auto one = [&](V value, std::int64_t i) { return after(value, at + i * width, lanes); };
-        transpose_square<T>(memory + column * lanes, lanes, y, to_stride, one);
+        transpose_square<T, Streamed>(memory + column * lanes, lanes, y, width, one);
         continue;
       }
       const auto as_it_is = [](V value, std::int64_t /*line*/) { return value; };
       transpose_square<T>(memory + column * lanes, lanes, square, lanes, as_it_is);
       for (std::int64_t i = 0; i < rows; ++i) {
-        store_some(y + i * to_stride, after(load(square + i * lanes), at + i * width, columns), columns);
+        store_some(y + i * width, after(load(square + i * lanes), at + i * width, columns), columns);
       }
     }
   }
+  if (Streamed) end_of_stream();
+}
+
+template <typename T, typename After>
+void rows_to_memory(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory, After after) {
+  plane.streamed ? rows_and_after<T, true>(plane, first, last, memory, after)
+                 : rows_and_after<T, false>(plane, first, last, memory, after);
 }
 
 }  // namespace
@@ -109,37 +113,34 @@ void dct_columns(const DctPlane<T>& plane, std::int64_t first, std::int64_t last
   const Place<T> line{memory, lanes};
   for (std::int64_t column = first; column < last; column += lanes) {
     const std::int64_t columns = last - column < lanes ? last - column : lanes;
-    T* middle = plane.middle + column;
+    const T* x = plane.x + column * plane.column_stride;
+    for (std::int64_t i = 0; i < height; ++i) __builtin_prefetch(x + i * plane.row_stride + lanes, 0, 2);
+    Source<T> from{x, plane.row_stride};
+    if (columns != lanes || plane.column_stride != 1) {
+      for (std::int64_t i = 0; i < height; ++i) {
+        line.put(i, load_some(x + i * plane.row_stride, plane.column_stride, columns));
+      }
+      from = {memory, lanes};
+    } else if (plane.inverse) {  // reads its input more than once: not from memory whose rows share sets of a cache
+      for (std::int64_t i = 0; i < height; ++i) line.put(i, from.get(i));
+      from = {memory, lanes};
+    }
+    const Place<T> to{plane.middle + column, plane.pitch};
     if (plane.inverse) {
-      const Source<T> from{middle, plane.pitch};
-      T* y = plane.y + column;
-      if (columns == lanes) {
-        down.transposed(from, {y, plane.horizontal.n});
-        continue;
-      }
-      down.transposed(from, line);
-      for (std::int64_t i = 0; i < height; ++i)
-        store_some(y + i * plane.horizontal.n, load(memory + i * lanes), columns);
+      line.put(0, line.get(0) * plane.first);
+      down.transposed(from, to);
     } else {
-      const T* x = plane.x + column * plane.column_stride;
-      for (std::int64_t i = 0; i < height; ++i) __builtin_prefetch(x + i * plane.row_stride + lanes, 0, 2);
-      Source<T> from{x, plane.row_stride};
-      if (columns != lanes || plane.column_stride != 1) {
-        for (std::int64_t i = 0; i < height; ++i) {
-          line.put(i, load_some(x + i * plane.row_stride, plane.column_stride, columns));
-        }
-        from = {memory, lanes};
-      }
-      down.forward(from, {middle, plane.pitch});
+      down.forward(from, to);
+      to.put(0, to.get(0) * plane.first);
     }
   }
 }
 
 template <typename T>
 void dct_rows(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory) {
-  if (plane.log.mean == nullptr) return rows_and_after(plane, first, last, memory, AsItIs{});
-  if (plane.log.gradient == nullptr) return rows_and_after(plane, first, last, memory, Logarithm<T>{plane.log});
-  rows_and_after(plane, first, last, memory, LogarithmGradient<T>{plane.log});
+  if (plane.log.mean == nullptr) return rows_to_memory(plane, first, last, memory, AsItIs{});
+  if (plane.log.gradient == nullptr) return rows_to_memory(plane, first, last, memory, Logarithm<T>{plane.log});
+  rows_to_memory(plane, first, last, memory, LogarithmGradient<T>{plane.log});
 }
 
 template void dct_columns<float>(const DctPlane<float>&, std::int64_t, std::int64_t, float*);

@@ -60,11 +60,12 @@ struct DctPlane {
   std::int64_t row_stride, column_stride;
   T* y;  // (H, W)
   DctAxis<T> vertical, horizontal;
-  const T* row_factors;  // (H): s_k sqrt(2 / W), s_k of the vertical axis
-  T first_column;        // sqrt(1/2): what the first column is multiplied by besides
-  T* middle;             // (H, pitch), aligned to 64 bytes
+  T scale;    // sqrt(4 / H W)
+  T first;    // sqrt(1/2): what the first row and the first column of coefficients are multiplied by besides
+  T* middle;  // (H, pitch), aligned to 64 bytes
   std::int64_t pitch;
   bool inverse;
+  bool streamed;  // y goes past the caches: it is aligned to 64 bytes, and so is each of its rows
   DctLog<T> log;
 };
 
@@ -86,8 +87,7 @@ constexpr std::int64_t dct_line_size(std::int64_t height, std::int64_t width) {
   return (5 * (height > width ? height : width) + 4 + kDctBlock<T>)*kDctBlock<T>;
 }
 
-// Columns (rows) from `first` to `last`, multiples of kDctBlock or the end. The forward transform does columns, from x
-// to the middle, then rows, from there to y; the inverse does rows, then columns.
+// Columns, from x to the middle, then rows, from there to y: from `first` to `last`, multiples of kDctBlock or the end.
 FORENSIC_EACH_LEVEL(template <typename T>
                     void dct_columns(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory);
                     template <typename T>

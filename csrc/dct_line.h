@@ -31,6 +31,7 @@ class Line {
  private:
   static constexpr std::int64_t lanes = kLanes<T>;
   static constexpr int kMostLevels = 3;
+  static constexpr std::int64_t kPart = 16;  // the longest leaf of a power of two: its addresses are constants
 
   // The longest transform that is done in registers, or the odd part.
   static std::int64_t leaf_length(const DctAxis<T>& axis) {
@@ -48,7 +49,14 @@ class Line {
     return (left + passes - 1) / passes;
   }
 
-  const T* rotation(int depth) const { return axis_.rotations[depth]; }
+  // The rotations of a node and of those below it, once a pass: what is stored could lie where the pointers do.
+  template <int Levels>
+  struct Rotations {
+    const T* at[Levels];
+    Rotations(const DctAxis<T>& axis, int depth) {
+      for (int level = 0; level < Levels; ++level) at[level] = axis.rotations[depth + level];
+    }
+  };
 
   // Where the 2^Levels values that meet in group i stand in a line of n: in pairs (q, n-1-q), q from the level below.
   template <int Levels>
@@ -69,7 +77,7 @@ class Line {
 
   // The values of group i, in the order of `positions`, become value i of each of the 2^Levels nodes below.
   template <int Kind, int Levels>
-  __attribute__((always_inline)) void down(V* v, std::int64_t n, int depth, std::int64_t i) const {
+  __attribute__((always_inline)) void down(V* v, std::int64_t n, const T* const* rotations, std::int64_t i) const {
     if constexpr (Levels > 0) {
       constexpr int half = 1 << (Levels - 1);
       V first[half];
@@ -82,13 +90,13 @@ class Line {
           first[m] = v[2 * m] + v[2 * m + 1];
           second[m] = v[2 * m] - v[2 * m + 1];
         } else {
-          const T* r = rotation(depth) + 4 * at[m];
+          const T* r = rotations[0] + 4 * at[m];
           first[m] = v[2 * m] * r[0] + v[2 * m + 1] * r[1];
           second[m] = v[2 * m + 1] * r[2] - v[2 * m] * r[3];
         }
       }
-      down<2, Levels - 1>(first, n / 2, depth + 1, i);
-      down<Kind == 2 ? 4 : 2, Levels - 1>(second, n / 2, depth + 1, i);
+      down<2, Levels - 1>(first, n / 2, rotations + 1, i);
+      down<Kind == 2 ? 4 : 2, Levels - 1>(second, n / 2, rotations + 1, i);
 #pragma GCC unroll 8
       for (int m = 0; m < half; ++m) {
         v[m] = first[m];
@@ -98,7 +106,7 @@ class Line {
   }
 
   template <int Kind, int Levels>
-  __attribute__((always_inline)) void up(V* v, std::int64_t n, int depth, std::int64_t i) const {
+  __attribute__((always_inline)) void up(V* v, std::int64_t n, const T* const* rotations, std::int64_t i) const {
     if constexpr (Levels > 0) {
       constexpr int half = 1 << (Levels - 1);
       V first[half];
@@ -108,8 +116,8 @@ class Line {
         first[m] = v[m];
         second[m] = v[half + m];
       }
-      up<2, Levels - 1>(first, n / 2, depth + 1, i);
-      up<Kind == 2 ? 4 : 2, Levels - 1>(second, n / 2, depth + 1, i);
+      up<2, Levels - 1>(first, n / 2, rotations + 1, i);
+      up<Kind == 2 ? 4 : 2, Levels - 1>(second, n / 2, rotations + 1, i);
       std::int64_t at[half];
       positions<Levels - 1>(n / 2, i, at);
 #pragma GCC unroll 8
@@ -118,7 +126,7 @@ class Line {
           v[2 * m] = first[m] + second[m];
           v[2 * m + 1] = first[m] - second[m];
         } else {
-          const T* r = rotation(depth) + 4 * at[m];
+          const T* r = rotations[0] + 4 * at[m];
           v[2 * m] = first[m] * r[0] - second[m] * r[3];
           v[2 * m + 1] = first[m] * r[1] + second[m] * r[2];
         }
@@ -137,19 +145,29 @@ class Line {
 
   template <int Kind, int Levels>
   void split(Source<T> from, Place<T> to, std::int64_t n, int depth, T* memory) const {
+    if (n == kPart << Levels) {
+      split_values<Kind, Levels>(from, kPart << Levels, depth, memory);
+    } else {
+      split_values<Kind, Levels>(from, n, depth, memory);
+    }
+    finish<Kind, Levels>(memory, memory + n * lanes, to, n, depth, memory + 2 * n * lanes);
+  }
+
+  template <int Kind, int Levels>
+  __attribute__((always_inline)) void split_values(Source<T> from, std::int64_t n, int depth, T* memory) const {
     constexpr int parts = 1 << Levels;
     const std::int64_t part = n / parts;
+    const Rotations<Levels> rotations(axis_, depth);
     for (std::int64_t i = 0; i < part; ++i) {
       std::int64_t at[parts];
       V v[parts];
       positions<Levels>(n, i, at);
 #pragma GCC unroll 8
-      for (int m = 0; m < parts; ++m) v[m] = from.get(at[m]);
-      down<Kind, Levels>(v, n, depth, i);
+      for (int m = 0; m < parts; ++m) v[m] = loaded_once(from.get(at[m]));
+      down<Kind, Levels>(v, n, rotations.at, i);
 #pragma GCC unroll 8
       for (int m = 0; m < parts; ++m) store(memory + (m * part + i) * lanes, v[m]);
     }
-    finish<Kind, Levels>(memory, memory + n * lanes, to, n, depth, memory + 2 * n * lanes);
   }
 
   // The 2^Levels nodes below, whose values stand one after another at t, and what puts their results together. One node
@@ -194,15 +212,25 @@ class Line {
 
   template <int Kind, int Levels>
   void merge(Source<T> from, Place<T> to, std::int64_t n, int depth, T* memory) const {
+    begin<Kind, Levels>(from, memory, memory + n * lanes, n, depth, memory + 2 * n * lanes);
+    if (n == kPart << Levels) {
+      merge_values<Kind, Levels>(memory, to, kPart << Levels, depth);
+    } else {
+      merge_values<Kind, Levels>(memory, to, n, depth);
+    }
+  }
+
+  template <int Kind, int Levels>
+  __attribute__((always_inline)) void merge_values(const T* memory, Place<T> to, std::int64_t n, int depth) const {
     constexpr int parts = 1 << Levels;
     const std::int64_t part = n / parts;
-    begin<Kind, Levels>(from, memory, memory + n * lanes, n, depth, memory + 2 * n * lanes);
+    const Rotations<Levels> rotations(axis_, depth);
     for (std::int64_t i = 0; i < part; ++i) {
       std::int64_t at[parts];
       V v[parts];
 #pragma GCC unroll 8
-      for (int m = 0; m < parts; ++m) v[m] = load(memory + (m * part + i) * lanes);
-      up<Kind, Levels>(v, n, depth, i);
+      for (int m = 0; m < parts; ++m) v[m] = loaded_once(load(memory + (m * part + i) * lanes));
+      up<Kind, Levels>(v, n, rotations.at, i);
       positions<Levels>(n, i, at);
 #pragma GCC unroll 8
       for (int m = 0; m < parts; ++m) to.put(at[m], v[m]);

@@ -12,10 +12,12 @@
 
 namespace forensic {
 
+inline constexpr std::size_t kLargeOutput = std::size_t{1} << 22;  // bytes from which it is worth it
+
 inline void ask_for_large_pages([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes) {
 #if defined(__linux__)
   constexpr std::size_t large = std::size_t{1} << 21;
-  if (bytes < 2 * large) return;
+  if (bytes < kLargeOutput) return;
   const auto first = reinterpret_cast<std::uintptr_t>(data);
   const std::uintptr_t aligned = (first + large - 1) / large * large;
   const std::size_t length = (first + bytes - aligned) / large * large;

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#if defined(FORENSIC_LEVEL_avx512) || defined(FORENSIC_LEVEL_avx2)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -41,9 +41,40 @@ inline Wide<T> load(const T* from) {  // any alignment
   return wide;
 }
 
+// Keeps a value that was loaded in its register: compilers would load it again at each use.
+template <typename V>
+inline V loaded_once(V wide) {
+#if defined(FORENSIC_LEVEL_avx512)
+  __asm__("" : "+v"(wide));
+#elif defined(__SSE2__)
+  __asm__("" : "+x"(wide));
+#endif
+  return wide;
+}
+
 template <typename T>
 inline void store(T* to, Wide<T> wide) {
   __builtin_memcpy(to, &wide, sizeof(wide));
+}
+
+// Past the caches, for memory that is not read soon: no line is fetched before it is written. `to` is aligned to the
+// register. What was written so is seen by others after end_of_stream().
+template <typename T>
+inline void store_streamed(T* to, Wide<T> wide) {
+#if defined(FORENSIC_LEVEL_avx512)
+  _mm512_stream_ps(reinterpret_cast<float*>(to), reinterpret_cast<__m512>(wide));
+#elif defined(FORENSIC_LEVEL_avx2)
+  _mm256_stream_ps(reinterpret_cast<float*>(to), reinterpret_cast<__m256>(wide));
+#elif defined(__SSE2__)
+  _mm_stream_ps(reinterpret_cast<float*>(to), reinterpret_cast<__m128>(wide));
+#else
+  store(to, wide);
+#endif
+}
+inline void end_of_stream() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
 }
 
 // `count` elements at `stride`, zeros in the other lanes.
@@ -102,10 +133,9 @@ template <typename T>
 inline Wide<T> load_quarters(const T* from, [[maybe_unused]] std::int64_t step) {
 #if defined(FORENSIC_LEVEL_avx512)
   const auto quarter = [&](std::int64_t i) { return _mm_loadu_ps(reinterpret_cast<const float*>(from + i * step)); };
-  __m512 all = _mm512_castps128_ps512(quarter(0));
-  all = _mm512_mask_broadcast_f32x4(all, 0x00f0, quarter(1));
-  all = _mm512_mask_broadcast_f32x4(all, 0x0f00, quarter(2));
-  all = _mm512_mask_broadcast_f32x4(all, 0xf000, quarter(3));
+  const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(quarter(0)), quarter(1), 1);
+  const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(quarter(2)), quarter(3), 1);
+  const __m512 all = _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
   return reinterpret_cast<Wide<T>>(all);
 #elif defined(FORENSIC_LEVEL_avx2)
   const auto half = [&](std::int64_t i) { return _mm_loadu_ps(reinterpret_cast<const float*>(from + i * step)); };
@@ -125,7 +155,7 @@ inline V unpack(V a, V b, Order<Lane...>) {
 }
 
 // A square of kLanes x kLanes elements from memory to memory, `finish(line, i)` applied to line i on its way.
-template <typename T, typename Finish>
+template <typename T, bool Streamed = false, typename Finish>
 inline void transpose_square(const T* from, std::int64_t from_step, T* to, std::int64_t to_step, Finish finish) {
   using V = Wide<T>;
   using All = typename OrderOf<kLanes<T>>::type;
@@ -136,18 +166,22 @@ inline void transpose_square(const T* from, std::int64_t from_step, T* to, std::
 #pragma GCC unroll 4
     for (int i = 0; i < group; ++i) lines[i] = load_quarters(from + i * from_step + column, group * from_step);
     T* line = to + column * to_step;
+    const auto put = [&](int i, V value) {
+      const V finished = finish(value, column + i);
+      Streamed ? store_streamed(line + i * to_step, finished) : store(line + i * to_step, finished);
+    };
     if constexpr (group == 2) {
-      store(line, finish(unpack<0>(lines[0], lines[1], All{}), column));
-      store(line + to_step, finish(unpack<1>(lines[0], lines[1], All{}), column + 1));
+      put(0, unpack<0>(lines[0], lines[1], All{}));
+      put(1, unpack<1>(lines[0], lines[1], All{}));
     } else {
       const V even_low = unpack<0>(lines[0], lines[2], All{});
       const V even_high = unpack<1>(lines[0], lines[2], All{});
       const V odd_low = unpack<0>(lines[1], lines[3], All{});
       const V odd_high = unpack<1>(lines[1], lines[3], All{});
-      store(line, finish(unpack<0>(even_low, odd_low, All{}), column));
-      store(line + to_step, finish(unpack<1>(even_low, odd_low, All{}), column + 1));
-      store(line + 2 * to_step, finish(unpack<0>(even_high, odd_high, All{}), column + 2));
-      store(line + 3 * to_step, finish(unpack<1>(even_high, odd_high, All{}), column + 3));
+      put(0, unpack<0>(even_low, odd_low, All{}));
+      put(1, unpack<1>(even_low, odd_low, All{}));
+      put(2, unpack<0>(even_high, odd_high, All{}));
+      put(3, unpack<1>(even_high, odd_high, All{}));
     }
   }
 }

@@ -60,6 +60,28 @@ void one_plane_shared(std::int64_t h, std::int64_t w, bool inverse) {
   }
 }
 
+// An output that goes past the caches, and one that begins a value later and so does not: the same bits, from any
+// number of threads.
+void large_output(bool inverse) {
+  constexpr std::int64_t count = 130;
+  constexpr std::int64_t n = 96;
+  constexpr std::size_t size = count * n * n;
+  constexpr std::size_t line = 16;
+  const std::array<std::int64_t, 3> shape = {count, n, n};
+  const std::vector<float> x = values<float>(static_cast<std::int64_t>(size));
+  std::vector<float> memory(size + 2 * line);
+  float* aligned = memory.data();
+  while (reinterpret_cast<std::uintptr_t>(aligned) % 64 != 0) ++aligned;
+  std::vector<float> first;
+  for (const auto& [threads, offset] : {std::pair<int, int>{1, 1}, {1, 0}, {3, 0}}) {
+    float* y = aligned + offset;
+    forensic::dct2<float>(row_major<const float, 3>(x.data(), shape), row_major<float, 3>(y, shape), inverse, threads);
+    const std::vector<float> found(y, y + size);
+    if (first.empty()) first = found;
+    EXPECT(found == first);
+  }
+}
+
 // (log(|c| + epsilon) - mean) / std of the coefficients c of dct2, and its gradient as dct2 and its inverse give it.
 template <typename T>
 void check_log(std::int64_t h, std::int64_t w, int threads, double tolerance) {
@@ -124,6 +146,8 @@ int main() {
     check_log<float>(130, 128, 7, 2e-6);  // fewer planes than threads
     one_plane_shared(130, 144, false);
     one_plane_shared(144, 130, true);
+    large_output(false);
+    large_output(true);
   }
   return failures == 0 ? 0 : 1;
 }
