@@ -12,7 +12,8 @@ from forensic.errors import MissingError, UsageError
 
 EngineName = Literal["auto", "torch", "winograd", "openvino", "onnx"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 DISTRIBUTIONS: dict[EngineName, str] = {
     "torch": "torch",
@@ -24,6 +25,7 @@ DISTRIBUTIONS: dict[EngineName, str] = {
 _SAID = DISTRIBUTIONS | {"winograd": "torch-winograd"}
 _X86 = ("x86_64", "AMD64")
 _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
+_INT8 = frozenset({"avx512_vnni", "amx_int8"})
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,25 @@ def named_in(recorded: str) -> EngineName:
     return next((name for name, said in _SAID.items() if recorded.startswith(f"{said} ")), "torch")
 
 
-def choose(asked: EngineName | None = None, device: str = "cpu", features: frozenset[str] | None = None) -> Choice:
+def precision_in(recorded: str) -> Precision:
+    """The precision of what `Choice.recorded` or a finding's engine told; float32 where it tells none."""
+    words = recorded.partition(";")[0].split()
+    return next((precision for precision in PRECISIONS if words[-1:] == [precision]), "float32")
+
+
+def choose(
+    asked: EngineName | None = None,
+    device: str = "cpu",
+    features: frozenset[str] | None = None,
+    precision: Precision | None = None,
+) -> Choice:
     """The engine to use.
 
     Args:
         asked: None is `auto`: the fastest that is installed and that suits the processor.
         device: where the network runs; other engines than torch have the processor only.
         features: of the processor, as Linux names them; those of this one where None.
+        precision: wished for; taken where the engine has several and the processor multiplies it.
 
     Raises:
         UsageError: there is no such engine, or not on this device.
@@ -80,7 +94,8 @@ def choose(asked: EngineName | None = None, device: str = "cpu", features: froze
             f"{DISTRIBUTIONS[name]} is not installed",
             f"Install it with `{install(name)}`, or use --engine auto",
         )
-    precise: Precision = "bfloat16" if name == "openvino" and multiplies_bfloat16(features) else "float32"
+    possible = precisions(name, features)
+    precise = precision if precision in possible else possible[0]
     return Choice(name, version, precise, reason)  # type: ignore[arg-type]  # `auto` has become another by now
 
 
@@ -104,19 +119,31 @@ def multiplies_bfloat16(features: frozenset[str]) -> bool:
     return bool(features & _BFLOAT16)
 
 
+def precisions(name: EngineName, features: frozenset[str]) -> list[Precision]:
+    """What an engine computes in on a processor with these features, the fastest first."""
+    if name != "openvino":
+        return ["float32"]
+    narrow: list[tuple[Precision, bool]] = [
+        ("int8", bool(features & _INT8)),
+        ("bfloat16", multiplies_bfloat16(features)),
+    ]
+    return [precision for precision, able in narrow if able] + ["float32"]
+
+
 def installed(name: EngineName) -> str | None:
     """The version of an engine, None where it is not installed."""
     return _version(name)
 
 
 def _fastest(features: frozenset[str]) -> tuple[EngineName, str]:
-    """Measured on the trunk, `tests/bench/bench_engine.py`: bfloat16 first, then by instruction set."""
+    """Measured on the trunk, `tests/bench/bench_engine.py`: few bits first, then by instruction set."""
     if platform.machine() not in _X86:
         return "torch", "the others were not measured on this type of processor"
     others: tuple[EngineName, ...] = ("openvino", "onnx")
     here = [name for name in others if _version(name) is not None]
-    if multiplies_bfloat16(features) and "openvino" in here:
-        return "openvino", "the processor has bfloat16"
+    narrow = precisions("openvino", features)[0]
+    if narrow != "float32" and "openvino" in here:
+        return "openvino", f"the processor multiplies {narrow}"
     if "avx2" in features and "avx512f" not in features:
         return "winograd", "the processor has AVX2 and no more"
     if not here:

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from forensic.models.feature_extractor import TaskModel
+    from forensic.models.folding import FoldedLayer
 
 INPUT = "spectra"
 OUTPUTS = ("logits", "embeddings")
+TRUNK = "conv"
+"""What names of the trunk's convolutions begin with; their number follows, from 0."""
 
 _IR_VERSION = 8
 _OPERATOR_SET = 17
@@ -30,17 +33,18 @@ _FLOAT = 1  # TensorProto.DataType
 _A_FLOAT, _AN_INT, _INTS = 1, 2, 7  # AttributeProto.AttributeType
 
 
-def onnx_file(model: TaskModel, batch: int) -> bytes:
+def onnx_file(model: TaskModel, batch: int, layers: Sequence[FoldedLayer] | None = None) -> bytes:
     """The bytes of an ONNX file of a task model without its input layer, batch norm folded, float32.
 
     Args:
         model: in evaluation mode.
         batch: images a call; part of the file.
+        layers: of the trunk, float32; its own folded ones where None.
     """
     graph = _Graph()
     values = INPUT
-    for number, layer in enumerate(folded_layers(model.trunk)):
-        values = graph.convolution(f"conv{number}", values, layer.weight, layer.bias, layer.stride, layer.padding)
+    for number, layer in enumerate(folded_layers(model.trunk) if layers is None else layers):
+        values = graph.convolution(f"{TRUNK}{number}", values, layer.weight, layer.bias, layer.stride, layer.padding)
         values = graph.node("LeakyRelu", [values], f"relu{number}", alpha=layer.slope)
     if model.architecture.neck == "conv1x1":
         squeeze = next(module for module in model.neck.modules() if isinstance(module, nn.Conv2d))

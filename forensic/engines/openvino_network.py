@@ -1,4 +1,4 @@
-"""The network in OpenVINO: oneDNN's kernels under another graph, in bfloat16 where the processor has it.
+"""The network in OpenVINO: oneDNN's kernels under another graph, in fewer bits where the processor multiplies them.
 
 OpenVINO's package brings one that reports its use to its makers. It is kept from being imported; OpenVINO has a
 stand-in for that case. No model cache is written.
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from forensic.engines.choice import multiplies_bfloat16, processor_features
 from forensic.engines.onnx_file import OUTPUTS, onnx_file
+from forensic.engines.quantisation import equalised_layers, quantise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,16 +36,23 @@ class OpenVinoNetwork:
     Args:
         model: in evaluation mode; later changes of it are not seen.
         batch: images a call.
-        precision: of the convolutions and products; inputs and outputs are float32.
+        precision: of the convolutions and products; inputs and outputs are float32. `int8` is that of the trunk behind
+            its first layer, the rest is bfloat16 where the processor has it.
         threads: the results do not depend on their number.
     """
 
     def __init__(self, model: TaskModel, batch: int, precision: Precision, threads: int) -> None:
         openvino = _load()
         core = openvino.Core()
-        network = core.read_model(onnx_file(model, batch))
+        layers, floating = None, precision
+        if precision == "int8":
+            layers = equalised_layers(model.trunk)
+            floating = "bfloat16" if multiplies_bfloat16(processor_features()) else "float32"
+        network = core.read_model(onnx_file(model, batch, layers))
+        if layers is not None:
+            quantise(network, layers)
         settings = {
-            "INFERENCE_PRECISION_HINT": _TYPES[precision],
+            "INFERENCE_PRECISION_HINT": _TYPES[floating],
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",

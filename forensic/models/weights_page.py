@@ -103,6 +103,7 @@ def _about(name: str, card: Card) -> str:
 - Preprocessing `{card.preprocessing}`; score: {card.score}.
 - Threshold {_said_threshold(card.threshold.value)}: {card.threshold.chosen_by}.
 - Scores of another engine or processor may differ from those of torch in float32 by {card.tolerance:g}, in bfloat16
-  by {card.tolerance_in("bfloat16"):g}; what is nearer to the threshold than that, an engine leaves to torch in float32.
+  by {card.tolerance_in("bfloat16"):g}, in 8-bit integers by {card.tolerance_in("int8"):g}; what is nearer to the
+  threshold than that, an engine leaves to torch in float32.
 - Made by `{card.training.command or "an unknown command"}`; licence: {card.licence}.
 """

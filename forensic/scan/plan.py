@@ -15,7 +15,7 @@ from forensic.calibration.words import in_words
 from forensic.case.ledger import now
 from forensic.case.rows import CaseHeader
 from forensic.data.inspection import DecodeLimits
-from forensic.engines.choice import choose, named_in
+from forensic.engines.choice import choose, named_in, precision_in
 from forensic.errors import UsageError
 from forensic.provenance.carried import CARRIED
 from forensic.scan.interruption import Interruption
@@ -121,7 +121,7 @@ def choice_of(plan: ScanPlan, recorded: str | None = None) -> Choice:
     if plan.engine is not None or plan.calibration is not None:
         return choose(plan.engine or "torch", plan.device)
     if recorded is not None:
-        return choose(named_in(recorded), plan.device)
+        return choose(named_in(recorded), plan.device, precision=precision_in(recorded))
     return choose("auto" if plan.case is None else "torch", plan.device)
 
 

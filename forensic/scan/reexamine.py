@@ -21,7 +21,7 @@ from forensic.case import evidence
 from forensic.case.flags import of_decoder, without_stability
 from forensic.case.rows import exact_path
 from forensic.data.inspection import DecodeLimits
-from forensic.engines.choice import choose
+from forensic.engines.choice import choose, precision_in
 from forensic.errors import FileOutcome, MissingError, Skipped, Unreadable
 from forensic.models.weights import find_weights, list_weights, read_card
 from forensic.provenance.carried import CARRIED
@@ -227,7 +227,7 @@ class _Scoring:
         yield from self._moved(before, said.score)
 
     def _moved(self, before: Finding | Salvaged, score: float) -> Iterator[str]:
-        tolerance = self._card.tolerance_in("bfloat16" if (before.engine or "").endswith("bfloat16") else "float32")
+        tolerance = self._card.tolerance_in(precision_in(before.engine or ""))
         if before.score is None or not abs(score - before.score) <= tolerance:
             yield f"score was {before.score}, is {score}: further apart than the card's tolerance {tolerance}"
 

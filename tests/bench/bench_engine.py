@@ -14,7 +14,6 @@ import argparse
 import copy
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,7 +24,16 @@ from forensic.benchmark.machine import processor
 from forensic.data.decode import decode
 from forensic.data.layouts import read_layout
 from forensic.data.prepare import prepare
-from forensic.engines.choice import Choice, choose, installed
+from forensic.engines.choice import (
+    ENGINES,
+    Choice,
+    Precision,
+    choose,
+    installed,
+    precision_in,
+    precisions,
+    processor_features,
+)
 from forensic.engines.onnx_network import OnnxNetwork
 from forensic.engines.openvino_network import OpenVinoNetwork
 from forensic.engines.runner import Runner
@@ -37,6 +45,8 @@ from forensic.models.weights import Weights, load_weights
 from forensic.train.seeding import new_task_model
 
 IMAGES = 32
+ERRORS: dict[Precision, float] = {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.1}
+"""Of logits, against their length: what they may be off by and still be timed."""
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 
 
@@ -65,10 +75,10 @@ def main() -> None:
 
 
 def engines() -> list[Choice]:
-    """Those that are here; OpenVINO in both precisions where the processor has both."""
-    found = [choose(name) for name in ("torch", "winograd", "openvino", "onnx") if installed(name)]
-    plain = [replace(choice, precision="float32") for choice in found if choice.precision != "float32"]
-    return found + plain
+    """Those that are here, in every precision that the processor multiplies."""
+    here = [name for name in ENGINES if name != "auto" and installed(name)]
+    features = processor_features()
+    return [choose(name, precision=precision) for name in here for precision in precisions(name, features)]
 
 
 def compare(weights: Weights, choices: list[Choice], data: Path | None) -> None:
@@ -98,7 +108,7 @@ def compare(weights: Weights, choices: list[Choice], data: Path | None) -> None:
         assert flips == 0, f"{choice}: {flips} verdicts differ"
         assert worst <= runner.tolerance.score, f"{choice}: a score is off by {worst}"
         print(
-            f"  {choice!s:<32} largest difference {worst:.6f} (tolerance {runner.tolerance.score:.4g}), "
+            f"  {choice!s:<34} largest difference {worst:.6f} (tolerance {runner.tolerance.score:.4g}), "
             f"{anew} images scored anew, {flips} verdicts differ"
         )
 
@@ -114,7 +124,7 @@ def time_network(title: str, model: TaskModel, choices: list[Choice], count: int
         rivals[str(choice)] = engine(choice, model, spectra, count)
     for name, run in rivals.items():
         error = ((run() - expected).norm() / expected.norm()).item()
-        assert error < (0.02 if "bfloat16" in name else 1e-5), f"{name} is off by {error}"
+        assert error < ERRORS[precision_in(name)], f"{name} is off by {error}"
     times = interleaved(rivals, rounds)
     best = min(list(rivals)[:2], key=lambda name: statistics.median(times[name]))
     print(title)
@@ -122,7 +132,7 @@ def time_network(title: str, model: TaskModel, choices: list[Choice], count: int
         ratios = sorted(b / a for a, b in zip(seconds, times[best], strict=True))
         ratio = statistics.median(times[best]) / statistics.median(seconds)
         an_image = 1e3 * statistics.median(seconds) / count
-        print(f"  {name:<32}{an_image:9.3f} ms an image  {ratio:6.2f}x  ({ratios[0]:.2f}..{ratios[-1]:.2f})")
+        print(f"  {name:<34}{an_image:9.3f} ms an image  {ratio:6.2f}x  ({ratios[0]:.2f}..{ratios[-1]:.2f})")
 
 
 def eager(model: TaskModel, spectra: torch.Tensor, layout: torch.memory_format) -> Callable[[], torch.Tensor]:

@@ -10,27 +10,29 @@ import numpy as np
 import pytest
 import torch
 
-from forensic.engines.choice import DISTRIBUTIONS, Choice, choose
+from forensic.engines.choice import DISTRIBUTIONS, Choice, choose, precisions, processor_features
 from forensic.models.predict import BATCH, scaled
 from forensic.models.weights import Weights, load_weights
 
 
 @pytest.fixture(scope="session")
-def need() -> Callable[[str], Choice]:
-    """`need("openvino")`: the engine, or a skip where its package is not installed."""
+def need() -> Callable[..., Choice]:
+    """`need("openvino", "int8")`: the engine, or a skip where package or processor do not have it."""
 
-    def engine(name: str) -> Choice:
+    def engine(name: str, precision: str | None = None) -> Choice:
         if importlib.util.find_spec(DISTRIBUTIONS[name]) is None:
             pytest.skip(f"needs {DISTRIBUTIONS[name]}")
-        return choose(name)
+        if precision is not None and precision not in precisions(name, processor_features()):
+            pytest.skip(f"needs an instruction set that this processor lacks, for {precision}")
+        return choose(name, precision=precision)
 
     return engine
 
 
-@pytest.fixture(params=["winograd", "openvino", "onnx"])
-def engine(request: pytest.FixtureRequest, need: Callable[[str], Choice]) -> Choice:
-    """Each engine that is not torch."""
-    return need(request.param)
+@pytest.fixture(params=["winograd", "openvino int8", "openvino bfloat16", "openvino float32", "onnx"])
+def engine(request: pytest.FixtureRequest, need: Callable[..., Choice]) -> Choice:
+    """Each engine that is not torch, in each of its precisions."""
+    return need(*request.param.split())
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,19 @@ from importlib import metadata
 import pytest
 
 from forensic.engines import choice
-from forensic.engines.choice import DISTRIBUTIONS, Choice, EngineName, choose, named_in, processor_features
+from forensic.engines.choice import (
+    DISTRIBUTIONS,
+    Choice,
+    EngineName,
+    choose,
+    named_in,
+    precision_in,
+    processor_features,
+)
 from forensic.errors import MissingError, UsageError
 
 BFLOAT16 = frozenset({"avx2", "avx512f", "avx512_bf16"})
+INT8 = BFLOAT16 | {"avx512_vnni"}
 AVX512 = frozenset({"avx2", "avx512f"})
 AVX2 = frozenset({"avx2"})
 
@@ -30,6 +39,9 @@ def install(monkeypatch: pytest.MonkeyPatch):
     ("engines", "features", "expected"),
     [
         ((), BFLOAT16, "torch 1.2.3 float32"),
+        (("openvino", "onnx"), INT8, "openvino 1.2.3 int8"),
+        (("openvino", "onnx"), AVX512 | {"avx512_vnni"}, "openvino 1.2.3 int8"),
+        (("onnx",), INT8, "onnxruntime 1.2.3 float32"),
         (("openvino", "onnx"), BFLOAT16, "openvino 1.2.3 bfloat16"),
         (("openvino", "onnx"), AVX512, "openvino 1.2.3 float32"),
         (("onnx",), AVX512, "onnxruntime 1.2.3 float32"),
@@ -46,6 +58,23 @@ def test_auto_is_the_fastest_that_is_here(install, engines, features, expected: 
     chosen = choose(asked, features=features)
     assert str(chosen) == expected
     assert chosen.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "wished", "expected"),
+    [
+        ("openvino", INT8, "bfloat16", "bfloat16"),
+        ("openvino", INT8, "float32", "float32"),
+        ("openvino", INT8, None, "int8"),
+        ("openvino", BFLOAT16, "int8", "bfloat16"),
+        ("openvino", AVX2, "bfloat16", "float32"),
+        ("onnx", INT8, "int8", "float32"),
+        ("winograd", INT8, "bfloat16", "float32"),
+    ],
+)
+def test_a_precision_is_had_where_engine_and_processor_have_it(install, name, features, wished, expected: str) -> None:
+    install("torch", "openvino", "onnx")
+    assert choose(name, features=features, precision=wished).precision == expected
 
 
 def test_auto_stays_with_torch_on_other_processors(install, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +107,18 @@ def test_what_is_no_engine_is_wrong_use() -> None:
 @pytest.mark.parametrize("name", ["torch", "winograd", "openvino", "onnx"])
 def test_what_a_case_records_tells_the_engine(name) -> None:
     assert named_in(Choice(name, "1.2.3").recorded) == name
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_what_a_case_or_a_finding_records_tells_the_precision(precision) -> None:
+    chosen = Choice("openvino", "1.2.3", precision)
+    assert precision_in(chosen.recorded) == precision_in(str(chosen)) == precision
+
+
+def test_where_no_precision_is_told_it_was_float32() -> None:
+    assert (
+        precision_in("") == precision_in("torch 2.11.0") == precision_in("int8x 9; near a decision int8") == "float32"
+    )
 
 
 def test_a_case_also_names_what_decides_near_a_threshold() -> None:

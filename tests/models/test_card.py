@@ -10,6 +10,7 @@ import pytest
 from forensic.errors import WeightsError
 from forensic.models.card import (
     BFLOAT16_TOLERANCE,
+    INT8_TOLERANCE,
     Card,
     Threshold,
     Training,
@@ -98,9 +99,10 @@ def test_what_validation_covered(card: Card, image_format, width: int, height: i
     assert card.validated.covers(image_format, width, height) is inside
 
 
-def test_bfloat16_is_granted_no_less_than_float32(card: Card) -> None:
-    assert (card.tolerance_in("float32"), card.tolerance_in("bfloat16")) == (card.tolerance, BFLOAT16_TOLERANCE)
-    assert replace(card, tolerance=0.5).tolerance_in("bfloat16") == 0.5
+@pytest.mark.parametrize(("precision", "granted"), [("bfloat16", BFLOAT16_TOLERANCE), ("int8", INT8_TOLERANCE)])
+def test_fewer_bits_are_granted_no_less_than_float32(card: Card, precision, granted: float) -> None:
+    assert (card.tolerance_in("float32"), card.tolerance_in(precision)) == (card.tolerance, granted)
+    assert replace(card, tolerance=0.5).tolerance_in(precision) == 0.5
 
 
 def test_hash_of_files_does_not_depend_on_order() -> None:

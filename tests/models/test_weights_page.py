@@ -48,7 +48,9 @@ def test_tolerances_of_engines_are_told(tiny_weights: Path) -> None:
     (entry,) = list_weights(tiny_weights.parent)
     assert entry.card is not None
     page = weights_page([replace(entry, card=replace(entry.card, tolerance=0.002))])
-    assert "may differ from those of torch in float32 by 0.002, in bfloat16\n  by 0.15;" in page
+    assert (
+        "may differ from those of torch in float32 by 0.002, in bfloat16\n  by 0.15, in 8-bit integers by 0.4;" in page
+    )
 
 
 def test_weights_that_were_not_validated(tiny_weights: Path) -> None:

@@ -15,8 +15,9 @@ from forensic.scan.run import run
 
 @pytest.fixture
 def stopped(copies, tmp_path, tiny_weights, monkeypatch) -> tuple[Path, Path]:
-    """A folder of eight files and its case, stopped after four."""
+    """A folder of eight files and its case, stopped after four, however long these take."""
     monkeypatch.setattr(module, "BATCH_FILES", 4)
+    monkeypatch.setattr(module, "BATCH_SECONDS", float("inf"))
     folder = copies(tmp_path / "in", 8)
     events = run(ScanPlan(paths=(os.fsencode(folder),), weights=tiny_weights, case=tmp_path / "a.case"))
     next(events)
@@ -71,6 +72,7 @@ def test_files_that_were_not_reached_may_change(stopped, scan) -> None:
 
 def test_goes_on_from_another_folder_under_the_old_names(copies, tmp_path, tiny_weights, scan, monkeypatch) -> None:
     monkeypatch.setattr(module, "BATCH_FILES", 4)
+    monkeypatch.setattr(module, "BATCH_SECONDS", float("inf"))
     copies(tmp_path / "in", 8)
     monkeypatch.chdir(tmp_path)
     events = run(ScanPlan(paths=(b"in",), weights=tiny_weights, case=tmp_path / "a.case"))

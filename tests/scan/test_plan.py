@@ -104,6 +104,13 @@ def test_findings_that_are_kept_come_from_torch_unless_another_is_named(options,
         assert choice_of(plan, recorded).name == expected
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_a_case_goes_on_in_the_precision_it_was_begun_with(monkeypatch: pytest.MonkeyPatch, precision) -> None:
+    monkeypatch.setattr(choice, "processor_features", lambda: frozenset({"avx2", "avx512_bf16", "avx512_vnni"}))
+    began = Choice("openvino", "1.2.3", precision).recorded
+    assert choice_of(ScanPlan(paths=(b"x",), **CASE), began).precision == precision
+
+
 def test_an_engine_that_is_gone_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "_version", lambda name: "1.2.3" if name == "torch" else None)
     with pytest.raises(MissingError, match="openvino is not installed"):

@@ -115,6 +115,19 @@ def test_level_2_finds_what_the_decoder_says_otherwise(case, name, before, after
     assert said in found[name][0]
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_level_3_grants_an_engine_the_tolerance_of_its_precision(case, tiny_weights, precision) -> None:
+    with open_case(case) as stored:
+        score = next(finding.score for finding, _ in stored.lines() if finding.path.endswith("a.jpg"))
+    tolerance = read_card(tiny_weights).tolerance_in(precision)
+    for factor, found in ((0.9, set()), (1.1, {"a.jpg"})):
+        told = f'"engine": "openvino 1.2.3 {precision}", "score": {score + factor * tolerance}'
+        altered(case, "a.jpg", f'"score": {score}', told)
+        said = differences(case, 3, tiny_weights).get("a.jpg", ())
+        altered(case, "a.jpg", told, f'"score": {score}')
+        assert {"a.jpg" for line in said if "further apart" in line} == found
+
+
 def test_level_3_finds_another_verdict_score_and_flag(case, tiny_weights) -> None:
     with open_case(case) as stored:
         score = next(finding.score for finding, _ in stored.lines() if finding.path.endswith("a.jpg"))
