@@ -115,38 +115,6 @@ def test_a_plane_does_not_depend_on_its_neighbours(planes) -> None:
     assert all(torch.equal(public.dct2(values[i]), together[i]) for i in range(6))
 
 
-# from 4 MiB on, an output goes past the caches where its rows are whole cache lines: the first two; the last has others
-LARGE = [((66, 128, 128), torch.float32), ((150, 33, 112), torch.float64), ((90, 120, 100), torch.float32)]
-
-
-@pytest.mark.parametrize(("shape", "dtype"), LARGE, ids=str)
-@pytest.mark.usefixtures("isa")
-def test_a_large_output_has_the_bits_of_small_ones(planes, with_threads, shape, dtype) -> None:
-    cpp = public.implementation("cpp")
-    with_threads(3)
-    values = planes(shape, dtype).requires_grad_()
-    mean, std = statistics(shape[-2:], dtype)
-
-    def everything(x: torch.Tensor) -> list[torch.Tensor]:
-        with torch.no_grad():
-            transforms = [cpp.dct2(x), cpp.idct2(x)]
-        logarithm = cpp.dct2_log(x, mean, std)
-        return [*transforms, logarithm.detach(), *torch.autograd.grad(logarithm.square().sum(), x)]
-
-    parts = zip(*(everything(part) for part in values.split(11)), strict=True)
-    assert all(torch.equal(whole, torch.cat(part)) for whole, part in zip(everything(values), parts, strict=True))
-
-
-@pytest.mark.usefixtures("isa")
-def test_a_large_output_may_begin_anywhere(planes) -> None:
-    cpp = public.implementation("cpp")
-    values = planes((66, 128, 128), torch.float32)
-    place = torch.full((values.numel() + 2,), 7.0)
-    cpp.dct2(values, out=place[1:-1].view_as(values))
-    assert torch.equal(place[1:-1].view_as(values), cpp.dct2(values))
-    assert place[0] == place[-1] == 7.0
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 3), st.sampled_from([torch.float32, torch.float64]))
 def test_any_size(height, width, count, dtype) -> None:
