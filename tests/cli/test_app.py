@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def signals_as_before():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def run_forensic(run_forensic):
+    """In a new interpreter each time: its start and its end are what is looked at here."""
+    return partial(run_forensic, new=True)
 
 
 def test_version(run_forensic) -> None:
@@ -139,6 +146,18 @@ def pour():
 doctor._all_checks = pour
 app.main(["doctor"])
 """
+
+
+def test_the_end_of_the_process_looks_for_no_cycles() -> None:
+    """With torch that takes a fifth of a short scan; what is registered first is called last."""
+    code = (
+        "import atexit, gc\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\n"
+        "from forensic.cli.app import main\n"
+        "main(['--version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["True"]
 
 
 def test_closed_pipe_ends_quietly() -> None:
