@@ -11,6 +11,7 @@ import fcntl
 import os
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from forensic.errors import UsageError
@@ -101,3 +102,10 @@ def writer_lives(case: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def remove_left_behind(case: Path) -> None:
+    """Removes the lock of a writer that died over its last step; a living one keeps its own."""
+    if _lock_path(case).exists():
+        with suppress(UsageError, OSError):
+            CaseLock(case).release()

@@ -28,6 +28,7 @@ from forensic.case.ledger import (
     open_case,
     resume_case,
 )
+from forensic.case.lock import remove_left_behind
 from forensic.case.rows import Artefacts, Counts, Finding
 from forensic.case.thumbnails import ThumbnailBudget
 from forensic.errors import ForensicError, MachineError, Skipped, Unreadable, UsageError
@@ -111,6 +112,7 @@ def run(plan: ScanPlan) -> Generator[Event]:
             choice = choice_of(plan, stored.header.configuration.get("engine"))
             check_fits(stored, header_of(plan, card, location.stem, {}, choice), plan.details, roots, plan.case)
             if stored.complete:
+                remove_left_behind(plan.case)  # nobody will write this case again
                 yield from _tell_again(stored, plan.case)
                 return
             roots = stored.roots

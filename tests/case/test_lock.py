@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import forensic
-from forensic.case.lock import CaseLock, writer_lives
+from forensic.case.lock import CaseLock, remove_left_behind, writer_lives
 from forensic.errors import UsageError
 
 HOLD = """
@@ -44,6 +44,21 @@ def test_lock_of_another_process_is_named_and_falls_with_its_death(tmp_path) -> 
     assert not writer_lives(case)
     with CaseLock(case):
         assert writer_lives(case)
+
+
+def test_what_the_dead_left_is_removed_and_the_lock_of_the_living_is_not(tmp_path) -> None:
+    case = tmp_path / "a.case"
+    remove_left_behind(case)
+    process = holder(case)
+    try:
+        remove_left_behind(case)
+        assert writer_lives(case)
+    finally:
+        process.kill()
+        process.communicate()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.case.lock"]
+    remove_left_behind(case)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_released_lock_leaves_nothing(tmp_path) -> None:

@@ -42,6 +42,15 @@ def test_what_differs_is_named_and_nothing_is_lost(stopped, scan, tmp_path) -> N
     assert case.read_bytes() == before
 
 
+def test_a_lock_that_a_kill_at_the_very_end_left_goes_with_the_next_run(scan, copies, tmp_path) -> None:
+    folder, case = copies(tmp_path / "in", 1), tmp_path / "a.case"
+    first = scan(folder, case=case)
+    lock = tmp_path / "a.case.lock"
+    lock.touch()
+    assert scan(folder, case=case).findings == first.findings
+    assert not lock.exists()
+
+
 def test_changed_evidence_is_not_gone_on_with(stopped, scan) -> None:
     folder, case = stopped
     os.utime(folder / "0002.jpg", ns=(1, 1))
