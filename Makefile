@@ -21,6 +21,9 @@ JOBS ?= 2
 DATA ?= ../shared/osma-mini
 ARGS ?=
 
+# each module is compiled once, not in each of the hundreds of processes that the tests start
+export PYTHONDONTWRITEBYTECODE :=
+
 SOURCES := CMakeLists.txt $(wildcard csrc/*)
 
 .PHONY: help setup demo test slow soak csrc-test test-cuda cuda-check lint format bench bench-check bench-scan bench-train \

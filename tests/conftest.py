@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from starting import BEGUN_WITH, Starter
 
 TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent
@@ -127,8 +129,11 @@ def comparing_weights(tmp_path_factory: pytest.TempPathFactory, osma_mini_small:
 
 
 @pytest.fixture(scope="session")
-def run_forensic() -> Callable[..., Ran]:
-    """Runs the command in a process of its own: `run_forensic("scan", path, cwd=..., env={...}, input=...)`."""
+def run_forensic(starter: Starter) -> Callable[..., Ran]:
+    """Runs the command in a process of its own: `run_forensic("scan", path, cwd=..., env={...}, input=...)`.
+
+    A fork of an interpreter that waits for it, if the environment allows; `new=True` is for tests of the start itself.
+    """
 
     def run(
         *arguments: str | bytes | Path,
@@ -136,11 +141,16 @@ def run_forensic() -> Callable[..., Ran]:
         env: Mapping[str, str] | None = None,
         input: bytes | None = None,  # noqa: A002 - as subprocess.run calls it
         timeout: float = 240,
+        new: bool = False,
     ) -> Ran:
+        environment = clean_environment(env or {})
+        if not new and starter.suits(environment):
+            code, out, err = starter.run(arguments, environment, cwd, input, timeout)
+            return Ran(code, out.decode(errors="replace"), err.decode(errors="replace"))
         done = subprocess.run(
             forensic_command(arguments),
             cwd=cwd,
-            env=clean_environment(env or {}),
+            env=environment,
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
@@ -152,16 +162,23 @@ def run_forensic() -> Callable[..., Ran]:
     return run
 
 
+@pytest.fixture(scope="session")
+def starter() -> Iterator[Starter]:
+    """Starts the command without the wait for torch."""
+    with closing(Starter(clean_environment({}))) as made:
+        yield made
+
+
 def forensic_command(arguments: Sequence[str | bytes | Path]) -> list[str | bytes]:
     """The command line that runs the program under test with the interpreter that runs the tests."""
     return [sys.executable, "-m", "forensic", *(os.fspath(argument) for argument in arguments)]
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This environment without the user's own settings of the program, plus `extra`."""
+    """The environment without the user's own settings of the program, plus `extra`."""
     kept = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in BEGUN_WITH.items()
         if not name.startswith("FORENSIC_") or name in ("FORENSIC_ISA", "FORENSIC_KERNELS")
     }
     root = os.pathsep.join(filter(None, [str(REPOSITORY), kept.get("PYTHONPATH")]))

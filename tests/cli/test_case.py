@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 
-@pytest.fixture
-def case(run_forensic, tiny_weights: Path, hostile: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def scanned(run_forensic, tiny_weights: Path, hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     inputs = [hostile / name for name in ("jpeg-ok-control.jpg", "empty.jpg", "jpeg-1x1.jpg")]
-    path = tmp_path / "a.case"
+    path = tmp_path_factory.mktemp("scanned") / "a.case"
     ran = run_forensic("scan", *inputs, "--weights", tiny_weights, "--case", path, "--examiner", "A. Example")
     assert ran.code == 3
     return path
+
+
+@pytest.fixture
+def case(scanned: Path, tmp_path: Path) -> Path:
+    """A case of the test's own."""
+    return shutil.copyfile(scanned, tmp_path / "a.case")
 
 
 def test_show_and_verify(run_forensic, case) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from forensic.data.layouts import read_layout
 from forensic.data.prepare import prepare
 from forensic.engines import runner as running
 from forensic.engines.choice import Choice, choose
-from forensic.engines.runner import Runner
+from forensic.engines.runner import Output, Runner
 
 OF_OSMA_MINI = 4
 """Every fourth test image; the whole benchmark takes the slow test."""
@@ -21,6 +22,29 @@ OF_OSMA_MINI = 4
 @pytest.fixture(scope="session")
 def pictures(samples: Path, bundled) -> list[np.ndarray]:
     return [_tiles(path, bundled) for path in sorted(samples.rglob("*.png"))]
+
+
+@pytest.fixture(scope="session")
+def torch(bundled) -> Runner:
+    """What every engine is compared with."""
+    return Runner(bundled, "cpu", choose("torch"))
+
+
+@pytest.fixture(scope="session")
+def exact(torch: Runner, pictures) -> list[Output]:
+    """What torch finds in the pictures; not to be changed."""
+    return torch.outputs(pictures)
+
+
+@pytest.fixture(scope="session", params=[OF_OSMA_MINI, pytest.param(1, marks=pytest.mark.slow)])
+def of_osma_mini(
+    request: pytest.FixtureRequest, torch: Runner, bundled, osma_mini: Path
+) -> tuple[list[np.ndarray], list[Output]]:
+    """Test images, known and unknown, and what torch finds in them; not to be changed."""
+    layout = read_layout(osma_mini)
+    unknown = [sample for samples in layout.unseen.values() for sample in samples]
+    images = [_tiles(sample.path, bundled) for sample in [*layout.test, *unknown][:: request.param]]
+    return images, torch.outputs(images)
 
 
 def _tiles(path: Path, weights) -> np.ndarray:
@@ -45,32 +69,35 @@ def within_the_cards_tolerance(weights, engine: Choice, found, expected) -> bool
     return bool(difference <= weights.card.tolerance_in(engine.precision))
 
 
-def test_same_verdicts_on_the_samples_and_scores_within_the_tolerance(bundled, engine: Choice, pictures) -> None:
-    torch, fast = Runner(bundled, "cpu", choose("torch")), Runner(bundled, "cpu", engine)
-    expected, found = torch.outputs(pictures), fast.outputs(pictures)
-    assert said(bundled, found) == said(bundled, expected)
-    assert within_the_cards_tolerance(bundled, engine, found, expected)
+def at(threshold: float, runner: Runner) -> Runner:
+    """The same network for another threshold; making it anew takes longer than all of its pictures."""
+    other = copy(runner)
+    other._threshold = threshold
+    return other
+
+
+def test_same_verdicts_on_the_samples_and_scores_within_the_tolerance(
+    bundled, engine: Choice, pictures, exact: list[Output]
+) -> None:
+    found = Runner(bundled, "cpu", engine).outputs(pictures)
+    assert said(bundled, found) == said(bundled, exact)
+    assert within_the_cards_tolerance(bundled, engine, found, exact)
     assert any(output.engine == engine for output in found)
 
 
-@pytest.mark.parametrize("every", [OF_OSMA_MINI, pytest.param(1, marks=pytest.mark.slow)])
-def test_same_verdicts_on_osma_mini(bundled, engine: Choice, osma_mini: Path, every: int) -> None:
-    layout = read_layout(osma_mini)
-    unknown = [sample for samples in layout.unseen.values() for sample in samples]
-    images = [_tiles(sample.path, bundled) for sample in [*layout.test, *unknown][::every]]
-    torch, fast = Runner(bundled, "cpu", choose("torch")), Runner(bundled, "cpu", engine)
-    expected, found = torch.outputs(images), fast.outputs(images)
+def test_same_verdicts_on_osma_mini(bundled, engine: Choice, of_osma_mini) -> None:
+    images, expected = of_osma_mini
+    found = Runner(bundled, "cpu", engine).outputs(images)
     assert said(bundled, found) == said(bundled, expected)
     assert within_the_cards_tolerance(bundled, engine, found, expected)
 
 
-def test_a_score_near_the_threshold_is_that_of_torch(bundled, engine: Choice, pictures) -> None:
+def test_a_score_near_the_threshold_is_that_of_torch(bundled, engine: Choice, pictures, exact: list[Output]) -> None:
     """At a threshold that is just the score of an image, no engine but torch itself would be right every time."""
-    some = pictures[:6]
-    exact = scores(bundled, Runner(bundled, "cpu", choose("torch")).outputs(some))
-    for place, score in enumerate(exact):
+    some, fast = pictures[:6], Runner(bundled, "cpu", engine)
+    for place, score in enumerate(scores(bundled, exact[:6])):
         for threshold in (score, np.nextafter(score, np.inf)):
-            outputs = Runner(bundled, "cpu", engine, float(threshold)).outputs(some)
+            outputs = at(float(threshold), fast).outputs(some)
             assert outputs[place].engine.name == "torch"
             assert scores(bundled, outputs)[place] == score
             assert said(bundled, outputs, threshold)[place][0] == (score >= threshold)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,11 @@ def name_of(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported_names(tree: ast.Module) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -57,14 +63,14 @@ def test_contracts_of_pyproject_hold() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_only_kernels_name_the_binaries(path: Path) -> None:
-    names = imported_names(ast.parse(path.read_text(encoding="utf-8")))
+    names = imported_names(tree_of(path))
     binaries = {name for name in names if name.rpartition(".")[2] in ("_C", "_C_cuda")}
     assert not binaries or name_of(path).startswith("kernels/")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_only_commands_and_the_backend_read_the_environment(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     reads = [
         node.lineno
         for node in ast.walk(tree)
@@ -75,14 +81,14 @@ def test_only_commands_and_the_backend_read_the_environment(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_only_the_console_imports_rich(path: Path) -> None:
-    names = imported_names(ast.parse(path.read_text(encoding="utf-8")))
+    names = imported_names(tree_of(path))
     assert not any(name.split(".")[0] == "rich" for name in names) or name_of(path) == "cli/console.py"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_files_under_examination_are_decoded_in_one_place(path: Path) -> None:
     """OpenCV 8172, Pillow 2574: two ways to a picture's pixels treat orientation or 16 bits in two ways."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     calls = [
         node.lineno
         for node in ast.walk(tree)

@@ -263,9 +263,7 @@ class Opened:
         return Path(waited.value.path()).read_bytes().decode("utf-8")
 
 
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
-    """Opens a report or renders a case first: `open_page(case, fragment="#row=3", width=400)`."""
+def opening(browser: Any) -> Iterator[Callable[..., Opened]]:
     contexts: list[Any] = []
 
     def open_it(
@@ -289,3 +287,15 @@ def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
     yield open_it
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
+    """Opens a report or renders a case first: `open_page(case, fragment="#row=3", width=400)`."""
+    yield from opening(browser)
+
+
+@pytest.fixture(scope="module")
+def open_shared_page(browser: Any) -> Iterator[Callable[..., Opened]]:
+    """The same for a page that several tests use, each of which leaves it as it was."""
+    yield from opening(browser)

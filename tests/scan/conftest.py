@@ -29,7 +29,7 @@ class Scanned:
         return {finding.path.rpartition("/")[2]: (finding.status, finding.reason) for finding in self.findings}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scan(tiny_weights: Path) -> Callable[..., Scanned]:
     """`scan(folder, case=..., follow_links=True)`: findings and summary; options are those of `ScanPlan`."""
 

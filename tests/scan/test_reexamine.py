@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -19,24 +20,42 @@ from forensic.models.weights import read_card
 from forensic.scan.reexamine import read_again, reexamine, sample_of, weights_of
 
 
-@pytest.fixture
-def folder(tmp_path, hostile):
-    """A picture, the same once more, a truncated one, a name without a file, a link, a FIFO and a 16-bit picture."""
-    folder = tmp_path / "in"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory, scan, hostile):
+    """A scan of a picture, the same once more, a truncated one, a name without a file, a link, a FIFO and 16 bits."""
+    place = tmp_path_factory.mktemp("scanned")
+    folder = place / "was" / "in"
+    folder.mkdir(parents=True)
     shutil.copyfile(hostile / "jpeg-ok-control.jpg", folder / "a.jpg")
     shutil.copyfile(hostile / "jpeg-ok-control.jpg", folder / "b.jpg")
     shutil.copyfile(hostile / "jpeg-truncated-half.jpg", folder / "c.jpg")
     (folder / "d.jpg").symlink_to("a.jpg")
     os.mkfifo(folder / "e.jpg")
     shutil.copyfile(next(hostile.glob("*16*.png")), folder / "f.png")
-    return folder
+    scan(folder, folder.parent / "none.jpg", case=folder.parent / "a.case")
+    folder.parent.rename(place / "kept")
+    return place
 
 
 @pytest.fixture
-def case(scan, folder, tmp_path):
-    scan(folder, folder.parent / "none.jpg", case=tmp_path / "a.case")
-    return tmp_path / "a.case"
+def folder(scanned):
+    """What was scanned, as it was: each test may change it."""
+    subprocess.run(["cp", "-a", scanned / "kept", scanned / "was"], check=True)
+    yield scanned / "was" / "in"
+    shutil.rmtree(scanned / "was")
+
+
+@pytest.fixture
+def case(folder):
+    return folder.parent / "a.case"
+
+
+@pytest.fixture(scope="module")
+def of_one_picture(scan, samples, tmp_path_factory):
+    """A case of a scan on one thread."""
+    case = tmp_path_factory.mktemp("one") / "a.case"
+    scan(samples / "real-00006.png", case=case, profile="court", threads=1, engine="torch")
+    return case
 
 
 def differences(case, level: int, weights=None, evidence=(), **options) -> dict[str, tuple[str, ...]]:
@@ -170,8 +189,8 @@ def test_level_3_scores_on_as_many_threads_as_the_scan(
 
 
 @pytest.mark.parametrize("threads", [0, -1, 10**9, "1", None])
-def test_a_number_of_threads_that_no_scan_had_is_not_asked_for(scan, samples, tmp_path, tiny_weights, threads) -> None:
-    scan(samples / "real-00006.png", case=tmp_path / "a.case", profile="court", threads=1, engine="torch")
+def test_a_number_of_threads_that_no_scan_had_is_not_asked_for(of_one_picture, tmp_path, tiny_weights, threads) -> None:
+    shutil.copyfile(of_one_picture, tmp_path / "a.case")
     with closing(sqlite3.connect(tmp_path / "a.case")) as forged:
         [(stored,)] = forged.execute("SELECT value FROM header WHERE name = 'configuration'")
         changed = json.dumps(json.loads(stored) | {"threads": threads})
