@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from forensic.case import database
 from forensic.case.chain import chain_next, spectrum_bytes
 from forensic.case.exhibit import case_root
-from forensic.case.lock import CaseLock
+from forensic.case.lock import CaseLock, left_behind
 from forensic.case.reader import CaseReader, Place, Root, open_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding, Run, finding_to_json
-from forensic.errors import MachineError, UsageError
+from forensic.errors import ForensicError, MachineError, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -260,6 +260,21 @@ def header_differences(stored: CaseHeader, wanted: CaseHeader) -> list[str]:
         if before.get(name) != after.get(name)
     ]
     return differences
+
+
+def put_in_order(path: Path) -> None:
+    """Merges the log and removes the lock that a writer left who was killed; one that lives keeps both.
+
+    Nothing is done, and nothing said, where the case can not be written.
+    """
+    if not left_behind(path):
+        return
+    with suppress(ForensicError, OSError), CaseLock(path):
+        connection = database.connect_for_writing(path)
+        try:
+            database.remove_log(connection, path)
+        finally:
+            connection.close()
 
 
 def _locked(path: Path) -> CaseLock:

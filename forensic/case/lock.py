@@ -11,7 +11,6 @@ import fcntl
 import os
 import socket
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from forensic.errors import UsageError
@@ -104,8 +103,6 @@ def writer_lives(case: Path) -> bool:
     return False
 
 
-def remove_left_behind(case: Path) -> None:
-    """Removes the lock of a writer that died over its last step; a living one keeps its own."""
-    if _lock_path(case).exists():
-        with suppress(UsageError, OSError):
-            CaseLock(case).release()
+def left_behind(case: Path) -> bool:
+    """Whether the file of a lock lies there: its holder lives, or died before it let go."""
+    return _lock_path(case).exists()

@@ -26,9 +26,9 @@ from forensic.case.ledger import (
     case_is_begun,
     create_case,
     open_case,
+    put_in_order,
     resume_case,
 )
-from forensic.case.lock import remove_left_behind
 from forensic.case.rows import Artefacts, Counts, Finding
 from forensic.case.thumbnails import ThumbnailBudget
 from forensic.errors import ForensicError, MachineError, Skipped, Unreadable, UsageError
@@ -108,11 +108,11 @@ def run(plan: ScanPlan) -> Generator[Event]:
     begun = plan.case is not None and case_is_begun(plan.case)
     choice: Choice | None = None
     if begun and plan.case is not None:
+        put_in_order(plan.case)  # a complete one is not written again
         with open_case(plan.case) as stored:
             choice = choice_of(plan, stored.header.configuration.get("engine"))
             check_fits(stored, header_of(plan, card, location.stem, {}, choice), plan.details, roots, plan.case)
             if stored.complete:
-                remove_left_behind(plan.case)  # nobody will write this case again
                 yield from _tell_again(stored, plan.case)
                 return
             roots = stored.roots

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import forensic
-from forensic.case.lock import CaseLock, remove_left_behind, writer_lives
+from forensic.case.lock import CaseLock, left_behind, writer_lives
 from forensic.errors import UsageError
 
 HOLD = """
@@ -42,23 +42,9 @@ def test_lock_of_another_process_is_named_and_falls_with_its_death(tmp_path) -> 
         process.kill()
         process.communicate()
     assert not writer_lives(case)
+    assert left_behind(case)
     with CaseLock(case):
         assert writer_lives(case)
-
-
-def test_what_the_dead_left_is_removed_and_the_lock_of_the_living_is_not(tmp_path) -> None:
-    case = tmp_path / "a.case"
-    remove_left_behind(case)
-    process = holder(case)
-    try:
-        remove_left_behind(case)
-        assert writer_lives(case)
-    finally:
-        process.kill()
-        process.communicate()
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.case.lock"]
-    remove_left_behind(case)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_released_lock_leaves_nothing(tmp_path) -> None:
@@ -67,6 +53,7 @@ def test_released_lock_leaves_nothing(tmp_path) -> None:
         lock.release()
     assert list(tmp_path.iterdir()) == []
     assert not writer_lives(tmp_path / "a.case")
+    assert not left_behind(tmp_path / "a.case")
 
 
 def test_children_do_not_keep_the_lock(tmp_path) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from forensic.case.ledger import open_case
+from forensic.case.ledger import open_case, put_in_order
+from forensic.case.lock import CaseLock, writer_lives
 from forensic.errors import UsageError, VerificationError
 from forensic.scan import run as module
 from forensic.scan.events import Found
@@ -42,13 +45,34 @@ def test_what_differs_is_named_and_nothing_is_lost(stopped, scan, tmp_path) -> N
     assert case.read_bytes() == before
 
 
-def test_a_lock_that_a_kill_at_the_very_end_left_goes_with_the_next_run(scan, copies, tmp_path) -> None:
+DYING = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA journal_mode = WAL")
+connection.execute("UPDATE closing SET other_files = other_files")
+os._exit(0)
+"""
+"""Leaves what a kill leaves between the last commit and the end: a log, and below a lock that nobody holds."""
+
+
+def test_log_and_lock_of_a_scan_that_was_killed_at_the_very_end_go(scan, copies, tmp_path) -> None:
     folder, case = copies(tmp_path / "in", 1), tmp_path / "a.case"
     first = scan(folder, case=case)
-    lock = tmp_path / "a.case.lock"
-    lock.touch()
-    assert scan(folder, case=case).findings == first.findings
-    assert not lock.exists()
+    subprocess.run([sys.executable, "-c", DYING, case], check=True)
+    (tmp_path / "a.case.lock").touch()
+    assert len(list(tmp_path.glob("a.case*"))) == 4
+    again = scan(folder, case=case)
+    assert again.findings == first.findings
+    assert again.summary.closing_digest == first.summary.closing_digest
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.case", "in"]
+
+
+def test_a_log_is_not_merged_while_its_writer_lives(scan, copies, tmp_path) -> None:
+    folder, case = copies(tmp_path / "in", 1), tmp_path / "a.case"
+    scan(folder, case=case)
+    with CaseLock(case):
+        put_in_order(case)
+        assert writer_lives(case)
 
 
 def test_changed_evidence_is_not_gone_on_with(stopped, scan) -> None:
