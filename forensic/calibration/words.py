@@ -50,7 +50,18 @@ def taken_in_words(calibration: Calibration) -> tuple[str, ...]:
     return (
         f"Images of unknown generators are taken for a known class: {_range(calibration, 'known')}.",
         *real,
-        "A generator that was not seen may do anything in these ranges, or worse.",
+        _unseen(len(calibration.taken)),
+    )
+
+
+def _unseen(generators: int) -> str:
+    """What may be expected of a generator that was not among them."""
+    if generators == 1:
+        return "A generator that was not seen may do anything."
+    return (
+        "A generator that was not seen may do anything in these ranges, or worse: were it drawn like these "
+        f"{generators}, it would lie above the largest share with a probability of at most 1/{generators + 1}, and "
+        "nothing says that it is."
     )
 
 
@@ -78,6 +89,8 @@ def _range(calibration: Calibration, what: Literal["known", "real"]) -> str:
     passed = sum(round(getattr(one, what) * one.images) for one in taken.values())
     shares = {name: getattr(one, what) for name, one in taken.items()}
     low, high = (choose(shares, key=lambda name: shares[name]) for choose in (min, max))
+    if len(taken) > 1 and shares[low] == shares[high]:
+        return f"{passed} of {images}, {percent(shares[low])} for each of {len(taken)} generators"
     counted = f"{passed} of {images} ({percent(passed / images)})"
     if len(taken) == 1:
         return f"{counted}, of one generator, which says nothing of another one"
@@ -151,7 +164,7 @@ def ratio_in_words(calibration: Calibration, name: str, llr: float | None, flags
     if llr is None:
         return f"No ratio is given for: {first}; against: {second}. Reason: {_reason(calibration, name, flags)}."
     if "no-information" in flags:
-        return f"No information: the score is as probable if {first} as if {second}."
+        return f"No information: these data carry no ratio but 1 between: {first}; and: {second}."
     if llr == 0:
         return f"The score is as probable if {first} as if {second}: {calibration.scale.words(llr)}."
     one, other = (first, second) if llr > 0 else (second, first)

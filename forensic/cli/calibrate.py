@@ -162,7 +162,7 @@ def _row(name: str, one: ClassCalibration) -> tuple[str, ...]:
     ratio = one.ratio
     costs = ("" if cost.value is None else f"{cost.value:.2f}" for cost in (ratio.c_llr, ratio.c_llr_min))
     misled = [entry.name for entry in ratio.generators if entry.misleading > 0.5]
-    remark = f"{', '.join(map(console.safe, misled))} mostly passes for it" if misled else ""
+    remark = f"{', '.join(map(console.safe, misled))} mostly has a ratio above 1" if misled else ""
     remark = "no information" if ratio.bounds == (0, 0) else remark
     return (*start, f"{10**ratio.bounds.lower:.2g}", f"{10**ratio.bounds.upper:.2g}", *costs, remark)
 

@@ -14,6 +14,7 @@ from forensic.case import evidence
 from forensic.case.rows import display_path
 from forensic.data.decode import decode
 from forensic.data.inspection import DecodeLimits
+from forensic.data.jpeg_quality import jpeg_quality
 from forensic.data.prepare import prepare
 from forensic.data.signatures import EXTENSIONS
 from forensic.errors import FileOutcome
@@ -109,7 +110,7 @@ def _image(name: str, read: evidence.Evidence, card: Card, verification: Verific
     decoded = decode(read.data, name=name)
     prepared = prepare(decoded.pixels, card.preprocessing)
     height, width = decoded.pixels.shape[:2]
-    covered = card.validated.covers(decoded.format, width, height)
+    covered = card.validated.covers(decoded.format, width, height, jpeg_quality(read.data))
     return SetImage(
         path=name,
         sha256=read.sha256,

@@ -83,10 +83,23 @@ class Validated:
     unknown: int = 0
     """Unknown validation images; they are other generators than the test's."""
 
-    def covers(self, image_format: str | None, width: int, height: int) -> bool:
-        """Whether an image of this format and size is inside."""
+    def covers(self, image_format: str | None, width: int, height: int, jpeg_quality: int | None) -> bool:
+        """Whether an image of this format and size is inside, and a JPEG's quality too.
+
+        Args:
+            image_format: as findings name it.
+            width: pixels.
+            height: pixels.
+            jpeg_quality: as libjpeg counts. None for what is no JPEG; of a JPEG where it can not be told, which is
+                then outside.
+        """
         least, greatest = self.sides
-        return image_format in self.formats and least <= min(width, height) and max(width, height) <= greatest
+        if image_format not in self.formats or min(width, height) < least or max(width, height) > greatest:
+            return False
+        if image_format != "JPEG" or self.jpeg_quality is None:
+            return True
+        lowest, highest = self.jpeg_quality
+        return jpeg_quality is not None and lowest <= jpeg_quality <= highest
 
 
 @dataclass(frozen=True)

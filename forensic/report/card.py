@@ -54,18 +54,28 @@ class Strength:
     text: str
     rates: tuple[Rate, ...]
     covered: str
+    own_threshold: bool = False
+    """Whether the rates are of another threshold than that of the scan."""
 
 
-def strength(card: dict[str, Any], likelihoods: Sequence[float]) -> Strength:
+def strength(
+    card: dict[str, Any], likelihoods: Sequence[float], scored: int, *, own_threshold: bool = False
+) -> Strength:
     """What can be said of strength: a range of likelihood ratios where there are any, the measures of the card.
 
     Args:
         card: the card of the weights, as its TOML reads.
         likelihoods: log10 of the likelihood ratios of the findings that have one.
+        scored: how many findings have a score.
+        own_threshold: whether the scan was given a threshold in place of the card's.
     """
     if likelihoods:
-        head = f"log10 likelihood ratios from {min(likelihoods):.2f} to {max(likelihoods):.2f}.".replace("-", "−")
-        text = "Each says how many times more probable the score is under the first proposition than under the second."
+        low, high = (10 ** choose(likelihoods) for choose in (min, max))
+        head = f"Likelihood ratios from {low:.2g} to {high:.2g}, for {len(likelihoods):,} of {scored:,} scored images."
+        text = (
+            "Each says how many times more probable the score is under the first proposition than under the second; "
+            "below 1 it is the second under which the score is more probable."
+        )
     else:
         head = "Not calibrated for this condition."
         text = (
@@ -74,7 +84,57 @@ def strength(card: dict[str, Any], likelihoods: Sequence[float]) -> Strength:
         )
     metrics = card.get("metrics")
     rates = tuple(_rates(metrics)) if isinstance(metrics, dict) else ()
-    return Strength(head, text, rates, _covered(card.get("validated")) + _enrolled(card.get("enrolled")))
+    if own_threshold:
+        text += (
+            " The threshold was set for this scan: what the card measured at the weights' own threshold does not hold "
+            "for it, and no error rate is known."
+        )
+    return Strength(head, text, rates, _covered(card.get("validated")) + _enrolled(card.get("enrolled")), own_threshold)
+
+
+def real_in_words(card: dict[str, Any], real: str, *, own_threshold: bool = False) -> str:
+    """What stands beside attributions to class real where no calibration does, a sentence.
+
+    Args:
+        card: as `strength`.
+        real: name of the class.
+        own_threshold: as `strength`.
+    """
+    said = f"How many images of unknown generators come out as class {visible(real)}"
+    if own_threshold:
+        return f"{said} at the threshold of this scan was not measured."
+    metrics = card.get("metrics")
+    shares = dict(_passing(metrics)) if isinstance(metrics, dict) else {}
+    for measure in ("false_real", "false_known", "unknown_rejected"):
+        told = "; ".join(f"{where}, {share}" for (where, name), share in shares.items() if name == measure)
+        if told and measure == "false_real":
+            return f"{said}, by the card of the weights: {told}."
+        if told:
+            return (
+                f"{said} the card of the weights does not state. Of those taken for any known class, this one among "
+                f"them, it states: {told}."
+            )
+    return f"{said} the card of the weights does not state."
+
+
+def _passing(metrics: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """(Condition, measure) -> share of unknown images that pass, in percent, with its interval and their number."""
+    for condition, measures in metrics.items():
+        if not isinstance(measures, dict):
+            continue
+        where = _CONDITIONS.get(condition, visible(str(condition)).replace("_", " "))
+        where = where[:1].lower() + where[1:]
+        of = f" of {measures['unknown']:,}" if isinstance(measures.get("unknown"), int) else ""
+        for name in ("false_real", "false_known", "unknown_rejected"):
+            measure = measures.get(name)
+            if not isinstance(measure, dict) or "value" not in measure:
+                continue
+            values = [measure[key] for key in ("value", "low", "high") if key in measure]
+            if name == "unknown_rejected":
+                values = [1 - value for value in (values[0], *reversed(values[1:]))]
+            value, *ends = (f"{100 * share:.1f} %" for share in values)
+            interval = f" (95 % interval {ends[0]} to {ends[1]})" if len(ends) == 2 else ""
+            yield (where, name), f"{value}{of}{interval}"
 
 
 def _rates(metrics: dict[str, Any]) -> Iterator[Rate]:

@@ -15,6 +15,8 @@ from forensic.codes.table import find
 from forensic.report.card import Strength, strength
 from forensic.report.drawing import PLOT_WIDTH
 from forensic.report.escaping import visible
+from forensic.report.propositions import beside_real, own_threshold, propositions
+from forensic.report.repeat import Repeat, full_hash, repeat_of
 from forensic.report.view import STATES, State, Survey
 
 if TYPE_CHECKING:
@@ -49,9 +51,11 @@ _SETTING_NAMES = {
     "max_bytes": "Largest file, bytes",
     "max_pixels": "Largest picture, pixels",
     "memory": "Memory of a decode, bytes",
+    "profile": "Profile",
     "salvage": "Parts of truncated pictures scored beside",
     "scores": "Scores of each class kept",
     "skip_hashes": "List of hashes to skip",
+    "stability": "Mild changes of each picture scored beside",
     "threshold": "Threshold set for this scan",
     "tiles": "Tiles in the grid of an image, at most",
     "timeout": "Time of a decode, seconds",
@@ -117,6 +121,7 @@ class Page:
     complete: bool
     rows: str
     question: str
+    propositions: tuple[str, str]
     examined: tuple[tuple[str, tuple[str, ...]], ...]
     sums: tuple[Sum, ...]
     shares: tuple[Share, ...]
@@ -124,13 +129,15 @@ class Page:
     reasons: tuple[ReasonRow, ...]
     strength: Strength
     calibrated: Calibrated | None
+    real: str
+    """What stands beside attributions to class real; empty where no class is."""
     limits: tuple[str, ...]
     class_names: tuple[str, ...]
     weights_dated: str
     method: tuple[tuple[str, tuple[str, ...]], ...]
     digest_name: str
     digest: str
-    case_name: str
+    repeat: Repeat
     tool_version: str
     report_id: str
     rows_note: str
@@ -161,6 +168,7 @@ class Extent:
 def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWriter, extent: Extent) -> Page:
     """The first page of a case that was surveyed."""
     header = case.header
+    calibrated = writer.wording.front(len(found.scores), found.flags["outside-calibration"])
     heading = header.case_number or case_name.removesuffix(".case")
     ids = (("Case", header.case_number), ("Exhibit", header.exhibit), ("Examiner", header.examiner))
     report_id = _report_id(header, extent)
@@ -171,20 +179,24 @@ def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWrite
         complete=extent.complete,
         rows=f"{found.rows:,}",
         question=visible(header.question or DEFAULT_QUESTION),
+        propositions=propositions(header),
         examined=_examined(case, found, extent),
         sums=tuple(Sum(state, f"{found.states[state]:,}", _GLOSSES[state]) for state in STATES),
         shares=_shares(found),
         classes=_classes(header, found),
         reasons=_reasons(found),
-        strength=strength(header.card, found.likelihoods),
-        calibrated=writer.wording.front(len(found.scores), found.flags["outside-calibration"]),
+        strength=strength(header.card, found.likelihoods, len(found.scores), own_threshold=own_threshold(header)),
+        calibrated=calibrated,
+        real=beside_real(header, found, calibrated),
         limits=_limits(header.card),
         class_names=tuple(visible(name) for name in header.classes),
         weights_dated=f"{visible(header.weights_name)}, hash {visible(header.weights)}, {_dated(header.card)}",
         method=_method(header, found),
         digest_name="Closing digest of the chain of findings:" if extent.complete else "Digest of the last finding:",
         digest=extent.digest,
-        case_name=visible(case_name),
+        repeat=repeat_of(
+            header, [root.given for root in case.roots], case_name, extent.digest, complete=extent.complete
+        ),
         tool_version=visible(header.tool_version),
         report_id=report_id,
         rows_note=_rows_note(found),
@@ -313,16 +325,19 @@ def _dated(card: dict[str, Any]) -> str:
 def _method(header: CaseHeader, found: Survey) -> tuple[tuple[str, tuple[str, ...]], ...]:
     threshold = header.card.get("threshold")
     chosen = threshold.get("chosen_by") if isinstance(threshold, dict) else None
-    used = ", ".join(f"{value:.6g}".replace("-", "−") for value in sorted(found.thresholds))
+    used = ", ".join(f"{value:.6g} ({count:,})".replace("-", "−") for value, count in sorted(found.thresholds.items()))
     decoders = ", ".join(f"{visible(name)} ({count:,})" for name, count in _by_count(found.decoders))
     scale = header.card.get("score")
     facts: list[tuple[str, tuple[str, ...]]] = [
         ("Tool", (f"forensic {visible(header.tool_version)}",)),
-        ("Weights", (visible(header.weights_name), f"hash {visible(header.weights)}")),
+        ("Weights", (visible(header.weights_name), f"hash {visible(full_hash(header))}")),
         ("Preprocessing", (visible(header.preprocessing),)),
         ("Scale of the score", (visible(scale),) if isinstance(scale, str) else ()),
-        ("Threshold", (used,) if used else ("none was used",)),
-        ("How the threshold was chosen", (visible(chosen),) if isinstance(chosen, str) else ("the card does not say",)),
+        ("Thresholds (images)", (used,) if used else ("none was used",)),
+        (
+            "How the threshold of the weights was chosen",
+            (visible(chosen),) if isinstance(chosen, str) else ("the card does not say",),
+        ),
         ("Decoded by (images)", (decoders,) if decoders else ()),
     ]
     facts += [

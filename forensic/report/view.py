@@ -69,6 +69,8 @@ class Survey:
     classes: Counter[str] = field(default_factory=Counter)
     nearest: Counter[str] = field(default_factory=Counter)
     """Of the unknown ones."""
+    outside: Counter[str] = field(default_factory=Counter)
+    """Of the attributed ones, by class: those that a calibration does not cover."""
     reasons: Counter[tuple[State, str]] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
@@ -97,6 +99,7 @@ def survey(rows: Iterable[tuple[Finding, Artefacts]]) -> Survey:
         found.bytes += finding.bytes or 0
         if state == "known" and finding.label is not None:
             found.classes[finding.label] += 1
+            found.outside[finding.label] += any(flag.startswith("outside-calibration") for flag in finding.flags)
         if state == "unknown" and finding.nearest is not None:
             found.nearest[finding.nearest] += 1
         if finding.status != "ok":

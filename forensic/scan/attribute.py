@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from forensic.errors import FileOutcome
     from forensic.models.card import Card
     from forensic.models.scorer import Scored
-    from forensic.scan.frames import Read, Rows
+    from forensic.scan.frames import Read
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def finding_of(
         flags.append(f"{DUPLICATE_OF}{duplicate_of}")
     values: dict[str, Any] = {}
     if said is not None:
-        flags += (*_of_validation(card, read.format, read.width, read.height), *said.flags)
+        flags += (*_of_validation(card, read, read.width, read.height), *said.flags)
         values = {
             "verdict": said.verdict,
             "label": said.label,
@@ -168,24 +168,22 @@ def finding_of(
     )
 
 
-def salvaged_of(
-    rows: Rows | None, format_name: str | None, card: Card, said: Attribution | None, engine: str | None = None
-) -> Salvaged | None:
+def salvaged_of(read: Read, card: Card, said: Attribution | None, engine: str | None = None) -> Salvaged | None:
     """What stands beside the finding of a truncated picture; None where nothing was tried.
 
     Args:
-        rows: what is left of it.
-        format_name: of the file.
+        read: the file, with what is left of it.
         card: of the weights.
         said: of those rows, without a calibration: ratio and p are for whole pictures; None where they have no score.
         engine: as in `finding_of`.
     """
+    rows = read.salvage
     if rows is None:
         return None
     values: dict[str, Any] = {name: getattr(rows, name) for name in _OF_ROWS}
     if said is not None:
         values |= {name: getattr(said, name) for name in _OF_SCORE} | {"engine": engine}
-        values["flags"] = rows.flags + _of_validation(card, format_name, rows.width, rows.height)
+        values["flags"] = rows.flags + _of_validation(card, read, rows.width, rows.height)
     return Salvaged(**values)
 
 
@@ -193,11 +191,11 @@ _OF_ROWS = ("rows", "of_rows", "width", "height", "reason", "flags", "decoder")
 _OF_SCORE = ("verdict", "label", "nearest", "score", "threshold", "scores")
 
 
-def _of_validation(card: Card, format_name: str | None, width: int | None, height: int | None) -> tuple[str, ...]:
+def _of_validation(card: Card, read: Read, width: int | None, height: int | None) -> tuple[str, ...]:
     """Whether the card's error rates say anything of a picture that was scored."""
     if card.validated.images == 0:
         return (NOT_VALIDATED,)
-    return () if card.validated.covers(format_name, width or 0, height or 0) else (OUTSIDE,)
+    return () if card.validated.covers(read.format, width or 0, height or 0, read.jpeg_quality) else (OUTSIDE,)
 
 
 def status_of(outcome: FileOutcome | None) -> Status:

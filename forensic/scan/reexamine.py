@@ -206,7 +206,7 @@ class _Scoring:
                 yield f"salvaged part: {was.reason or 'it has a score'}; now {told}"
             return
         said = attribute(measured.scored, len(rows.tiles), self._card, threshold=self._threshold)
-        now = salvaged_of(rows, read.format, self._card, said)
+        now = salvaged_of(read, self._card, said)
         yield from (f"salvaged part: {difference}" for difference in _unlike(was, now, (*_SCORED, "flags")))
         yield from (f"salvaged part: {difference}" for difference in self._moved(was, said.score))
 

@@ -233,12 +233,12 @@ class _Scan:
     def _salvaged(self, read: Read, measured: Iterator[Measured]) -> Salvaged | None:
         """Of the rows that are left, by the card's threshold or `--threshold`; a calibration is for whole pictures."""
         if read.salvage is None or read.salvage.tiles is None:
-            return salvaged_of(read.salvage, read.format, self._card, None)
+            return salvaged_of(read, self._card, None)
         own, tiles = next(measured), len(read.salvage.tiles)
         if own.scored is None:
-            return salvaged_of(replace(read.salvage, reason=NOT_FINITE), read.format, self._card, None)
+            return salvaged_of(replace(read, salvage=replace(read.salvage, reason=NOT_FINITE)), self._card, None)
         said = attribute(own.scored, tiles, self._card, threshold=self._plan.threshold, with_scores=self._plan.scores)
-        return salvaged_of(read.salvage, read.format, self._card, said, own.engine)
+        return salvaged_of(read, self._card, said, own.engine)
 
     def _finding(
         self,

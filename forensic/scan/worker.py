@@ -123,7 +123,8 @@ def _work(index: int, path: bytes, settings: Settings, results: BinaryIO) -> Rea
         _send(results, pack_read(read, "unreadable"))
         rows = _salvaged(found.data, settings)
         flags = (f"{SALVAGED}{rows.rows}/{rows.of_rows}",) if rows.tiles is not None else ()
-        read = replace(read, salvage=rows, flags=read.flags + flags)
+        quality = jpeg_quality(found.data)
+        read = replace(read, salvage=rows, flags=read.flags + flags, jpeg_quality=quality)
     return read
 
 

@@ -71,10 +71,12 @@ def range_in_words(what: str, found: Range, generators: int) -> str:
     """
     if generators == 1:
         return f"{what}: {percent(found.low)}, of one generator; it says nothing of another one."
+    ends = f"{percent(found.low)} for each of"
+    if found.low != found.high:
+        ends = f"from {percent(found.low)} ({found.lowest}) to {percent(found.high)} ({found.highest}) over"
     return (
-        f"{what}: from {percent(found.low)} ({found.lowest}) to {percent(found.high)} ({found.highest}) over "
-        f"{generators} generators. Were a further one drawn like these, it would lie above the largest with a "
-        f"probability of at most 1/{generators + 1}, and below the least likewise; nothing says that it is."
+        f"{what}: {ends} {generators} generators. Were a further one drawn like these, it would lie above the largest "
+        f"with a probability of at most 1/{generators + 1}, and below the least likewise; nothing says that it is."
     )
 
 

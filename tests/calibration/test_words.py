@@ -92,8 +92,14 @@ def test_what_passes_is_told_with_its_range(make_calibration) -> None:
     assert known.endswith("known class: 12 of 40 (30.0 %), from 10.0 % (g1) to 50.0 % (g0) over 2 generators.")
     assert real == real_in_words(made)
     assert real.endswith("come out as class real: 5 of 40 (12.5 %), from 0.0 % (g1) to 25.0 % (g0) over 2 generators.")
-    assert unseen == "A generator that was not seen may do anything in these ranges, or worse."
+    assert unseen == (
+        "A generator that was not seen may do anything in these ranges, or worse: were it drawn like these 2, it would "
+        "lie above the largest share with a probability of at most 1/3, and nothing says that it is."
+    )
+    alike = replace(made, taken={"g0": Taken(20, 0.5, 0.0), "g1": Taken(40, 0.5, 0.0)})
+    assert real_in_words(alike).endswith("come out as class real: 0 of 60, 0.0 % for each of 2 generators.")
     alone = replace(made, taken={"g0": Taken(20, 0.5, 0.25)})
+    assert taken_in_words(alone)[-1] == "A generator that was not seen may do anything."
     assert "5 of 20 (25.0 %), of one generator, which says nothing of another one" in real_in_words(alone)
 
 

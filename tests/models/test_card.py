@@ -85,18 +85,25 @@ def test_threshold_by_tiles(tiles: int, value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image_format", "width", "height", "inside"),
+    ("image_format", "width", "height", "quality", "inside"),
     [
-        ("PNG", 128, 128, True),
-        ("JPEG", 640, 448, True),
-        ("WebP", 256, 256, False),
-        ("PNG", 127, 300, False),
-        ("PNG", 641, 300, False),
-        (None, 256, 256, False),
+        ("PNG", 128, 128, None, True),
+        ("JPEG", 640, 448, 60, True),
+        ("JPEG", 640, 448, 100, True),
+        ("JPEG", 640, 448, 59, False),
+        ("JPEG", 640, 448, None, False),
+        ("WebP", 256, 256, None, False),
+        ("PNG", 127, 300, None, False),
+        ("PNG", 641, 300, None, False),
+        (None, 256, 256, None, False),
     ],
 )
-def test_what_validation_covered(card: Card, image_format, width: int, height: int, inside: bool) -> None:
-    assert card.validated.covers(image_format, width, height) is inside
+def test_what_validation_covered(card: Card, image_format, width: int, height: int, quality, inside: bool) -> None:
+    assert card.validated.covers(image_format, width, height, quality) is inside
+
+
+def test_jpeg_of_any_quality_is_inside_where_the_card_states_no_range(card: Card) -> None:
+    assert replace(card.validated, jpeg_quality=None).covers("JPEG", 640, 448, 5)
 
 
 @pytest.mark.parametrize(("precision", "granted"), [("bfloat16", BFLOAT16_TOLERANCE), ("int8", INT8_TOLERANCE)])

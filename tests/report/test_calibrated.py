@@ -112,7 +112,9 @@ def test_class_real_never_stands_without_how_many_others_come_out_so(
 ) -> None:
     said = real_in_words(calibration)
     plain = open_page(case, script=False).page
-    assert said in plain.inner_text("section[aria-labelledby=h-found]")
+    found = plain.inner_text("section[aria-labelledby=h-found]")
+    assert said in found
+    assert "Of the 2 images attributed to it here, 1 is not in the condition of the calibration" in found
     assert said in plain.inner_text("#row-1")
     assert "in this condition was not measured" in plain.inner_text("#row-4")
     opened = open_page(case)

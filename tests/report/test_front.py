@@ -50,7 +50,7 @@ def test_configuration_stands_under_method(make_case: Any) -> None:
     assert method["Engine"] == ("torch cpu",)
     assert method["Largest picture, pixels"] == ("250,000,000",)
     assert method["Links followed"] == ("no",)
-    assert method["Threshold"] == ("0.25",)
+    assert method["Thresholds (images)"] == ("0.25 (5)",)
     assert method["Decoded by (images)"] == ("opencv 5.0.0 (5)",)
 
 

@@ -87,7 +87,7 @@ def page_of(case: Path) -> str:
 def test_first_page_stands_in_the_order_of_a_forensic_report(make_case: Any) -> None:
     words = Reader(page_of(make_case())).words
     heads = ["The question", "What was examined", "What was found", "How strong", "What this can not say", "Method"]
-    heads += ["Integrity", "Signatures", "The images", "End of report"]
+    heads += ["Integrity, and how to repeat this", "Signatures", "The images", "End of report"]
     places = [words.index(head) for head in heads]
     assert places == sorted(places)
 
@@ -99,7 +99,7 @@ def test_first_page_says_what_it_must(make_case: Any) -> None:
     words = Reader(page_of(case)).words
     for said in (
         "Which of the known generators made each of these images",
-        "The image was made by none of the models known to these weights.",
+        "A generator made the image that is none of the known classes.",
         "Not calibrated for this condition.",
         "Unknown images taken for a known class 0.117 0.058 to 0.222",
         "no unknown images",
@@ -110,7 +110,10 @@ def test_first_page_says_what_it_must(make_case: Any) -> None:
         "2026-11-25 09:12:04 UTC",
         "Reviewer, date",
         digest,
-        "forensic case verify a.case",
+        "forensic case verify a.case --level 0",
+        "forensic case verify a.case --level 3",
+        "forensic scan in --case NEW.case --weights three",
+        "11.7 % (95 % interval 5.8 % to 22.2 %)",
     ):
         assert said in words, said
 

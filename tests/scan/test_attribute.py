@@ -17,8 +17,8 @@ from forensic.errors import Skipped, Unreadable
 from forensic.metrics.measure import Measure
 from forensic.models.card import Card, Threshold, Training, Validated
 from forensic.models.scorer import Scored
-from forensic.scan.attribute import attribute, finding_of, stability_of, weighed
-from forensic.scan.frames import Read
+from forensic.scan.attribute import attribute, finding_of, salvaged_of, stability_of, weighed
+from forensic.scan.frames import Read, Rows
 
 
 def card(threshold: Threshold | None = None) -> Card:
@@ -75,6 +75,19 @@ def test_what_validation_did_not_cover_is_flagged(form, size, outside) -> None:
     read = Read(0, "ab", 5, form, *size, ("grey",), "opencv")
     finding = finding_of(b"x", read, card(), said=attribute(scored(1.0), 1, card()), duplicate_of=None)
     assert finding.flags == (("grey", "outside-validation") if outside else ("grey",))
+
+
+@pytest.mark.parametrize(("quality", "outside"), [(59, True), (60, False), (95, False), (96, True), (None, True)])
+def test_a_jpeg_is_outside_by_its_quality_too_and_so_are_its_salvaged_rows(quality, outside) -> None:
+    validated = Validated(("PNG", "JPEG"), (128, 640), (60, 95), images=4)
+    weights = replace(card(), validated=validated)
+    read = Read(0, "ab", 5, "JPEG", 200, 200, jpeg_quality=quality, salvage=Rows(150, 200, 200, 150))
+    said = attribute(scored(1.0), 1, weights)
+    flags = ("outside-validation",) if outside else ()
+    assert finding_of(b"x", read, weights, said=said, duplicate_of=None).flags == flags
+    part = salvaged_of(read, weights, said)
+    assert part is not None
+    assert part.flags == flags
 
 
 def test_weights_that_were_validated_on_no_image_are_told_so_on_each_finding() -> None:

@@ -45,6 +45,8 @@ def test_a_generator_not_seen_before_gets_a_range_and_no_interval_of_the_mean() 
     said = range_in_words("taken for real", Range(0.0, "a", 0.65, "b"), 10)
     assert said.startswith("taken for real: from 0.0 % (a) to 65.0 % (b) over 10 generators.")
     assert "at most 1/11" in said
+    alike = range_in_words("taken for real", Range(0.0, "a", 0.0, "a"), 3)
+    assert alike.startswith("taken for real: 0.0 % for each of 3 generators. Were a further one")
     assert (
         range_in_words("x", Range(0.2, "a", 0.2, "a"), 1)
         == "x: 20.0 %, of one generator; it says nothing of another one."
