@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from forensic.benchmark.ablation import augmenters_of, recipe_of
-from forensic.benchmark.machine import processor
 from forensic.benchmark.measure import measure
 from forensic.benchmark.table import to_json, to_markdown
 from forensic.case.output import replacing
+from forensic.engines.choice import processor_name
 from forensic.errors import MachineError, MissingError, UsageError
 from forensic.models.weights import load_weights
 from forensic.train import events
@@ -225,7 +225,7 @@ def _finish(
         **asdict(found),
         "seconds_per_step": alike["seconds_per_step"] if alike else clock.median(),
         "timed_steps": alike["timed_steps"] if alike else len(clock.seconds),
-        "processor": processor(),
+        "processor": processor_name(),
     }
     _write(plan.out / ROWS_FOLDER / f"{row.name}.json", json.dumps(result, indent=2) + "\n")
     return result

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +34,9 @@ def cases() -> None:
 @app.command("show")
 def show(
     case: CaseFile,
-    runs: Annotated[bool, typer.Option("--runs", help="Also the processes that worked on it.")] = False,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="Also the processes that worked on it, and the settings.")
+    ] = False,
     unreadable: Annotated[
         bool, typer.Option("--unreadable", help="Also what could not be read, with the reasons.")
     ] = False,
@@ -55,6 +59,8 @@ def show(
         console.stdout_table(["class", ">known"], classes)
         if runs:
             console.stdout_table(["run", "started", "ended", "outcome", "process", "command"], _runs(stored))
+            console.stdout_table(["run", "with", ""], _versions(stored))
+            console.stdout_table(["setting", ""], _settings(stored))
         if unreadable:
             _show_unreadable(stored)
         if annotations:
@@ -108,9 +114,24 @@ def _runs(stored: CaseReader) -> list[tuple[str, ...]]:
             run.ended or "",
             run.outcome or "no end noted",
             f"{run.pid} on {run.host}",
-            " ".join(run.argv),
+            shlex.join(run.argv),
         )
         for run in stored.runs
+    ]
+
+
+def _versions(stored: CaseReader) -> list[tuple[str, str, str]]:
+    """Tool, libraries and processor of each run."""
+    return [(str(run.run_id), name, value) for run in stored.runs for name, value in run.versions.items()]
+
+
+def _settings(stored: CaseReader) -> list[tuple[str, str]]:
+    """The merged configuration, which the chain of findings begins with, and the whole hash of the weights."""
+    header = stored.header
+    settings = {"weights": header.card.get("hash", header.weights), **header.configuration}
+    return [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=True))
+        for name, value in settings.items()
     ]
 
 

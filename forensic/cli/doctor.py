@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 import typer
 
 from forensic import __version__
-from forensic.benchmark.machine import processor
 from forensic.cli import console
+from forensic.engines.choice import processor_name
 from forensic.errors import ExitCode, FileOutcome, ForensicError
 
 State = Literal["ok", "absent", "broken"]
@@ -96,7 +96,7 @@ def _all_checks() -> Iterator[Check]:
 def _program() -> Iterator[Check]:
     yield Check("program", "forensic", "ok", f"{__version__} in {Path(__file__).parents[1]}")
     yield Check("program", "python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    yield Check("program", "processor", "ok", processor())
+    yield Check("program", "processor", "ok", processor_name())
 
 
 def _torch() -> Iterator[Check]:

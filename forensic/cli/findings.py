@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from forensic.case.rows import finding_to_json
 from forensic.cli import console
+from forensic.report.card import real_in_words
 from forensic.scan.events import Finished, Found, Summary
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ def tell_summary(summary: Summary, written: Iterable[Path]) -> None:
     if summary.claiming:
         carry = "1 carries" if summary.claiming == 1 else f"{summary.claiming} carry"
         console.talk(f"{carry} claims about their origin, told in the findings; no verdict is made of them")
+    if summary.as_real and "calibration" not in summary.card:  # with one, the table and the report say it
+        real = summary.card["real"]
+        console.talk(console.safe(real_in_words(summary.card, real, own_threshold=summary.own_threshold)))
     if summary.unread_heic:
         console.talk(f"HEIC pictures not read: {summary.unread_heic}; pip install 'forensic-attribution[heic]'")
     if summary.outcome == "interrupted":

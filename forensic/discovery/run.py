@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import forensic
 from forensic.data.look import LOOK
 from forensic.discovery.clusters import DIRECTIONS, LEAST, MOST, NOISE, cluster, reduce
 from forensic.discovery.groups import ALIKE, alike
@@ -232,7 +233,8 @@ def method(found: Discovery, card: Card) -> dict[str, Any]:
         "seed": found.seed,
         "look": LOOK,
         "alike_bits": ALIKE,
-        "versions": {name: metadata.version(name) for name in ("numpy", "scikit-learn", "torch")},
+        "versions": {"forensic": forensic.__version__}
+        | {name: metadata.version(name) for name in ("numpy", "scikit-learn", "torch")},
     }
 
 

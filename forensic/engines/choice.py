@@ -106,12 +106,21 @@ def install(name: EngineName) -> str:
 
 def processor_features() -> frozenset[str]:
     """What the processor can do, as Linux names it; empty where it does not say."""
+    return frozenset(_cpuinfo("flags", "Features").split())
+
+
+def processor_name() -> str:
+    """The processor's name as Linux tells it, else the machine's type."""
+    return _cpuinfo("model name") or platform.machine()
+
+
+def _cpuinfo(*names: str) -> str:
+    """What the system says of the first processor under one of these names; empty where it says nothing."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return frozenset()
-    flags = next((line.partition(":")[2] for line in lines if line.startswith(("flags", "Features"))), "")
-    return frozenset(flags.split())
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(names)), "")
 
 
 def multiplies_bfloat16(features: frozenset[str]) -> bool:

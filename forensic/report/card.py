@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from forensic.report.escaping import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _MEASURES = {
     "closed_accuracy": "Known images whose nearest class is their own",
@@ -32,6 +32,8 @@ _CONDITIONS = {
     "whole_stored": "Whole pictures, as stored",
     "whole_jpeg": "Whole pictures, re-encoded as JPEG",
 }
+_PASSING = ("false_real", "false_known", "unknown_rejected")
+"""Measures that tell how many images of unknown generators pass, the first as class real."""
 _COUNTED = (("known", "named", "rightly_named"), ("unknown", "rejected", "unknown_rejected"))
 """Where a card holds counts alone: how many there were, how many came out so, and the measure that this is."""
 
@@ -92,7 +94,7 @@ def strength(
     return Strength(head, text, rates, _covered(card.get("validated")) + _enrolled(card.get("enrolled")), own_threshold)
 
 
-def real_in_words(card: dict[str, Any], real: str, *, own_threshold: bool = False) -> str:
+def real_in_words(card: Mapping[str, Any], real: str, *, own_threshold: bool = False) -> str:
     """What stands beside attributions to class real where no calibration does, a sentence.
 
     Args:
@@ -100,21 +102,24 @@ def real_in_words(card: dict[str, Any], real: str, *, own_threshold: bool = Fals
         real: name of the class.
         own_threshold: as `strength`.
     """
-    said = f"How many images of unknown generators come out as class {visible(real)}"
+    what = f"images of unknown generators come out as class {visible(real)}"
     if own_threshold:
-        return f"{said} at the threshold of this scan was not measured."
+        return f"How many {what} was not measured at the threshold of this scan."
     metrics = card.get("metrics")
     shares = dict(_passing(metrics)) if isinstance(metrics, dict) else {}
-    for measure in ("false_real", "false_known", "unknown_rejected"):
-        told = "; ".join(f"{where}, {share}" for (where, name), share in shares.items() if name == measure)
-        if told and measure == "false_real":
-            return f"{said}, by the card of the weights: {told}."
-        if told:
-            return (
-                f"{said} the card of the weights does not state. Of those taken for any known class, this one among "
-                f"them, it states: {told}."
-            )
-    return f"{said} the card of the weights does not state."
+    told = {
+        measure: "; ".join(f"{where}, {share}" for (where, name), share in shares.items() if name == measure)
+        for measure in _PASSING
+    }
+    if told["false_real"]:
+        return f"By the card of the weights {what}: {told['false_real']}."
+    said = f"The card of the weights does not state how many {what}."
+    passing = told["false_known"] or told["unknown_rejected"]
+    return (
+        f"{said} It states how many were taken for any known class, this one among them: {passing}."
+        if passing
+        else said
+    )
 
 
 def _passing(metrics: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
@@ -125,7 +130,7 @@ def _passing(metrics: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
         where = _CONDITIONS.get(condition, visible(str(condition)).replace("_", " "))
         where = where[:1].lower() + where[1:]
         of = f" of {measures['unknown']:,}" if isinstance(measures.get("unknown"), int) else ""
-        for name in ("false_real", "false_known", "unknown_rejected"):
+        for name in _PASSING:
             measure = measures.get(name)
             if not isinstance(measure, dict) or "value" not in measure:
                 continue

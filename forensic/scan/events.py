@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from forensic.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from forensic.case.rows import Counts, Finding
@@ -49,6 +50,12 @@ class Summary:
     """Unreadable pictures of which a part was scored beside; in no count."""
     claiming: int = 0
     """Files that carry claims of their own origin; in no count."""
+    as_real: int = 0
+    """Findings attributed to class real."""
+    card: Mapping[str, Any] = field(default_factory=dict)
+    """Of the weights, as a case keeps it; what stands beside class real is read from it."""
+    own_threshold: bool = False
+    """Whether a threshold took the place of the card's."""
 
     @property
     def exit_code(self) -> ExitCode:

@@ -15,7 +15,7 @@ from forensic.calibration.words import in_words
 from forensic.case.ledger import now
 from forensic.case.rows import CaseHeader
 from forensic.data.inspection import DecodeLimits
-from forensic.engines.choice import choose, named_in, precision_in
+from forensic.engines.choice import choose, named_in, precision_in, processor_features, processor_name
 from forensic.errors import UsageError
 from forensic.provenance.carried import CARRIED
 from forensic.scan.interruption import Interruption
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MAX_TILES = 25
 """Tiles an image; the thresholds of the cards are fitted on as many."""
 _DECODERS = ("opencv-python-headless", "opencv-python", "pillow", "pillow-heif", "numpy")
+_VECTORS = ("sse4", "avx", "fma", "f16c", "amx", "asimd", "sve")
+"""Beginnings of the names of instructions that the last bits of a score may depend on."""
 _KERNELS = ("dct2", "resize_square", "radial_spectrum")
 
 
@@ -190,10 +192,13 @@ def header_of(
 
 
 def versions() -> dict[str, str]:
-    """Tool, Python and libraries, for the case's history."""
+    """Tool, Python and libraries, the system and the processor with its vector instructions, for the case's history."""
     names = ("torch", "openvino", "onnxruntime", "safetensors", *_DECODERS)
     found = {name: version for name in names if (version := _version(name)) is not None}
-    return {"forensic": forensic.__version__, "python": platform.python_version(), **found}
+    machine = {"system": platform.platform(), "processor": processor_name()}
+    if vectors := sorted(name for name in processor_features() if name.startswith(_VECTORS)):
+        machine["instructions"] = " ".join(vectors)
+    return {"forensic": forensic.__version__, "python": platform.python_version(), **found, **machine}
 
 
 def _version(distribution: str) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -312,17 +312,31 @@ class _Tally:
         self._counts = dict.fromkeys(("known", "unknown", "unreadable", "skipped"), 0)
         self._heic = 0
         self._salvaged = self._claiming = 0
+        self._labels: Counter[str | None] = Counter()
 
     def add(self, finding: Finding) -> None:
         self._counts[finding.verdict or finding.status] += 1
+        self._labels[finding.label] += 1
         self._heic += finding.format == "HEIC" and finding.status == "unreadable"
         self._salvaged += finding.salvaged is not None and finding.salvaged.verdict is not None
         self._claiming += finding.claims is not None and any(map(is_told, finding.claims))
 
     def summary(self, outcome: Outcome, other_files: int, case: CaseWriter | CaseReader, path: Path | None) -> Summary:
         counts = Counts(**self._counts)
-        beside = {"salvaged": self._salvaged, "claiming": self._claiming}
-        return Summary(outcome, counts, other_files, self._heic, case.closing_digest, path, **beside)
+        card = case.header.card
+        return Summary(
+            outcome,
+            counts,
+            other_files,
+            self._heic,
+            case.closing_digest,
+            path,
+            salvaged=self._salvaged,
+            claiming=self._claiming,
+            as_real=self._labels[card["real"]] if card["real"] else 0,
+            card=card,
+            own_threshold=case.header.configuration.get("threshold") is not None,
+        )
 
 
 def _tell_again(case: CaseReader, path: Path) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from forensic.evaluate import plots
 from forensic.evaluate.frame import Section, figure, figures, paragraph, render, table
 from forensic.evaluate.plots import Axis, Line
 from forensic.evaluate.tables import DASH, percent
+from forensic.scan.plan import versions
 from forensic.validation.told import base_rates, limits, range_in_words
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _facts(validated: Validated) -> list[tuple[str, str]]:
         ("calibration made by", "" if calibration is None else calibration.command),
         ("pictures, SHA-256 over their hashes", validated.files),
         ("command", plan.command),
+        ("made with", ", ".join(f"{name} {value}" for name, value in versions().items())),
     ]
 
 

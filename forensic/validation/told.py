@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import forensic
 from forensic.calibration.weigh import NO_RATE
 from forensic.calibration.words import percent, propositions, stand_ins
+from forensic.scan.plan import versions
 
 if TYPE_CHECKING:
     from forensic.metrics.measure import Measure
@@ -30,6 +31,7 @@ def to_json(validated: Validated) -> str:
     row: dict[str, Any] = {
         "tool": f"forensic {forensic.__version__}",
         "command": plan.command,
+        "versions": versions(),
         "weights": {"name": plan.weights.name, "hash": plan.weights.card.hash},
         "preprocessing": plan.weights.card.preprocessing,
         "calibration": None

@@ -20,7 +20,6 @@ import torch
 from interleaving import interleaved
 from torch.nn import functional
 
-from forensic.benchmark.machine import processor
 from forensic.data.decode import decode
 from forensic.data.layouts import read_layout
 from forensic.data.prepare import prepare
@@ -33,6 +32,7 @@ from forensic.engines.choice import (
     precision_in,
     precisions,
     processor_features,
+    processor_name,
 )
 from forensic.engines.onnx_network import OnnxNetwork
 from forensic.engines.openvino_network import OpenVinoNetwork
@@ -60,7 +60,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     weights = load_weights(options.weights)
     choices = list(engines())
-    print(f"{processor()}, {options.threads} threads, torch {torch.__version__}; auto is {choose('auto')}")
+    print(f"{processor_name()}, {options.threads} threads, torch {torch.__version__}; auto is {choose('auto')}")
     compare(weights, choices, options.data)
     shapes = {"the weights'": weights.model}
     for width in (32, 64):

@@ -26,8 +26,7 @@ import numpy as np
 import torch
 from scan_pictures import pictures
 
-from forensic.benchmark.machine import processor
-from forensic.engines.choice import choose
+from forensic.engines.choice import choose, processor_name
 from forensic.models.weights import find_weights, read_card
 from forensic.scan.attribute import attribute
 from forensic.scan.engine import Engine, Measured
@@ -57,7 +56,7 @@ def main() -> None:
     )
     choice = choose(options.engine, options.device)
     megabytes = sum(path.stat().st_size for path in paths) / 1e6
-    print(f"{processor()}, {cores} cores; {len(paths)} JPEGs, {megabytes:.0f} MB; engine {choice}")
+    print(f"{processor_name()}, {cores} cores; {len(paths)} JPEGs, {megabytes:.0f} MB; engine {choice}")
 
     engine = Engine(None, options.device, choice)
     parts: dict[str, list[float]] = {"decoding": [], "inference": [], "scan": []}

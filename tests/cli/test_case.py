@@ -27,6 +27,8 @@ def test_show_and_verify(run_forensic, case) -> None:
     assert shown.code == 0
     for text in ("A. Example", "unreadable", "empty file", "closing digest", "done"):
         assert text in shown.out
+    for text in ("torch", "processor", "max_pixels", "pillow", "--examiner 'A. Example'"):  # what repeating needs
+        assert text in shown.out
     verified = run_forensic("case", "verify", case)
     assert verified.code == 0
     assert "agrees with itself; 3 findings, complete" in verified.out

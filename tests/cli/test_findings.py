@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def test_one_is_counted_as_one(capsys) -> None:
     text = told(capsys, Summary("done", Counts(known=1), 1, 0, "", None))
     assert "1 image: 1 known" in text
     assert "1 other file is no image" in text
+
+
+def test_class_real_is_never_told_without_how_many_others_come_out_so(capsys) -> None:
+    card = {"real": "real", "metrics": {"stored": {"unknown": 60, "unknown_rejected": {"value": 0.9}}}}
+    summary = Summary("done", Counts(known=2), 0, 0, "", None, as_real=1, card=card)
+    assert "this one among them: crops, as stored, 10.0 % of 60." in told(capsys, summary)
+    assert "was not measured at the threshold of this scan" in told(capsys, replace(summary, own_threshold=True))
+    assert "class real" not in told(capsys, replace(summary, as_real=0))
+    assert "class real" not in told(capsys, replace(summary, card=card | {"calibration": {}}))
 
 
 def test_only_skipped_inputs(capsys) -> None:

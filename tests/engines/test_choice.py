@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from forensic.engines.choice import (
     named_in,
     precision_in,
     processor_features,
+    processor_name,
 )
 from forensic.errors import MissingError, UsageError
 
@@ -130,6 +132,11 @@ def test_a_case_also_names_what_decides_near_a_threshold() -> None:
 
 def test_a_case_of_another_version_goes_on_in_torch() -> None:
     assert named_in("torch 2.11.0") == named_in("") == named_in("tensorrt 9") == "torch"
+
+
+def test_the_processor_is_named_as_the_kernel_names_it() -> None:
+    told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    assert processor_name() == platform.machine() or f": {processor_name()}\n" in told
 
 
 def test_features_of_this_processor() -> None:

@@ -82,7 +82,7 @@ def test_class_real_by_a_card_that_states_its_share() -> None:
     rates = {"false_real": {"value": 0.077, "low": 0.01, "high": 0.2}, "unknown_rejected": {"value": 0.9}}
     card = {"metrics": {"stored": {"unknown": 60, **rates}, "jpeg": {"false_real": {"value": 0.17}}}}
     assert real_in_words(card, "real") == (
-        "How many images of unknown generators come out as class real, by the card of the weights: crops, as stored, "
+        "By the card of the weights images of unknown generators come out as class real: crops, as stored, "
         "7.7 % of 60 (95 % interval 1.0 % to 20.0 %); crops, re-encoded as JPEG, 17.0 %."
     )
 
@@ -91,15 +91,16 @@ def test_class_real_by_a_card_that_states_rejections_alone() -> None:
     rejected = {"value": 0.9, "low": 0.8, "high": 0.95}
     said = real_in_words({"metrics": {"stored": {"unknown": 60, "unknown_rejected": rejected}}}, "r<b>")
     assert said == (
-        "How many images of unknown generators come out as class r<b> the card of the weights does not state. Of those "
-        "taken for any known class, this one among them, it states: crops, as stored, 10.0 % of 60 (95 % interval "
-        "5.0 % to 20.0 %)."
+        "The card of the weights does not state how many images of unknown generators come out as class r<b>. It "
+        "states how many were taken for any known class, this one among them: crops, as stored, 10.0 % of 60 (95 % "
+        "interval 5.0 % to 20.0 %)."
     )
 
 
 @pytest.mark.parametrize("card", [{}, {"metrics": {"stored": {"auroc": {"reason": "none"}}, "note": "x"}}])
 def test_class_real_by_a_card_that_states_nothing(card: dict[str, Any]) -> None:
-    assert real_in_words(card, "real").endswith("come out as class real the card of the weights does not state.")
+    said = "The card of the weights does not state how many images of unknown generators come out as class real."
+    assert real_in_words(card, "real") == said
 
 
 def test_empty_card() -> None:

@@ -39,7 +39,7 @@ def test_a_threshold_of_the_scan_s_own_has_no_error_rate(make_case: Any) -> None
     header = make_case.header(configuration={"threshold": 0.0})
     assert own_threshold(header)
     said = (
-        "How many images of unknown generators come out as class real at the threshold of this scan was not measured."
+        "How many images of unknown generators come out as class real was not measured at the threshold of this scan."
     )
     assert beside_real(header, Survey(), None) == said
     assert not own_threshold(make_case.header(configuration={"threshold": None}))

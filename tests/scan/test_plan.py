@@ -8,7 +8,7 @@ import pytest
 
 from forensic.data.inspection import DecodeLimits
 from forensic.engines import choice
-from forensic.engines.choice import Choice
+from forensic.engines.choice import Choice, processor_features, processor_name
 from forensic.errors import MissingError, UsageError
 from forensic.scan.plan import ScanPlan, choice_of, configuration_of, versions
 
@@ -74,7 +74,11 @@ def test_configuration_comes_back_from_json() -> None:
 
 
 def test_versions_name_the_libraries() -> None:
-    assert {"forensic", "python", "torch", "pillow", "numpy"} <= versions().keys()
+    found = versions()
+    assert {"forensic", "python", "torch", "pillow", "numpy", "system"} <= found.keys()
+    assert found["processor"] == processor_name()
+    assert set(found.get("instructions", "").split()) <= processor_features()
+    assert ("avx2" in found.get("instructions", "")) == ("avx2" in processor_features())
 
 
 CASE = {"case": Path("x.case")}
