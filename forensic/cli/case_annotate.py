@@ -124,4 +124,4 @@ def _add(case: Path, entries: list[tuple[int, Mark]], by: str, source: str) -> N
     from forensic.cli.scan import clock
 
     count = annotations.annotate(case, entries, by=by, at=clock()(), source=source)
-    console.talk(f"{case}: {count} annotations")
+    console.talk(f"{case}: {count} annotation{'' if count == 1 else 's'}")

@@ -154,6 +154,30 @@ def test_paper_gets_the_first_rows_chosen(open_page: Any, make_case: Any) -> Non
     assert opened.page.locator("#list tr").count() < 40
 
 
+@pytest.mark.parametrize(("count", "told"), [(0, "0 rows"), (1, "1 row")])
+def test_none_and_one_are_told_as_what_they_are(open_page: Any, make_case: Any, count: int, told: str) -> None:
+    opened = open_page(make_case(make_case.every_outcome()[:count]))
+    opened.page.keyboard.press("j")
+    opened.page.keyboard.press("v")
+    assert opened.page.inner_text(".shown") == told
+    assert opened.said == []
+
+
+def test_paper_gets_no_row_twice_when_the_list_was_scrolled(open_page: Any, make_case: Any) -> None:
+    opened = open_page(make_case(make_case.long_rows(900)))
+    page = opened.page
+    page.focus(".list")
+    page.keyboard.press("End")
+    page.wait_for_selector("#row-910")
+    # the shorter list is scrolled to its own end, and tells so a frame later
+    page.evaluate("""new Promise((done) => { dispatchEvent(new Event('beforeprint'));
+      requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))); })""")
+    assert opened.ids() == [f"row-{number}" for number in range(1, 201)]
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#list tr").count() < 40
+    assert opened.said == []
+
+
 def test_paper_gets_two_hundred_rows_and_no_tools(open_page: Any, make_case: Any) -> None:
     page = open_page(make_case(make_case.long_rows(240))).page
     page.emulate_media(media="print")

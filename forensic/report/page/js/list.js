@@ -2,7 +2,7 @@
 const TALLEST = 15_000_000;  // browsers lay out no element taller than about 16,000,000 px; beyond it, places are scaled
 const SPARE = 400;  // px of lines kept above and below what is in view
 
-const windowed = (pane, body, headHeight, build) => {
+const windowed = (pane, body, headHeight, build, live = () => true) => {
   const drawn = new Map();
   let lines = 0, height = 1;
 
@@ -12,7 +12,7 @@ const windowed = (pane, body, headHeight, build) => {
     return { view, tall, scale, top: pane.scrollTop * scale };
   };
   const paint = () => {
-    if (pane.clientHeight === 0) return;
+    if (pane.clientHeight === 0 || !live()) return;
     const { view, top } = measure();
     const first = Math.max(Math.floor((top - SPARE) / height), 0), last = Math.min(Math.ceil((top + view + SPARE) / height), lines);
     for (const [line, node] of drawn) {
@@ -74,7 +74,8 @@ const listView = (desk, table) => {
     line.firstChild.append(marksNode(desk, row));
     return line;
   };
-  const lines = windowed(pane, body, () => head.offsetHeight, build);
+  // while the rows stand as on paper, a pane that scrolls to another place must add none
+  const lines = windowed(pane, body, () => head.offsetHeight, build, () => table.classList.contains("virtual"));
   attributes(table, { role: "grid", tabindex: "0" });
   table.classList.add("virtual");
   body.addEventListener("click", (event) => {

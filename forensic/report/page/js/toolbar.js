@@ -134,8 +134,8 @@ const toolbar = (desk, node) => {
     tell: (text) => { told.textContent = text; },
     renew() {
       const { found } = desk.choice, all = desk.data.rows;
-      shown.textContent = found.length === 0 ? "No row fits" :
-        found.length === all ? `${counted(all)} rows` : `${counted(found.length)} of ${counted(all)} rows`;
+      const every = all === 1 ? "1 row" : `${counted(all)} rows`;
+      shown.textContent = found.length === all ? every : found.length === 0 ? "No row fits" : `${counted(found.length)} of ${every}`;
       if (document.activeElement !== search) search.value = desk.choice.query;
       order.value = desk.choice.order;
       view.textContent = desk.view === "list" ? "Gallery" : "List";
