@@ -2,8 +2,9 @@
 
 outside-calibration=WHAT   format, size, tiles or jpeg-quality: no error rate for this condition; the threshold of the
                            weights holds, llr and p are null
-llr-withheld=WHY           outside, small (a side under 128 px), class-not-calibrated, or no-ratio (the file says why)
-p-withheld=WHY             outside or class-not-calibrated
+llr-withheld=WHY           outside, took-part (in the fit), small (a side under 128 px), class-not-calibrated, no-ratio
+                           (the file says why)
+p-withheld=WHY             outside, took-part or class-not-calibrated
 llr-at-bound               the ratio is as large, or as small, as the data can carry: "at least"
 no-information             the bounds are 1 and 1, and so is every ratio
 p-disagrees                p and threshold say different things; the threshold decides
@@ -45,7 +46,9 @@ class Weighed:
     flags: tuple[str, ...]
 
 
-def weigh(calibration: Calibration, name: str, score: float, condition: Condition) -> Weighed:
+def weigh(
+    calibration: Calibration, name: str, score: float, condition: Condition, sha256: str | None = None
+) -> Weighed:
     """Weighs the score of the best class.
 
     Args:
@@ -53,6 +56,7 @@ def weigh(calibration: Calibration, name: str, score: float, condition: Conditio
         name: the best class.
         score: its own.
         condition: of the picture.
+        sha256: of its file; one that took part in the fit gets neither ratio nor p. None: it is known not to have.
     """
     outside = calibration.coverage.outside(condition)
     if outside is not None:
@@ -61,6 +65,8 @@ def weigh(calibration: Calibration, name: str, score: float, condition: Conditio
     known = calibration.classes.get(name)
     if known is None:
         return Weighed(None, None, None, ("llr-withheld=class-not-calibrated", "p-withheld=class-not-calibrated"))
+    if calibration.took_part(sha256):
+        return Weighed(known.threshold, None, None, ("llr-withheld=took-part", "p-withheld=took-part"))
     p = known.p(score)
     llr, said = _ratio(known, score, condition)
     disagreement = ("p-disagrees",) if _disagree(known, score, p, 1 - calibration.keep) else ()

@@ -50,7 +50,7 @@ def weighed(calibration: Calibration | None, scored: Scored, read: Read, card: C
         return None
     tiles = 0 if read.tiles is None else len(read.tiles)
     condition = Condition(read.format or "", read.width or 0, read.height or 0, tiles, read.jpeg_quality)
-    return weigh(calibration, card.classes[scored.label], scored.score, condition)
+    return weigh(calibration, card.classes[scored.label], scored.score, condition, read.sha256)
 
 
 def attribute(

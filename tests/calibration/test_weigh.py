@@ -19,6 +19,17 @@ def test_a_picture_gets_ratio_and_p_of_its_best_class(make_calibration) -> None:
     assert weigh(made, "alpha", -20.0, PNG).llr < 0
 
 
+def test_a_picture_that_took_part_in_the_fit_gets_neither_ratio_nor_p(make_calibration) -> None:
+    made = make_calibration()
+    alpha = made.classes["alpha"]
+    for sha256 in (made.files[0], made.files[-1]):
+        found = weigh(made, "alpha", 3.0, PNG, sha256)
+        assert (found.threshold, found.llr, found.p) == (alpha.threshold, None, None)
+        assert found.flags == ("llr-withheld=took-part", "p-withheld=took-part")
+    for other in (None, "", "f" * 64, "~"):
+        assert weigh(made, "alpha", 3.0, PNG, other) == weigh(made, "alpha", 3.0, PNG)
+
+
 def test_a_ratio_at_its_bound_says_so(make_calibration) -> None:
     made = make_calibration()
     bounds = made.classes["alpha"].ratio.bounds

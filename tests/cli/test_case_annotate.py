@@ -49,7 +49,7 @@ def saved(case: Path, **changes: Any) -> dict[str, Any]:
 
 def test_marks_are_added_to_and_shown(forensic, case: Path) -> None:
     said = forensic("case", "annotate", case, "in/png-16bit-rgb.png", "--by", "E", "--tag", "a", "--tag", "b", "--flag")
-    assert (said.code, said.err) == (0, f"{case}: 1 annotations\n")
+    assert (said.code, said.err) == (0, f"{case}: 1 annotation\n")
     assert (
         forensic("case", "annotate", case, "in/png-16bit-rgb.png", "--by", "F", "--untag", "a", "--grade", "5").code
         == 0
