@@ -89,10 +89,10 @@ class Calibration:
         """The first 12 digits."""
         return self.hash[:SHORT_HASH]
 
-    def took_part(self, sha256: str | None) -> bool:
+    def took_part(self, sha256: str) -> bool:
         """Whether a file of this hash fitted the calibration; what fitted it can not be weighed with it."""
-        place = bisect_left(self.files, sha256 or "")
-        return sha256 is not None and self.files[place : place + 1] == (sha256,)
+        place = bisect_left(self.files, sha256)
+        return self.files[place : place + 1] == (sha256,)
 
     def check_fits(self, subject: str, weights: str, preprocessing: str) -> None:
         """That it was made with these weights.

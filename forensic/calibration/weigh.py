@@ -2,8 +2,8 @@
 
 outside-calibration=WHAT   format, size, tiles or jpeg-quality: no error rate for this condition; the threshold of the
                            weights holds, llr and p are null
-llr-withheld=WHY           outside, took-part (in the fit), small (a side under 128 px), class-not-calibrated, no-ratio
-                           (the file says why)
+llr-withheld=WHY           outside, took-part (in the fit, or in an enrolment), small (a side under 128 px),
+                           class-not-calibrated, no-ratio (the file says why)
 p-withheld=WHY             outside, took-part or class-not-calibrated
 llr-at-bound               the ratio is as large, or as small, as the data can carry: "at least"
 no-information             the bounds are 1 and 1, and so is every ratio
@@ -47,7 +47,7 @@ class Weighed:
 
 
 def weigh(
-    calibration: Calibration, name: str, score: float, condition: Condition, sha256: str | None = None
+    calibration: Calibration, name: str, score: float, condition: Condition, *, took_part: bool = False
 ) -> Weighed:
     """Weighs the score of the best class.
 
@@ -56,7 +56,7 @@ def weigh(
         name: the best class.
         score: its own.
         condition: of the picture.
-        sha256: of its file; one that took part in the fit gets neither ratio nor p. None: it is known not to have.
+        took_part: whether the picture fitted the calibration or enrolled a class: it gets neither ratio nor p.
     """
     outside = calibration.coverage.outside(condition)
     if outside is not None:
@@ -65,7 +65,7 @@ def weigh(
     known = calibration.classes.get(name)
     if known is None:
         return Weighed(None, None, None, ("llr-withheld=class-not-calibrated", "p-withheld=class-not-calibrated"))
-    if calibration.took_part(sha256):
+    if took_part:
         return Weighed(known.threshold, None, None, ("llr-withheld=took-part", "p-withheld=took-part"))
     p = known.p(score)
     llr, said = _ratio(known, score, condition)

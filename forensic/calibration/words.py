@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 WITHHELD = {
     "outside": NO_RATE,
-    "took-part": "the picture took part in the fit of the calibration",
+    "took-part": "the picture took part in the fit of the calibration or in the enrolment of a class",
     "small": "a side is shorter than 128 px",
     "class-not-calibrated": "the calibration has no pictures of this class",
 }

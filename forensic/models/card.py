@@ -129,7 +129,7 @@ class Card:
     scorer: str = "sum"
     """The kind of the score, `forensic.models.scorer`; not written where it is `sum`, the only one of older cards."""
     enrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Class that was added without training -> images, hash, measures; such classes are the last ones."""
+    """Class that was added without training -> images, their hashes, measures; such classes are the last ones."""
     before: str = ""
     """Hash of the weights without enrolled classes, 64 hex digits; empty where there are none."""
     comparison: dict[str, Any] = field(default_factory=dict)
@@ -148,6 +148,10 @@ class Card:
     def tolerance_in(self, precision: Literal["float32", "bfloat16", "int8"]) -> float:
         """By how much a score may differ from that of torch in float32, by the precision that gave it."""
         return max(self.tolerance, _TOLERANCES.get(precision, 0.0))
+
+    def enrolled_with(self, sha256: str) -> bool:
+        """Whether a file of this hash, hex digits, took part in the enrolment of a class."""
+        return any(sha256 in entry.get("files", ()) for entry in self.enrolled.values())
 
     @property
     def num_classes(self) -> int:

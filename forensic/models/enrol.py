@@ -243,6 +243,7 @@ def _added(
         "fitted_on": len(fit),
         "held_back": len(held),
         "hash": files_hash([picture.digest for picture in pictures]),
+        "files": sorted(picture.digest for picture in pictures),
         "unknown_sources": _same_unknown(trained, stored, folder),
     }
     spectrum = None

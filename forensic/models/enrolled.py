@@ -41,7 +41,7 @@ _LIMIT = (
     "trained classes may come nearest to it."
 )
 _FITTED = "re-fitted for traces alone, the images of enrolled classes took no part: "
-_FACTS = ("how", "images", "fitted_on", "held_back", "hash", "unknown_sources")
+_FACTS = ("how", "images", "fitted_on", "held_back", "hash", "files", "unknown_sources")
 """What the card says of an enrolled class that does not depend on the others."""
 
 
@@ -107,7 +107,7 @@ def taken_apart(path: Path, card: Card, tensors: Tensors) -> tuple[Trained, list
                 tensors["enrolled.means"][place],
                 Images(images.traces[members], images.about[members], images.scores[members]),
                 (spectra["mean"][row], spectra["std"][row]) if spectra else None,
-                {fact: entry[fact] for fact in _FACTS},
+                {fact: entry[fact] for fact in _FACTS if fact in entry},  # earlier versions kept no files
             )
         )
     return Trained(before, own, enrolment), added

@@ -50,7 +50,9 @@ def weighed(calibration: Calibration | None, scored: Scored, read: Read, card: C
         return None
     tiles = 0 if read.tiles is None else len(read.tiles)
     condition = Condition(read.format or "", read.width or 0, read.height or 0, tiles, read.jpeg_quality)
-    return weigh(calibration, card.classes[scored.label], scored.score, condition, read.sha256)
+    sha256 = read.sha256 or ""
+    took_part = calibration.took_part(sha256) or card.enrolled_with(sha256)
+    return weigh(calibration, card.classes[scored.label], scored.score, condition, took_part=took_part)
 
 
 def attribute(

@@ -1,8 +1,8 @@
 """What fitted or chose anything must not measure it: pictures are held against each other by the hash of their bytes.
 
-Weights keep no list of their training images, only one hash over all of them, one for each enrolled class, and, for
-scores with traces, the traces of the validation images that standardised the score and chose the threshold. What can be
-seen with these is seen; what can not is said.
+Weights keep no list of their training images, only one hash over all of them; the hash of each image that enrolled a
+class; and, for scores with traces, the traces of the validation images that standardised the score and chose the
+threshold. What can be seen with these is seen; what can not is said.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def check_sides(known: Sequence[Scored], unknown: Sequence[Scored]) -> None:
 
 
 def check_not_trained_on(scored: Sequence[Scored], card: Card) -> None:
-    """That the pictures are not those that the weights were trained or enrolled on, as far as the card's hashes tell.
+    """That no picture was trained on, as far as the card's hash over all tells, or took part in an enrolment.
 
     Raises:
         MissingError: they are.
@@ -62,7 +62,10 @@ def check_not_trained_on(scored: Sequence[Scored], card: Card) -> None:
     known = [one.picture.sha256 for one in scored if one.picture.label >= 0]
     if known and files_hash(known) == card.training.hash:
         raise MissingError("the known pictures", "are the training images of these weights", remedy)
-    for name, entry in card.enrolled.items():
+    for one in scored:
+        if card.enrolled_with(one.picture.sha256):
+            raise MissingError(one.path, "took part in the enrolment of a class of these weights", remedy)
+    for name, entry in card.enrolled.items():  # of earlier versions, which kept one hash over all of a class
         if files_hash(by_class.get(name, [])) == entry.get("hash"):
             raise MissingError(f"the pictures of {name}", "are those that the class was enrolled with", remedy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,15 @@ def test_the_class_is_found_and_the_others_still_are(
     assert (found != 7).all()
     assert verify_weights(eight) == weights.card.hash
     assert set(weights.spectra) == set(weights.card.classes)
+
+
+def test_the_card_keeps_the_hash_of_every_image(eight: Path, of_traces: Path, dotted: Path) -> None:
+    card = read_card(eight)
+    hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in dotted.iterdir()}
+    assert set(card.enrolled["dotted"]["files"]) == hashes
+    assert all(card.enrolled_with(sha256) for sha256 in hashes)
+    assert not card.enrolled_with("0" * 64)
+    assert not read_card(of_traces).enrolled_with(min(hashes))
 
 
 def test_the_card_says_what_was_done(eight: Path, of_traces: Path) -> None:

@@ -168,6 +168,16 @@ def test_the_calibration_s_threshold_comes_before_the_card_s(calibration, score,
     assert (row["llr"], row["p"]) == (finding.llr, finding.p)
 
 
+@pytest.mark.parametrize(("sha256", "part"), [("fa", True), ("fb", True), ("ab", False)])
+def test_a_picture_that_fitted_the_calibration_or_enrolled_a_class_is_not_weighed(calibration, sha256, part) -> None:
+    weights = replace(card(), enrolled={"alpha": {"files": ["fb"]}})
+    fitted = replace(calibration, files=("fa",))
+    said = weighed(fitted, scored(1.0), replace(read(), sha256=sha256), weights)
+    assert ("llr-withheld=took-part" in said.flags) == part
+    assert (said.llr is None) == (said.p is None) == part
+    assert said.threshold == 2.0
+
+
 @pytest.mark.parametrize(
     ("found", "label", "flag"),
     [
