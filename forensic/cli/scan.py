@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import shlex
@@ -282,7 +283,15 @@ def _arguments(paths: list[str], files_from: str | None, *, null: bool) -> tuple
 
 
 def _listed(text: bytes, *, null: bool) -> list[bytes]:
-    """Paths of a list. A CR belongs to the line's end where every line has one; else it is part of a name."""
+    """Paths of a list. A CR belongs to the line's end where every line has one; else it is part of a name.
+
+    Raises:
+        UsageError: lines with zero bytes, which no path has.
+    """
+    if not null:
+        text = text.removeprefix(codecs.BOM_UTF8)
+        if b"\0" in text:
+            raise UsageError("--files-from", "holds zero bytes", "Give -0 if they end paths; write UTF-16 as UTF-8")
     paths = [path for path in text.split(b"\0" if null else b"\n") if path]
     if not null and all(path.endswith(b"\r") for path in paths):
         paths = [path[:-1] for path in paths if path != b"\r"]
