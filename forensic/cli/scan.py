@@ -303,7 +303,7 @@ def _hashes(listed: Path | None) -> frozenset[str]:
         return frozenset()
     found = set()
     try:
-        lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = listed.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:
         raise UsageError(str(listed), f"can not be read: {error.strerror}") from error
     for number, line in enumerate(lines, start=1):

@@ -134,7 +134,7 @@ def test_dry_run_reads_nothing_and_needs_no_weights(run_forensic, folder) -> Non
 
 def test_known_hashes(scan, folder, tmp_path) -> None:
     digest = hashlib.sha256((folder / "0000.jpg").read_bytes()).hexdigest()
-    (tmp_path / "known.txt").write_text(f"# known\n{digest.upper()}  some name\n")
+    (tmp_path / "known.txt").write_text(f"# known\n{digest.upper()}  some name\n", encoding="utf-8-sig")
     ran = scan(folder, "--skip-hashes", tmp_path / "known.txt")
     assert ran.code == 0
     assert {json.loads(line)["reason"] for line in ran.lines} == {"known hash"}
