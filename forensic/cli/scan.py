@@ -318,7 +318,7 @@ def _hashes(listed: Path | None) -> frozenset[str]:
 def _check_outputs(plan: ScanPlan, reports: list[Path]) -> None:
     """Refuse before work begins what could not be written after it."""
     from forensic import report as writing
-    from forensic.case.evidence import guard_output, roots_of
+    from forensic.case.evidence import guard_output, real_path, roots_of
 
     roots = roots_of(Path(os.fsdecode(path)) for path in plan.paths)
     outputs = [*reports, *([plan.case] if plan.case is not None else [])]
@@ -332,7 +332,7 @@ def _check_outputs(plan: ScanPlan, reports: list[Path]) -> None:
     for out in reports:
         if out.suffix.lower() not in writing.SUFFIXES:
             raise UsageError(str(out), "no report ends so", f"Choose one of {', '.join(writing.SUFFIXES)}")
-    if len({out.resolve() for out in outputs}) < len(outputs):
+    if len({real_path(out) for out in outputs}) < len(outputs):
         raise UsageError("--report", "the same file is named twice", "Give each output a name of its own")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -98,3 +99,16 @@ def test_no_locale_changes_what_is_told_of_a_path(form: str, run_forensic, tiny_
     if form == "csv":
         (row,) = csv.DictReader(told.out.splitlines())
         assert base64.b64decode(row["path_b64"]).endswith(b"/" + name)
+
+
+def test_paths_that_no_system_has_are_findings_among_others(run_forensic, tiny_weights, hostile, tmp_path) -> None:
+    (tmp_path / "circle.jpg").symlink_to("circle.jpg")
+    paths = [hostile / "jpeg-ok-control.jpg", tmp_path / "circle.jpg", tmp_path / ("x" * 300 + ".jpg")]
+    ran = run_forensic("scan", "--weights", tiny_weights, "--format", "jsonl", *paths)
+    assert ran.code == 3, ran.err
+    told = {row["path"]: row["reason"] for row in map(json.loads, ran.lines)}
+    assert [told[str(path)] for path in paths] == [
+        None,
+        "link, not followed",
+        "path too long (ENAMETOOLONG)",
+    ]
