@@ -220,7 +220,7 @@ def test_name_that_is_no_utf8_is_printed(run_forensic) -> None:
 def test_as_a_module_it_imports_nothing_from_the_working_directory(run_forensic, tmp_path) -> None:
     for name in ("json", "tomllib", "typer", "numpy", "cv2"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the evidence')")
-    ran = run_forensic("explain", "small", cwd=tmp_path)
+    ran = run_forensic("explain", "small", cwd=tmp_path, new=True)
     assert (ran.code, "imported" in ran.out + ran.err) == (0, False)
 
 
