@@ -11,13 +11,13 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensic.errors import Skipped, Unreadable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 _REASONS = {
     errno.ENOENT: "no such file",
@@ -123,12 +123,22 @@ def roots_of(inputs: Iterable[Path]) -> tuple[Path, ...]:
     """The evidence tree: every folder given, and the folder of every file given; resolved, without repetition."""
     roots = []
     for given in inputs:
-        resolved = given.resolve()
-        root = resolved if resolved.is_dir() else resolved.parent
-        if not given.is_dir():
-            roots.append(given.absolute().parent.resolve())  # a link's own folder counts as well as its target's
+        resolved = real_path(given)
+        root = resolved if is_folder(resolved) else resolved.parent
+        if not is_folder(given):
+            roots.append(real_path(given.absolute().parent))  # a link's own folder counts as well as its target's
         roots.append(root)
     return tuple(dict.fromkeys(roots))
+
+
+def real_path(path: Path) -> Path:
+    """Absolute, links resolved; where they lead in a circle, as far as they lead: `Path.resolve` raises there."""
+    return Path(os.path.realpath(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is one; False also where that can not be told, where `Path.is_dir` raises: the reader says why."""
+    return os.path.isdir(path)  # noqa: PTH112 - the difference is the point
 
 
 def guard_output(out: Path, evidence_roots: Iterable[Path]) -> None:
@@ -141,10 +151,10 @@ def guard_output(out: Path, evidence_roots: Iterable[Path]) -> None:
     Raises:
         UsageError: the output, or its folder, lies in one of them.
     """
-    target = out.resolve()
-    places = [target, *target.parents, out.absolute().parent.resolve()]
+    target = real_path(out)
+    places = [target, *target.parents, real_path(out.absolute().parent)]
     for root in evidence_roots:
-        resolved = root.resolve()
+        resolved = real_path(root)
         if resolved in places or any(_same_folder(place, resolved) for place in places):
             raise UsageError(str(out), "lies inside the evidence folder", "Choose another place for the output")
 

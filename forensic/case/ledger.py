@@ -19,7 +19,7 @@ from forensic.case.chain import chain_next, spectrum_bytes
 from forensic.case.exhibit import case_root
 from forensic.case.lock import CaseLock, left_behind
 from forensic.case.reader import CaseReader, Place, Root, open_case
-from forensic.case.rows import Artefacts, CaseHeader, Finding, Run, finding_to_json
+from forensic.case.rows import Artefacts, CaseHeader, Finding, Run, exact_path, finding_to_json
 from forensic.errors import ForensicError, MachineError, UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class CaseWriter(CaseReader):
         digest, seq = self._digest, self._next
         with database.transaction(self._connection, self._path):
             for number, (finding, artefacts) in enumerate(batch):
-                place = places[number] if places is not None else Place(path=os.fsencode(finding.path))
+                place = places[number] if places is not None else Place(path=exact_path(finding))
                 line = finding_to_json(finding)
                 spectrum = spectrum_bytes(artefacts.spectrum) if artefacts.spectrum is not None else None
                 digest = chain_next(digest, line, artefacts.thumbnail, spectrum)

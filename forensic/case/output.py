@@ -30,7 +30,7 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
     Raises:
         MachineError: the disk is full or the folder can not be written to; nothing of the new file is left.
     """
-    target = out.resolve()  # a link keeps pointing where it points
+    target = Path(os.path.realpath(out))  # a link keeps pointing where it points
     temporary: Path | None = None
     try:
         prefix = f".{target.name[:80]}."

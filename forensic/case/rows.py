@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -123,8 +122,8 @@ def display_path(raw: bytes) -> tuple[str, str | None]:
 
 
 def exact_path(finding: Finding) -> bytes:
-    """The exact bytes of the finding's path."""
-    return base64.b64decode(finding.path_b64) if finding.path_b64 is not None else os.fsencode(finding.path)
+    """The exact bytes of the finding's path, whatever the locale: a path without `path_b64` is UTF-8."""
+    return base64.b64decode(finding.path_b64) if finding.path_b64 is not None else finding.path.encode()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ of evidence stay out of screenshots and bug reports.
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import os
 import signal
@@ -150,7 +151,7 @@ def _run(arguments: list[str]) -> int:
         console.error(str(known))
         return known.exit_code
     except Exception as bug:  # noqa: BLE001 - the only catch-all of the program
-        return _tell_bug(bug, arguments)
+        return _tell_bad_path(bug) or _tell_bug(bug, arguments)
     return outcome if isinstance(outcome, int) else ExitCode.DONE
 
 
@@ -219,6 +220,15 @@ def _tell_wrong_use(wrong: typer.TyperException) -> int:
     else:
         end = "" if message.endswith((".", "?")) else "."
         console.error(f"{message}{end} See `{context.command_path} --help`")
+    return ExitCode.USAGE
+
+
+def _tell_bad_path(bug: Exception) -> int | None:
+    """One line for a path that no system can have; None for any other error."""
+    if not isinstance(bug, OSError) or bug.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+        return None
+    subject = "a path" if bug.filename is None else os.fsdecode(bug.filename)
+    console.error(str(UsageError(subject, str(bug.strerror).lower(), "Name another one")))
     return ExitCode.USAGE
 
 

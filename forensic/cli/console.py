@@ -6,6 +6,7 @@ reads markup in it: `[bold]x.png` is a name, not an instruction. No other module
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -81,6 +82,13 @@ def is_terminal(stream: TextIO | None = None) -> bool:
 def data(line: str) -> None:
     """One line of data on stdout, as it is: JSON, CSV. A closed pipe raises BrokenPipeError."""
     sys.stdout.write(line + "\n")
+
+
+def utf8() -> TextIO:
+    """Stdout for a file that is made of text, such as CSV: UTF-8, whatever the locale says of the terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    return sys.stdout
 
 
 def flush() -> None:

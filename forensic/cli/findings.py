@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from typing import TYPE_CHECKING, Literal
 
 from forensic.case.rows import finding_to_json
@@ -61,7 +60,7 @@ def follow(
         elif form == "csv":
             from forensic.report.rows import write_csv
 
-            write_csv(findings, sys.stdout, salvage=salvage)
+            write_csv(findings, console.utf8(), salvage=salvage)
         else:
             listed = list(findings)
     if form == "table":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import shlex
@@ -282,7 +283,15 @@ def _arguments(paths: list[str], files_from: str | None, *, null: bool) -> tuple
 
 
 def _listed(text: bytes, *, null: bool) -> list[bytes]:
-    """Paths of a list. A CR belongs to the line's end where every line has one; else it is part of a name."""
+    """Paths of a list. A CR belongs to the line's end where every line has one; else it is part of a name.
+
+    Raises:
+        UsageError: lines with zero bytes, which no path has.
+    """
+    if not null:
+        text = text.removeprefix(codecs.BOM_UTF8)
+        if b"\0" in text:
+            raise UsageError("--files-from", "holds zero bytes", "Give -0 if they end paths; write UTF-16 as UTF-8")
     paths = [path for path in text.split(b"\0" if null else b"\n") if path]
     if not null and all(path.endswith(b"\r") for path in paths):
         paths = [path[:-1] for path in paths if path != b"\r"]
@@ -294,7 +303,7 @@ def _hashes(listed: Path | None) -> frozenset[str]:
         return frozenset()
     found = set()
     try:
-        lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = listed.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:
         raise UsageError(str(listed), f"can not be read: {error.strerror}") from error
     for number, line in enumerate(lines, start=1):
@@ -309,7 +318,7 @@ def _hashes(listed: Path | None) -> frozenset[str]:
 def _check_outputs(plan: ScanPlan, reports: list[Path]) -> None:
     """Refuse before work begins what could not be written after it."""
     from forensic import report as writing
-    from forensic.case.evidence import guard_output, roots_of
+    from forensic.case.evidence import guard_output, real_path, roots_of
 
     roots = roots_of(Path(os.fsdecode(path)) for path in plan.paths)
     outputs = [*reports, *([plan.case] if plan.case is not None else [])]
@@ -323,7 +332,7 @@ def _check_outputs(plan: ScanPlan, reports: list[Path]) -> None:
     for out in reports:
         if out.suffix.lower() not in writing.SUFFIXES:
             raise UsageError(str(out), "no report ends so", f"Choose one of {', '.join(writing.SUFFIXES)}")
-    if len({out.resolve() for out in outputs}) < len(outputs):
+    if len({real_path(out) for out in outputs}) < len(outputs):
         raise UsageError("--report", "the same file is named twice", "Give each output a name of its own")
 
 

@@ -67,11 +67,12 @@ def spectrum(
 
 def _files(arguments: Sequence[Path]) -> Iterator[Path]:
     """Files as given; below folders, in byte order, what has an image's extension. Links below are not followed."""
+    from forensic.case.evidence import is_folder
     from forensic.data.signatures import EXTENSIONS
 
     known = frozenset().union(*EXTENSIONS.values())
     for argument in arguments:
-        if not argument.is_dir():
+        if not is_folder(argument):
             yield argument
             continue
         found = []

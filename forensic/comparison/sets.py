@@ -68,7 +68,7 @@ class ImageSet:
 
 def image_files(argument: Path) -> list[Path]:
     """A file as given; of a folder, in byte order, what lies below it with an image's extension, links left out."""
-    if not argument.is_dir():
+    if not evidence.is_folder(argument):
         return [argument]
     found = []
     for folder, _, names in os.walk(argument):

@@ -52,6 +52,12 @@ INSPECTIONS: dict[str, Callable[[bytes, DecodeLimits], Inspection]] = {
 _SURPLUS_AT_THE_END = re.compile(r"\d+ extraneous bytes before marker 0xd9")
 """The one warning after which every pixel has been read: the last scan holds more bytes than it needs."""
 
+_FILLED_UP = re.compile(r"Improper JPEG strip/tile size, expected \w+, got \w+|Fax\w+: .{0,80}")
+"""Warnings of libtiff behind which it leaves pixels as they were, or makes them up."""
+
+_SURPLUS_IN_PNG = re.compile(r"IDAT: (Too much image data|Extra compressed data)")
+"""Of libpng: the image data hold more than the picture has pixels."""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -165,7 +171,12 @@ def _judge(said: str, inspection: Inspection) -> tuple[str, ...]:
         raise Unreadable(f"damaged JPEG: {corrupt[1].strip()}")
     if "TIFF_Error" in said:
         raise Unreadable(f"damaged TIFF: {said.split('TIFF_Error', 1)[1].strip()[:120]}")
-    return ("decoder-warning",) if corrupt else ()
+    invented = _FILLED_UP.search(said)
+    if invented:
+        raise Unreadable(f"damaged TIFF: {invented[0].strip()}")
+    if _SURPLUS_IN_PNG.search(said):
+        return ("surplus-image-data",)
+    return ("decoder-warning",) if corrupt or "libpng warning" in said else ()
 
 
 def _check_indices(payload: bytes, most: int, name: str) -> None:

@@ -15,6 +15,9 @@ _PLAIN, _RLE8, _RLE4, _MASKS, _JPEG, _PNG, _ALPHA_MASKS = 0, 1, 2, 3, 4, 5, 6
 
 _MASKS_READ = ((0xFF0000, 0xFF00, 0xFF), (0xFF, 0xFF00, 0xFF0000))
 """Of red, green and blue in 32 bits; the second is followed in longer headers only."""
+_MASKS_OF_16_READ = ((0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F))
+_OS2 = 64
+"""Size of OS/2's second header: other fields, and other meanings of compressions 3 and 4."""
 
 
 class BitmapHeader(NamedTuple):
@@ -44,7 +47,8 @@ def read_bitmap_header(data: bytes, at: int) -> BitmapHeader:
             width, height, _planes, bits = struct.unpack_from("<HHHH", data, at + 4)
             return BitmapHeader(size, width, height, bits, _PLAIN, alpha=False)
         width, height, _planes, bits, compression = struct.unpack_from("<iiHHI", data, at + 4)
-        mask = struct.unpack_from("<I", data, at + 52)[0] if size >= 56 or compression == _ALPHA_MASKS else 0
+        longer = size >= 56 and size != _OS2
+        mask = struct.unpack_from("<I", data, at + 52)[0] if longer or compression == _ALPHA_MASKS else 0
     except struct.error:
         raise Unreadable("truncated in header") from None
     return BitmapHeader(size, width, abs(height), bits, compression, alpha=bool(mask) and bits == 32)
@@ -64,6 +68,10 @@ def inspect_bmp(data: bytes, limits: DecodeLimits) -> Inspection:
     check_pixels(header.width, header.height, limits)
     if header.compression in (_JPEG, _PNG) or header.compression > _ALPHA_MASKS:
         raise Unreadable(f"BMP with compression {header.compression} is not read")
+    if header.size == _OS2 and header.compression == _MASKS:
+        raise Unreadable("BMP with OS/2's Huffman compression is not read")
+    if header.bits in (2, 64):
+        raise Unreadable(f"BMP with {header.bits} bits a pixel is not read")
     if header.bits not in (1, 4, 8, 16, 24, 32):
         raise Unreadable(f"damaged BMP: {header.bits} bits a pixel")
     begin = struct.unpack_from("<I", data, 10)[0]
@@ -113,21 +121,30 @@ def _check_colours(data: bytes, begin: int, header: BitmapHeader) -> None:
         entry, used = (3, 0) if header.size == 12 else (4, struct.unpack_from("<I", data, 46)[0])
         if begin < 14 + header.size + entry * (used or 1 << header.bits):
             raise Unreadable("damaged BMP: its palette reaches into its pixels")
-    elif header.bits == 32 and header.compression in (_MASKS, _ALPHA_MASKS):
+    elif header.bits in (16, 32) and header.compression in (_MASKS, _ALPHA_MASKS):
         masks = struct.unpack_from("<III", data, 54)
         known = _MASKS_READ if header.size >= 56 else _MASKS_READ[:1]
+        known = known if header.bits == 32 else _MASKS_OF_16_READ
         if masks not in known:
             raise Unreadable(f"BMP with colour masks {', '.join(f'{mask:08x}' for mask in masks)} is not read")
 
 
 def _run_length_end(data: bytes, at: int, header: BitmapHeader) -> int:
-    """Where run-length data end, at their end-of-bitmap code; a stream without one is truncated."""
+    """Where run-length data end, at their end-of-bitmap code; a stream without one is truncated.
+
+    Raises:
+        Unreadable: no end, or pixels that no run gives a colour.
+    """
     per_byte = 1 if header.compression == _RLE8 else 2
+    missing = header.width * header.height
     while at + 2 <= len(data):
         count, value = data[at], data[at + 1]
         at += 2
         if count == 0 and value == 1:
+            if missing > 0:  # skipped pixels have no colour, and decoders disagree about them
+                raise Unreadable(f"damaged BMP: run-length data leave {missing:,} pixels without a colour")
             return at
+        missing -= count or (value if value > 2 else 0)
         if count == 0 and value == 2:
             at += 2
         elif count == 0 and value > 2:

@@ -32,6 +32,7 @@ def inspect_gif(data: bytes, limits: DecodeLimits) -> Inspection:
     width, height = struct.unpack_from("<HH", data, 6)
     check_pixels(width, height, limits)
     frames, first_end, end = 0, 0, None
+    part = 0, 0, width, height
     for kind, at, _ in blocks(data):
         if frames and not first_end:
             first_end = at
@@ -39,10 +40,15 @@ def inspect_gif(data: bytes, limits: DecodeLimits) -> Inspection:
             end = at + 1
         elif kind == _IMAGE:
             _check_frame(data, at, limits)
+            part = part if frames else struct.unpack_from("<HHHH", data, at + 1)
             frames += 1
     if not frames:
         raise Unreadable("no frame in it")
+    whole = part == (0, 0, width, height)
+    if part[0] + part[2] > width or part[1] + part[3] > height:
+        raise Unreadable("damaged GIF: the first frame reaches beyond the screen")
     flags: tuple[str, ...] = (f"animated-first-frame={frames}",) if frames > 1 else ()
+    flags += () if whole else (f"part-of-canvas={width}x{height}",)
     flags += ("missing-end-marker",) if end is None else trailing_flag(data, end)
     return Inspection(
         format="GIF",
@@ -51,6 +57,7 @@ def inspect_gif(data: bytes, limits: DecodeLimits) -> Inspection:
         payload=data[: first_end or len(data)] + b";",
         codec="pillow",
         flags=flags,
+        crop=None if whole else part,
     )
 
 
@@ -92,6 +99,8 @@ def _check_frame(data: bytes, at: int, limits: DecodeLimits) -> None:
     width, height = struct.unpack_from("<HH", data, at + 5)
     if width == 0 or height == 0:
         raise Unreadable(f"empty frame ({width}x{height})")
+    if not (data[10] | data[at + 9]) & 0x80:  # the decoder would take indices for greys
+        raise Unreadable("damaged GIF: a frame without a colour table")
     check_pixels(width, height, limits)
 
 

@@ -3,7 +3,7 @@
 The container's own crop (`clap`), rotation and mirror count, an EXIF tag beside them does not; OpenCV applies none, so
 they are ours. All sizes that any item claims are compared with the limit.
 
-Source: ISO/IEC 14496-12 (boxes, clap), 23008-12 (meta, ispe, irot, imir, pixi), AV1 in ISOBMFF (av1C).
+Source: ISO/IEC 14496-12 (clap, iinf, iref), 23008-12 (meta, ispe, irot, imir, pixi, auxC), AV1 in ISOBMFF (av1C).
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from forensic.data.av1_sequence import coded_size
 from forensic.data.exif import icc_is_sound
 from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
+from forensic.data.isobmff_boxes import boxes
+from forensic.data.isobmff_items import beginnings
 from forensic.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -36,6 +39,9 @@ _ORIENTATIONS = {
     (3, 1): 5,
 }
 """(quarter turns against the clock, mirror: None, 0 top and bottom, 1 left and right) -> the same as an EXIF value."""
+_PICTURES = {b"av01", b"hvc1", b"hev1", b"avc1", b"vvc1", b"jpeg", b"j2k1", b"unci", b"grid", b"iovl", b"iden"}
+_COMPOSED = {b"grid", b"iovl", b"iden"}
+"""Items that are put together from others."""
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
 
@@ -49,6 +55,12 @@ class _Found:
     links: dict[int, list[int]] = field(default_factory=dict)
     """Item -> numbers of its properties."""
     frames: int = 0
+    items: dict[int, bytes] = field(default_factory=dict)
+    """Item -> its four letters."""
+    references: list[tuple[bytes, int, tuple[int, ...]]] = field(default_factory=list)
+    """Kind, from which item, to which."""
+    meta: tuple[int, int] | None = None
+    """Where the tables of items stand."""
 
 
 def inspect_avif(data: bytes, limits: DecodeLimits) -> Inspection:
@@ -85,6 +97,7 @@ def _inspect(data: bytes, limits: DecodeLimits, name: str) -> Inspection:
     for kind, begin, stop in boxes(data, 0, len(data)):
         end = stop
         if kind == b"meta":
+            found.meta = begin + 4, stop
             _meta(found, data, begin + 4, stop)
         elif kind in _CONTAINERS:
             _movie(found, data, begin, stop)
@@ -96,6 +109,7 @@ def _inspect(data: bytes, limits: DecodeLimits, name: str) -> Inspection:
     if b"ispe" not in own:
         raise Unreadable(f"damaged {name}: no primary picture" if end else "truncated in header")
     width, height = struct.unpack_from(">II", own[b"ispe"], 4)
+    _check_coded_sizes(found, data, name)
     angle = own[b"irot"][0] & 3 if b"irot" in own else 0
     orientation = _ORIENTATIONS[angle, own[b"imir"][0] & 1 if b"imir" in own else None]
     depth = _depth(own)
@@ -135,48 +149,74 @@ def _crop(aperture: bytes, width: int, height: int) -> tuple[int, int, int, int]
     return int(left), int(top), int(wide), int(high)
 
 
-def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, begin and end of each box's body; at the top of a file, what is no box any more is left as trailing.
-
-    Args:
-        data: the whole file.
-        at: where the first box begins; 0 is the top of the file.
-        end: where the box around them ends.
-
-    Raises:
-        Unreadable: a box that reaches beyond `end`.
-    """
-    top = at == 0
-    while at < end:
-        if at + 8 > end:
-            if top and at:
-                return
-            raise Unreadable("truncated in header")
-        size, kind = struct.unpack_from(">I4s", data, at)
-        begin = at + 8
-        if size == 1:
-            size, begin = struct.unpack_from(">Q", data, begin)[0], at + 16
-        elif size == 0:
-            size = end - at
-        if top and at and not (kind.isalnum() and size >= 8):
-            return
-        if size < begin - at or at + size > end:
-            box = kind.decode() if kind.isalnum() else "a box"
-            raise Unreadable(f"truncated: {box} ends at byte {at + size} of {end}")
-        yield kind, begin, at + size
-        at += size
-
-
 def _meta(found: _Found, data: bytes, begin: int, end: int) -> None:
     for kind, start, stop in boxes(data, begin, end) if begin else ():
         if kind == b"pitm":
             found.primary = struct.unpack_from(">I" if data[start] else ">H", data, start + 4)[0]
+        elif kind == b"iinf":
+            found.items = dict(_items(data, start, stop))
+        elif kind == b"iref":
+            found.references = _references(data, start, stop)
         elif kind == b"iprp":
             for inner, first, last in boxes(data, start, stop):
                 if inner == b"ipco":
                     found.properties += [(name, data[a:b]) for name, a, b in boxes(data, first, last)]
                 elif inner == b"ipma":
                     _links(found, data[first:last])
+
+
+def _items(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
+    for kind, first, last in boxes(data, at + (6 if data[at] == 0 else 8), end):
+        version = data[first]
+        if kind == b"infe" and version in (2, 3) and last - first >= 12:
+            wide = version == 3
+            yield struct.unpack_from(">I" if wide else ">H", data, first + 4)[0], data[first + 8 + 2 * wide :][:4]
+
+
+def _references(data: bytes, at: int, end: int) -> list[tuple[bytes, int, tuple[int, ...]]]:
+    code, size = (">I", 4) if data[at] else (">H", 2)
+    found = []
+    for kind, first, last in boxes(data, at + 4, end):
+        count = struct.unpack_from(">H", data, first + size)[0]
+        if first + size + 2 + size * count > last:
+            raise Unreadable("damaged header: references between items")
+        targets = struct.unpack_from(f">{count}{code[1]}", data, first + size + 2)
+        found.append((kind, int(struct.unpack_from(code, data, first)[0]), targets))
+    return found
+
+
+def _count_pictures(found: _Found) -> int:
+    """Pictures that could be shown on their own: without tiles of others, thumbnails and transparency."""
+    parts: set[int] = set()
+    for kind, source, targets in found.references:
+        if kind == b"dimg" and found.items.get(source) in _COMPOSED:
+            parts.update(targets)
+        elif kind == b"thmb" or (kind == b"auxl" and b"alpha" in _auxiliary(found, source)):
+            parts.add(source)
+    parts.discard(found.primary)
+    return sum(kind in _PICTURES for item, kind in found.items.items() if item not in parts)
+
+
+def _auxiliary(found: _Found, item: int) -> bytes:
+    """What an auxiliary picture says it is, as a URN; HEVC's old name of alpha has a number."""
+    said = b"".join(body for kind, body in _own(found, item) if kind == b"auxC")
+    return said.replace(b"auxid:1\0", b"alpha")
+
+
+def _check_coded_sizes(found: _Found, data: bytes, name: str) -> None:
+    """Refuses pictures whose header states more pixels than are coded: decoders scale them up without a word."""
+    wanted = {found.primary}
+    for kind, source, targets in found.references:
+        wanted |= set(targets) if kind == b"dimg" and source == found.primary else set()
+    wanted = {item for item in wanted if found.items.get(item) == b"av01"}
+    if found.meta is None or not wanted:
+        return
+    for item, begin in beginnings(data, *found.meta, wanted):
+        sizes = [struct.unpack_from(">II", body, 4) for kind, body in _own(found, item) if kind == b"ispe"]
+        coded = coded_size(begin)
+        if coded is not None and sizes and (coded[0] < sizes[-1][0] or coded[1] < sizes[-1][1]):
+            stated, really = (f"{width}x{height}" for width, height in (sizes[-1], coded))
+            raise Unreadable(f"damaged {name}: its header states {stated}, {really} are coded")
 
 
 def _links(found: _Found, body: bytes) -> None:
@@ -202,8 +242,8 @@ def _movie(found: _Found, data: bytes, begin: int, end: int) -> None:
             found.frames = max(found.frames, struct.unpack_from(">I", data, start + 8)[0])
 
 
-def _own(found: _Found) -> list[tuple[bytes, bytes]]:
-    numbers = found.links.get(found.primary, [])
+def _own(found: _Found, item: int | None = None) -> list[tuple[bytes, bytes]]:
+    numbers = found.links.get(found.primary if item is None else item, [])
     return [found.properties[number - 1] for number in numbers if 1 <= number <= len(found.properties)]
 
 
@@ -225,6 +265,9 @@ def _flags(found: _Found, own: dict[bytes, bytes], depth: int, orientation: int)
     profile = own.get(b"colr", b"")
     if profile[:4] in (b"prof", b"rICC") and not icc_is_sound(profile[4:]):
         flags.append("icc-invalid")
+    pictures = _count_pictures(found)
+    if pictures > 1:
+        flags.append(f"multi-frame-first={pictures}")
     if found.frames > 1:
         flags.append(f"animated-first-frame={found.frames}")
     return flags

@@ -34,6 +34,8 @@ _UNREAD_FRAMES = {
     0xCD: "hierarchical",
     0xCE: "hierarchical",
     0xCF: "hierarchical",
+    0xDE: "hierarchical",
+    0xF7: "lossless (LS)",
 }
 _SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 _PROGRESSIVE = {0xC2, 0xCA}

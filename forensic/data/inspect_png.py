@@ -60,8 +60,14 @@ class _Found:
     data_chunks: int = 0
     data_closed: bool = False
     transparency: bytes | None = None
-    exif: Exif = NO_EXIF
+    exif: Exif | None = None
+    """Of the first eXIf chunk; one is allowed."""
+    animated: bool = False
     frames: int = 0
+    """Control chunks of an animation."""
+    default_outside: bool = False
+    """The picture of IDAT is no frame: no control chunk stands before it."""
+    frame_data: bool = False
     metadata: int = 0
     ended: int | None = None
     flags: list[str] = field(default_factory=list)
@@ -204,10 +210,14 @@ def _take_ancillary(found: _Found, chunk: Chunk, data: bytes) -> None:
                 found.transparency = data[chunk.begin : chunk.end]
                 found.kept.append(data[chunk.start : chunk.end + 4])
         case b"eXIf":
-            found.exif = read_exif(data[chunk.begin : chunk.end])
+            found.exif = found.exif or read_exif(data[chunk.begin : chunk.end])
         case b"acTL":
-            if chunk.end - chunk.begin >= 8:
-                found.frames = struct.unpack_from(">I", data, chunk.begin)[0]
+            found.animated = found.animated or not found.data_chunks
+        case b"fcTL":
+            found.default_outside = found.default_outside or not (found.frames or not found.data_chunks)
+            found.frames += 1
+        case b"fdAT":
+            found.frame_data = True
         case b"tEXt" | b"zTXt" | b"iTXt" | b"iCCP":
             _weigh(found, chunk, data)
         case _:
@@ -246,9 +256,12 @@ def _concluded(found: _Found, data: bytes) -> Inspection:
         flags.append("16-bit-reduced")
     elif colour in (0, 4):
         flags.append("grey")
-    if found.frames > 0:
+    if found.animated and found.frames and not found.default_outside:
         flags.append(f"animated-first-frame={found.frames}")
-    flags += found.exif.flags
+    elif found.frames or found.frame_data:  # programs show the others, or none; IDAT's picture stands apart
+        flags.append(f"multi-frame-first={1 + max(found.frames, 1)}")
+    exif = found.exif or NO_EXIF
+    flags += exif.flags
     flags += trailing_flag(data, len(data) if found.ended is None else found.ended)
     return Inspection(
         format="PNG",
@@ -256,7 +269,7 @@ def _concluded(found: _Found, data: bytes) -> Inspection:
         height=height,
         payload=kept,
         flags=tuple(flags),
-        orientation=found.exif.orientation,
+        orientation=exif.orientation,
         depth=16 if depth == 16 else 8,
         transparent=_transparent(found.transparency, depth, colour),
         indices=_indices(found, depth, colour),

@@ -10,6 +10,7 @@ Source: TIFF 6.0 sections 2, 8 and 18; BigTIFF (the libtiff design note).
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import NamedTuple
 
 from forensic.data.exif import ORIENTATION, TYPE_SIZES, icc_is_sound
@@ -19,10 +20,27 @@ from forensic.errors import Unreadable
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_SIZES, _PLANES, _COLOURS = 273, 277, 278, 279, 284, 320
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_SIZES, _SUB_DIRECTORIES = 322, 323, 324, 325, 330
-_EXTRA, _FORMAT, _SUBSAMPLING = 338, 339, 530
+_EXTRA, _FORMAT, _SUBSAMPLING, _FILL_ORDER, _INKS = 338, 339, 530, 266, 332
 _ICC, _DNG = 34675, 50706
 _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = 0, 2, 3, 5, 6, 32803, 34892
 _UNREAD_SAMPLES = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+_DEFLATE = (8, 32946)
+_COMPRESSIONS_READ = frozenset({1, 2, 3, 4, 5, 7, *_DEFLATE, 32771, 32773, 32809, 32909})
+_COMPRESSIONS_UNREAD = {
+    6: "old-style JPEG",
+    34661: "JBIG",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34892: "lossy JPEG",
+    34925: "LZMA",
+    34933: "PNG",
+    34934: "JPEG XR",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
+_PIECE = 1 << 20
 _MOST_VALUES = 1 << 24
 """Of one tag that is read; more strips than that are no picture within the limits."""
 _MOST_PAGES = 100_000
@@ -154,12 +172,18 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
     check_pixels(width, height, limits)
     photometric = file.value(page, _PHOTOMETRIC, 1)
     samples = file.value(page, _SAMPLES, 1)
+    compression = file.value(page, _COMPRESSION, 1)
+    if compression not in _COMPRESSIONS_READ:
+        named = _COMPRESSIONS_UNREAD.get(compression)
+        raise Unreadable(f"TIFF with {f'{named} compression' if named else f'compression {compression}'} is not read")
     bits = _bits(file, page, photometric)
     if photometric == _PALETTE and len(file.values(page, _COLOURS, (0,))) != 3 << bits:  # the decoder would invent one
         raise Unreadable("damaged TIFF header: the palette is absent or not whole")
     _check_extent(file, page)
-    if file.value(page, _COMPRESSION, 1) == 1:
+    if compression == 1:
         _check_sizes(file, page, width, height, bits * samples)
+    if compression in _DEFLATE and file.value(page, _FILL_ORDER, 1) == 1:
+        _check_deflate(file, page, width * height * samples * 2 + _PIECE)
     colours = {_RGB: 3, _YCBCR: 3, _CMYK: 4}.get(photometric, 1)
     if not colours <= samples <= 4 + (photometric == _CMYK):
         raise Unreadable(f"TIFF with {samples} samples a pixel is not read")
@@ -199,6 +223,8 @@ def _bits(file: TiffFile, page: Directory, photometric: int) -> int:
             raise Unreadable(f"{_UNREAD_SAMPLES[kind]} samples have no defined 8-bit reading")
     if photometric not in (0, 1, _RGB, _PALETTE, _CMYK, _YCBCR):
         raise Unreadable(f"TIFF with photometric interpretation {photometric} is not read")
+    if photometric == _CMYK and file.value(page, _INKS, 1) != 1:
+        raise Unreadable("TIFF with inks other than CMYK is not read")
     if len(set(bits)) != 1 or bits[0] not in ((8, 16) if photometric in (0, 1, _RGB) else (8,)):
         small = len(set(bits)) == 1 and bits[0] in (1, 2, 4) and photometric in (0, 1, _PALETTE)
         if not small:
@@ -248,6 +274,27 @@ def _check_sizes(file: TiffFile, page: Directory, width: int, height: int, bits:
                 raise Unreadable(f"truncated: a part of the picture holds {min(some):,} of {needed:,} bytes")
 
 
+def _check_deflate(file: TiffFile, page: Directory, most: int) -> None:
+    """Refuses deflated strips and tiles that fail their checksum: the decoder stops before it, with other pixels.
+
+    Args:
+        file: the file.
+        page: its first directory.
+        most: bytes that the picture may come to; beyond them nothing is looked at.
+    """
+    tiled = _TILE_OFFSETS in page.entries
+    offsets = file.values(page, _TILE_OFFSETS if tiled else _STRIP_OFFSETS)
+    sizes = file.values(page, _TILE_SIZES if tiled else _STRIP_SIZES)
+    for offset, size in zip(offsets, sizes, strict=True):
+        stream, packed = zlib.decompressobj(), file.data[offset : offset + size]
+        while packed and not stream.eof and most > 0:
+            try:
+                most -= len(stream.decompress(packed, _PIECE))
+            except zlib.error:
+                raise Unreadable(f"damaged TIFF: deflated data at byte {offset} do not hold together") from None
+            packed = stream.unconsumed_tail
+
+
 def _stored_bytes(file: TiffFile, page: Directory, width: int, rows: int, bits: int) -> int:
     """Bytes of so many uncompressed rows; each begins at a whole byte (TIFF 6.0, sections 8 and 21)."""
     if file.value(page, _PHOTOMETRIC, 1) != _YCBCR:
@@ -287,7 +334,7 @@ def _flags(
 
 def _count_pages(file: TiffFile, page: Directory) -> int:
     """Directories in the chain, as far as it is sound; a circle ends it."""
-    seen: set[int] = set()
+    seen = {file.integer(file.offset, file.first_at)}
     try:
         at = file.integer(file.offset, page.next_at)
         while at and at not in seen and len(seen) < _MOST_PAGES:
@@ -296,7 +343,7 @@ def _count_pages(file: TiffFile, page: Directory) -> int:
             at = file.integer(file.offset, following.next_at)
     except Unreadable:
         pass  # the damage lies behind the first page, which alone is scored
-    return 1 + len(seen)
+    return len(seen)
 
 
 def _first_page(file: TiffFile, page: Directory) -> bytes:

@@ -24,7 +24,12 @@ class _Found:
     size: tuple[int, int] | None = None
     canvas: tuple[int, int] | None = None
     frames: int = 0
-    exif: Exif = NO_EXIF
+    part: tuple[int, int, int, int] | None = None
+    """Left, top, width and height of the first frame on the canvas."""
+    pictures: int = 0
+    """Pictures that are no frames of an animation; one is allowed."""
+    exif: Exif | None = None
+    """Of the first EXIF chunk; one is allowed."""
     flags: list[str] = field(default_factory=list)
 
 
@@ -54,17 +59,40 @@ def inspect_webp(data: bytes, limits: DecodeLimits) -> Inspection:
     if found.size is None and not found.frames:
         raise Unreadable("truncated in header" if found.canvas or empty else "damaged WebP: no picture in it")
     width, height = found.canvas or found.size or (0, 0)
-    flags = [*found.flags, *found.exif.flags]
+    if not found.frames and found.size not in (None, (width, height)):
+        raise Unreadable(f"damaged WebP: a picture of {_by(found.size)} on a canvas of {width}x{height}")
+    exif = found.exif or NO_EXIF
+    flags = [*found.flags, *exif.flags]
     if found.frames:
         flags.append(f"animated-first-frame={found.frames}")
+    elif found.pictures > 1:
+        flags.append(f"multi-frame-first={found.pictures}")
+    crop = _part(found, width, height)
+    if crop is not None:
+        flags.append(f"part-of-canvas={width}x{height}")
     return Inspection(
         format="WebP",
         width=width,
         height=height,
         payload=data[:end],
         flags=(*flags, *trailing_flag(data, end)),
-        orientation=found.exif.orientation,
+        orientation=exif.orientation,
+        crop=crop,
     )
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _part(found: _Found, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Where the first frame lies on the canvas; None where it covers it, or there is none."""
+    if found.part in (None, (0, 0, width, height)):
+        return None
+    left, top, across, down = found.part
+    if left + across > width or top + down > height:
+        raise Unreadable("damaged WebP: the first frame reaches beyond the canvas")
+    return found.part
 
 
 def container_end(data: bytes) -> int:
@@ -90,7 +118,9 @@ def _take(found: _Found, kind: bytes, body: bytes, limits: DecodeLimits) -> None
     if kind == b"VP8X":
         found.canvas = (1 + _three_bytes(body, 4), 1 + _three_bytes(body, 7))
         check_pixels(*found.canvas, limits)
-    elif kind == b"VP8L" and found.size is None:
+    if kind in (b"VP8 ", b"VP8L"):
+        found.pictures += 1
+    if kind == b"VP8L" and found.size is None:
         bits = struct.unpack_from("<I", body, 1)[0]
         found.size = (1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
         check_pixels(*found.size, limits)
@@ -99,14 +129,16 @@ def _take(found: _Found, kind: bytes, body: bytes, limits: DecodeLimits) -> None
         found.size = (width & 0x3FFF, height & 0x3FFF)
         check_pixels(*found.size, limits)
     elif kind == b"ANMF":
-        check_pixels(1 + _three_bytes(body, 6), 1 + _three_bytes(body, 9), limits)
+        left, top, width, height = (_three_bytes(body, at) for at in range(0, 12, 3))
+        check_pixels(width + 1, height + 1, limits)
+        found.part = found.part or (2 * left, 2 * top, width + 1, height + 1)
         found.frames += 1
 
 
 def _take_metadata(found: _Found, kind: bytes, data: bytes, at: int, size: int) -> None:
     if kind == b"EXIF":
         block = data[at : at + size]
-        found.exif = read_exif(block.removeprefix(b"Exif\0\0"))
+        found.exif = found.exif or read_exif(block.removeprefix(b"Exif\0\0"))
     elif kind == b"ICCP" and not icc_is_sound(data[at : at + size]):
         found.flags.append("icc-invalid")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from forensic.data.inspect_isobmff import boxes
+from forensic.data.isobmff_boxes import boxes
 from forensic.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST_ITEMS = 4096
 _MOST_PIECES = 4096
+_FIRST = 256
+"""Bytes of an item that hold its sequence header."""
 _MOST_BYTES = 8 << 20
 """Of one item that is put together from pieces; pieces may overlap, so that a small file could name a large item."""
 
@@ -69,6 +71,25 @@ def metadata_items(data: bytes, begin: int, end: int) -> Iterator[Item]:
         inside = idat if pieces.construction == 1 else (0, len(data))
         at = inside[0] + (pieces.extents[0][0] if pieces.extents else 0)
         yield Item(kind, content_type, at, _joined(data, pieces.extents, inside, number))
+
+
+def beginnings(data: bytes, begin: int, end: int, items: set[int]) -> Iterator[tuple[int, bytes]]:
+    """The first bytes of items in the file; those that stand elsewhere, or not there, are left out.
+
+    Args:
+        data: the whole file.
+        begin: as in `metadata_items`.
+        end: as in `metadata_items`.
+        items: their numbers.
+
+    Raises:
+        Unreadable: damaged tables.
+    """
+    for kind, first, last in boxes(data, begin, end):
+        for item, pieces in _locations(data[first:last]) if kind == b"iloc" else ():
+            if item in items and pieces.construction == 0 and pieces.extents:
+                offset, length = pieces.extents[0]
+                yield item, data[offset : offset + min(length or _FIRST, _FIRST)]
 
 
 def _entries(data: bytes, at: int, end: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:

@@ -58,6 +58,13 @@ _MAGIC: tuple[tuple[int, bytes, Content], ...] = (
     (0, b"OggS", Content("ogg", "an Ogg stream")),
     (0, b"fLaC", Content("flac", "a FLAC recording")),
     (0, b"ID3", Content("mp3", "an MP3 recording")),
+    (0, b"\x00\x05\x16\x07", Content("appledouble", "an AppleDouble file (what macOS keeps beside a file)")),
+    (0, b"\x00\x05\x16\x00", Content("applesingle", "an AppleSingle file")),
+    (0, b"L\x00\x00\x00\x01\x14\x02\x00", Content("lnk", "a Windows shortcut")),
+    (0, b"bplist", Content("plist", "an Apple property list")),
+    (0, b"%!PS", Content("postscript", "a PostScript document")),
+    (0, b"version https://git-lfs", Content("lfs", "a Git LFS pointer")),
+    (128, b"DICM", Content("dicom", "a DICOM file")),
     (8, b"AVI ", Content("avi", "an AVI video")),
     (8, b"WAVE", Content("wav", "a WAV recording")),
 )
@@ -71,13 +78,29 @@ _UNREAD_PICTURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"v/1\x01", "OpenEXR"),
     (0, b"#?RADIANCE", "Radiance HDR"),
     (0, b"qoif", "QOI"),
-    (0, b"\x00\x00\x02\x00", "Windows cursor"),
+    (0, b"II\xbc", "JPEG XR"),
+    (0, b"DDS |", "DirectDraw (DDS)"),
+    (0, b"gimp xcf ", "GIMP"),
+    (0, b"FLIF", "FLIF"),
+    (0, b"BPG\xfb", "BPG"),
+    (0, b"icns", "Apple icon"),
+    (0, b"\x8aMNG\r\n\x1a\n", "MNG"),
+    (0, b"\x8bJNG\r\n\x1a\n", "JNG"),
+    (40, b" EMF", "Windows metafile (EMF)"),
+    (0, b"\xd7\xcd\xc6\x9a", "Windows metafile (WMF)"),
+    (0, b"SIMPLE  = ", "FITS"),
+    (0, b"FOVb", "camera raw (X3F)"),
     (0, b"FUJIFILMCCD-RAW", "camera raw (RAF)"),
     (0, b"IIRO", "camera raw (ORF)"),
     (0, b"IIRS", "camera raw (ORF)"),
     (0, b"IIU\x00", "camera raw (RW2)"),
     (4, b"ftypcrx ", "camera raw (CR3)"),
 )
+
+
+_CURSOR = b"\x00\x00\x02\x00"
+_PORTABLE = re.compile(rb"P[1-7F][ \t\r\n]+(#[^\r\n]*[\r\n]+)*[0-9A-Z]")
+"""PBM, PGM, PPM, PAM and PFM."""
 
 
 def image_format(head: bytes) -> str | None:  # noqa: PLR0911 - a table of magic numbers reads best as a ladder
@@ -115,7 +138,11 @@ def _isobmff_format(head: bytes) -> str | None:
 
 
 def _is_icon(head: bytes) -> bool:
-    if len(head) < 22 or head[:4] != b"\x00\x00\x01\x00" or head[9] != 0:
+    return head[:4] == b"\x00\x00\x01\x00" and _has_icon_directory(head)
+
+
+def _has_icon_directory(head: bytes) -> bool:
+    if len(head) < 22 or head[9] != 0:
         return False
     count = struct.unpack_from("<H", head, 4)[0]
     return bool(count > 0 and struct.unpack_from("<I", head, 18)[0] >= 6 + 16 * count)
@@ -155,11 +182,29 @@ def _as_text(data: bytes) -> str | None:
     return None if control or not text else text
 
 
+def unread_picture(head: bytes) -> str | None:
+    """The name of a kind of picture that is known and not read, or None.
+
+    Args:
+        head: the first `HEAD` bytes or more of a file; fewer where the file has fewer.
+    """
+    for offset, magic, name in _UNREAD_PICTURES:
+        if head[offset : offset + len(magic)] == magic:
+            return name
+    if head[:4] == _CURSOR and _has_icon_directory(head):
+        return "Windows cursor"
+    return None
+
+
 def why_no_image(data: bytes) -> str:
     """The reason for bytes that `image_format` does not know, one line."""
-    for offset, magic, name in _UNREAD_PICTURES:
-        if data[offset : offset + len(magic)] == magic:
-            return f"{name} pictures are not read"
+    name = unread_picture(data[:HEAD])
+    if name is None and data.endswith(b"TRUEVISION-XFILE.\0"):
+        name = "Targa (TGA)"
+    if name is None and _PORTABLE.match(data[:4096]):
+        name = "portable anymap (PBM, PGM, PPM)"
+    if name is not None:
+        return f"{name} pictures are not read"
     content = content_of(data)
     if content is None:
         return "content is not an image (unknown bytes)"

@@ -11,8 +11,8 @@ import zlib
 from typing import TYPE_CHECKING
 
 from forensic.data import inspect_gif, inspect_png, inspect_webp
-from forensic.data.inspect_isobmff import boxes
 from forensic.data.inspect_tiff import TiffFile
+from forensic.data.isobmff_boxes import boxes
 from forensic.data.isobmff_items import metadata_items
 from forensic.errors import Unreadable
 from forensic.provenance.blocks import Block, Budget, Damage, exif_block, raw_profile

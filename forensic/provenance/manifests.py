@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from forensic.data.inspect_isobmff import boxes
+from forensic.data.isobmff_boxes import boxes
 from forensic.errors import Unreadable
 from forensic.provenance.cbor import read_cbor
 

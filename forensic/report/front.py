@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -260,7 +259,7 @@ def _time(iso: str) -> str:
 
 
 def _path_text(raw: bytes) -> str:
-    return os.fsdecode(raw)
+    return raw.decode("utf-8", "surrogateescape")  # as the system does with UTF-8: no locale changes a report
 
 
 def _by_count(counted: Any) -> list[tuple[Any, int]]:  # noqa: ANN401 - a Counter of anything that sorts

@@ -317,7 +317,7 @@ class _Tally:
     def add(self, finding: Finding) -> None:
         self._counts[finding.verdict or finding.status] += 1
         self._labels[finding.label] += 1
-        self._heic += finding.format == "HEIC" and finding.status == "unreadable"
+        self._heic += finding.format == "HEIC" and "pillow-heif" in (finding.reason or "")
         self._salvaged += finding.salvaged is not None and finding.salvaged.verdict is not None
         self._claiming += finding.claims is not None and any(map(is_told, finding.claims))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from forensic.case import evidence
 from forensic.case.ledger import Root
-from forensic.data.signatures import EXTENSIONS, HEAD, image_format
+from forensic.data.signatures import EXTENSIONS, HEAD, image_format, unread_picture
 from forensic.errors import FileOutcome, Skipped, Unreadable
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Candidate:
     """What is opened: the same, but for an argument that is a link, which is resolved."""
     size: int | None = None
     mtime_ns: int | None = None
+    """None also for a time outside of the years 1678 to 2262: damaged file systems have them, no case holds them."""
     outcome: FileOutcome | None = None
     """Why it is not even tried; None for what a worker shall read."""
 
@@ -110,7 +111,7 @@ class Walk:
             except OSError:
                 yield Candidate(number, b"", given, opened)  # the worker tells what is wrong with it
             else:
-                yield Candidate(number, b"", given, opened, found.st_size, found.st_mtime_ns)
+                yield Candidate(number, b"", given, opened, found.st_size, _mtime_ns(found))
 
     def _walk(self, number: int) -> Iterator[Candidate]:
         """Depth first with a stack of our own: folders may be nested deeper than Python's calls."""
@@ -197,7 +198,7 @@ class Walk:
             yield Candidate(number, relative, shown, opened)
             return
         if stat.S_ISLNK(found.st_mode) or _has_image_extension(name) or _begins_as_image(opened, found):
-            yield Candidate(number, relative, shown, opened, found.st_size, found.st_mtime_ns)
+            yield Candidate(number, relative, shown, opened, found.st_size, _mtime_ns(found))
         else:
             self.other_files += 1
 
@@ -229,6 +230,10 @@ def _identity(path: bytes) -> tuple[int, int]:
     return (found.st_dev, found.st_ino)
 
 
+def _mtime_ns(found: os.stat_result) -> int | None:
+    return found.st_mtime_ns if abs(found.st_mtime_ns) < 1 << 63 else None
+
+
 def _has_image_extension(name: bytes) -> bool:
     return name.rpartition(b".")[2].lower() in _IMAGE_EXTENSIONS and b"." in name[1:]
 
@@ -238,9 +243,10 @@ def _begins_as_image(path: bytes, found: os.stat_result) -> bool:
     if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
         return False
     try:
-        return image_format(evidence.first_bytes(path, HEAD)) is not None
+        head = evidence.first_bytes(path, HEAD)
     except OSError:
         return True
+    return image_format(head) is not None or unread_picture(head) is not None
 
 
 def roots_of_arguments(arguments: Sequence[bytes]) -> tuple[Root, ...]:

@@ -80,7 +80,10 @@ def _limit_memory(growth: int) -> None:
     """Allows so many bytes of address space on top of what the libraries hold already."""
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - the kernel's file, no path to build
         held = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held + growth, held + growth))
+    limit, hard = held + growth, resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard != resource.RLIM_INFINITY:  # the shell's or the machine's own limit stays where it is the lower one
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _check_control() -> None:

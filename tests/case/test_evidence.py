@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from forensic.case import evidence
-from forensic.case.evidence import guard_output, read, roots_of
+from forensic.case.evidence import guard_output, is_folder, read, real_path, roots_of
 from forensic.errors import Skipped, Unreadable, UsageError
 
 LIMIT = 1 << 30
@@ -228,3 +228,17 @@ def test_reading_leaves_mode_and_times(tmp_path: Path) -> None:
     after = path.stat()
     assert stat.S_IMODE(after.st_mode) == 0o400
     assert (before.st_mtime_ns, before.st_ctime_ns) == (after.st_mtime_ns, after.st_ctime_ns)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "d/" * 3000 + "a.jpg", "circle.jpg"])
+def test_the_tree_of_a_path_that_no_system_has(name: str, tmp_path: Path) -> None:
+    """One such line in a list of files ended the scan of all of them."""
+    (tmp_path / "circle.jpg").symlink_to("circle.jpg")
+    (tmp_path / "a.jpg").touch()
+    roots = roots_of([tmp_path / name, tmp_path / "a.jpg"])
+    assert tmp_path.resolve() in roots
+    assert not is_folder(tmp_path / name)
+    guard_output(tmp_path.parent / "out.html", roots)
+    with pytest.raises(UsageError, match="inside the evidence"):
+        guard_output(tmp_path / "out.html", roots)
+    assert real_path(tmp_path / "circle.jpg").parent == tmp_path.resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -214,3 +215,20 @@ def test_name_that_is_no_utf8_is_printed(run_forensic) -> None:
     assert ran.code == 2
     assert "Traceback" not in ran.err
     assert "no-such-" in ran.err
+
+
+def test_as_a_module_it_imports_nothing_from_the_working_directory(run_forensic, tmp_path) -> None:
+    for name in ("json", "tomllib", "typer", "numpy", "cv2"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the evidence')")
+    ran = run_forensic("explain", "small", cwd=tmp_path, new=True)
+    assert (ran.code, "imported" in ran.out + ran.err) == (0, False)
+
+
+@pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.ELOOP])
+def test_a_path_that_no_system_has_is_wrong_use(number: int, monkeypatch, capsys) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), b"a\x1b\xff.html")
+
+    monkeypatch.setattr(doctor, "_all_checks", work)
+    assert leave_with("doctor") == ExitCode.USAGE
+    assert capsys.readouterr().err == f"forensic: a\\x1b\\xff.html: {os.strerror(number).lower()}. Name another one\n"

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import base64
+import csv
 import io
+import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -89,3 +93,32 @@ def test_stdout_that_fails_is_the_machines_fault(monkeypatch) -> None:
     finding = Finding(path="x", status="skipped", reason="link", preprocessing="p", weights="w")
     with pytest.raises(MachineError, match="No space left"):
         findings.follow([Found(finding)], "jsonl")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_no_locale_changes_what_is_told_of_a_path(form: str, run_forensic, tiny_weights, hostile, tmp_path) -> None:
+    """A name in UTF-8 under a locale that is none: the exact bytes are those on the disk."""
+    (tmp_path / "in").mkdir()
+    name = "ü-写真.jpg".encode()
+    (tmp_path / "in" / os.fsdecode(name)).write_bytes((hostile / "jpeg-ok-control.jpg").read_bytes())
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = ("scan", "--weights", tiny_weights, "--format", form, tmp_path / "in")
+    told, other = run_forensic(*command), run_forensic(*command, env=plain, new=True)
+    assert (told.code, other.code) == (0, 0)
+    assert other.out == told.out
+    if form == "csv":
+        (row,) = csv.DictReader(told.out.splitlines())
+        assert base64.b64decode(row["path_b64"]).endswith(b"/" + name)
+
+
+def test_paths_that_no_system_has_are_findings_among_others(run_forensic, tiny_weights, hostile, tmp_path) -> None:
+    (tmp_path / "circle.jpg").symlink_to("circle.jpg")
+    paths = [hostile / "jpeg-ok-control.jpg", tmp_path / "circle.jpg", tmp_path / ("x" * 300 + ".jpg")]
+    ran = run_forensic("scan", "--weights", tiny_weights, "--format", "jsonl", *paths)
+    assert ran.code == 3, ran.err
+    told = {row["path"]: row["reason"] for row in map(json.loads, ran.lines)}
+    assert [told[str(path)] for path in paths] == [
+        None,
+        "link, not followed",
+        "path too long (ENAMETOOLONG)",
+    ]

@@ -107,6 +107,7 @@ def test_paths_from_a_list(scan, folder) -> None:
         (b"a\r\n\r\nb\r\n", [b"a", b"b"]),
         (b"a\nb\r\n", [b"a", b"b\r"]),
         (b"a\nb", [b"a", b"b"]),
+        (b"\xef\xbb\xbfa\r\nb\r\n", [b"a", b"b"]),  # as editors of Windows begin a file
         (b"", []),
     ],
 )
@@ -115,6 +116,13 @@ def test_line_ends_of_a_list(listed: bytes, paths: list[bytes]) -> None:
 
     assert _listed(listed, null=False) == paths
     assert _listed(listed, null=True) == ([listed] if listed else [])
+
+
+def test_a_list_in_utf_16_is_wrong_use() -> None:
+    from forensic.cli.scan import _listed
+
+    with pytest.raises(UsageError, match="zero bytes"):
+        _listed("a.jpg\n".encode("utf-16"), null=False)
 
 
 def test_dry_run_reads_nothing_and_needs_no_weights(run_forensic, folder) -> None:
@@ -126,7 +134,7 @@ def test_dry_run_reads_nothing_and_needs_no_weights(run_forensic, folder) -> Non
 
 def test_known_hashes(scan, folder, tmp_path) -> None:
     digest = hashlib.sha256((folder / "0000.jpg").read_bytes()).hexdigest()
-    (tmp_path / "known.txt").write_text(f"# known\n{digest.upper()}  some name\n")
+    (tmp_path / "known.txt").write_text(f"# known\n{digest.upper()}  some name\n", encoding="utf-8-sig")
     ran = scan(folder, "--skip-hashes", tmp_path / "known.txt")
     assert ran.code == 0
     assert {json.loads(line)["reason"] for line in ran.lines} == {"known hash"}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import threading
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from forensic.data import codecs
+from forensic.data.decode import decode
+from forensic.errors import Unreadable
 
 HOSTILE = Path(__file__).parents[1] / "hostile"
 CONTROL = (HOSTILE / "jpeg-ok-control.jpg").read_bytes()
@@ -98,3 +102,28 @@ def test_names_carry_versions() -> None:
 
     assert codecs.name_of("opencv") == f"opencv {cv2.__version__}"
     assert codecs.name_of("pillow") == f"pillow {PIL.__version__}"
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_no_log_level_hides_damage(compression: str, saved, noise) -> None:
+    """OPENCV_LOG_LEVEL=SILENT kept the words back, and pixels that nobody wrote were scored."""
+    data = saved(noise(40, 60, 3), "TIFF", compression=compression)
+    levels = cv2.utils.logging
+    before = levels.setLogLevel(levels.LOG_LEVEL_SILENT)
+    try:
+        with pytest.raises(Unreadable, match=r"^(damaged|truncated)"):
+            decode(shorter_strip(data), name="x.tif")
+    finally:
+        levels.setLogLevel(before)
+
+
+def shorter_strip(data: bytes) -> bytes:
+    """A little-endian TIFF whose strip says that it is half as long."""
+    out = bytearray(data)
+    at = struct.unpack_from("<I", out, 4)[0]
+    for place in range(at + 2, at + 2 + 12 * struct.unpack_from("<H", out, at)[0], 12):
+        tag, kind, count, size = struct.unpack_from("<HHII", out, place)
+        if tag == 279:
+            assert (kind, count) == (4, 1)
+            struct.pack_into("<I", out, place + 8, size // 2)
+    return bytes(out)

@@ -151,3 +151,49 @@ def test_index_beyond_the_palette_is_unreadable(bits: int, upside_down: bool, no
     beyond = np.count_nonzero(samples == last)
     with pytest.raises(Unreadable, match=rf"^damaged BMP: {beyond} pixels have no colour in the palette$"):
         decode(picture(samples, last), name="x")
+
+
+@pytest.mark.parametrize(
+    ("codes", "missing"),
+    [
+        (b"\0\1", 16 * 20),
+        (b"\0\2\5\5" + b"\x0a\7\0\1", 16 * 20 - 10),
+        (b"\x14\7\0\0" * 15 + b"\x13\7\0\0\0\1", 1),
+        (b"\x14\7\0\0" * 15 + b"\0\x13" + b"\7" * 20 + b"\0\0\0\1", 1),
+        (b"\x14\7\0\0" * 15 + b"\0\x14" + b"\7" * 20 + b"\0\0\0\1", 0),
+    ],
+)
+def test_pixels_that_no_run_sets_are_unreadable(codes: bytes, missing: int) -> None:
+    """Of those the decoders make black, the palette's first colour or transparent, as each likes."""
+    data = bitmap(8, codes, 20, 16, compression=1, behind=bytes(range(256)) * 4)
+    if not missing:
+        assert decode(data, name="x").flags == ()
+        return
+    with pytest.raises(Unreadable, match=f"^damaged BMP: run-length data leave {missing} pixels without a colour$"):
+        inspect_bmp(data, LIMITS)
+
+
+@pytest.mark.parametrize("bits", [2, 64])
+def test_rare_depths_are_not_read(bits: int) -> None:
+    with pytest.raises(Unreadable, match=f"^BMP with {bits} bits a pixel is not read$"):
+        inspect_bmp(bitmap(bits, bytes(20 * 16 * 8), 20, 16), LIMITS)
+
+
+def test_compressions_of_os2_have_other_meanings() -> None:
+    head = struct.pack("<IiiHHI", 64, 20, 16, 1, 1, 3) + bytes(44)
+    data = b"BM" + struct.pack("<IHHI", 3000, 0, 0, 14 + 64 + 8) + head + bytes(3000)
+    with pytest.raises(Unreadable, match=r"^BMP with OS/2's Huffman compression is not read$"):
+        inspect_bmp(data, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("masks", "read"), [((0xF800, 0x7E0, 0x1F), True), ((0x7C00, 0x3E0, 0x1F), True), ((0x1F, 0x3E0, 0x7C00), False)]
+)
+def test_masks_of_16_bits(masks: tuple[int, int, int], read: bool) -> None:
+    body = struct.pack("<H", masks[0]) * 320
+    data = bitmap(16, body, 20, 16, compression=3, behind=struct.pack("<III", *masks))
+    if read:
+        assert (decode(data, name="x").pixels == (255, 0, 0)).all()
+        return
+    with pytest.raises(Unreadable, match=r"^BMP with colour masks 0000001f, 000003e0, 00007c00 is not read$"):
+        inspect_bmp(data, LIMITS)

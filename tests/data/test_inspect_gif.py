@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -66,6 +67,7 @@ def test_a_frame_whose_codes_end_early_is_unreadable() -> None:
         (b"\x7f", "damaged GIF: no block at byte 13"),
         (b",\0\0\0\0\0\0\x10\0\0", "truncated: the file ends inside a frame"),
         (b",\0\0\0\0\0\0\x10\0\0\x02", r"empty frame \(0x16\)"),
+        (b",\0\0\0\0\x10\0\x10\0\0\x02\x02\x44\x01\0;", "damaged GIF: a frame without a colour table"),
         (b"!\xfe\x05ab", "truncated: the file ends inside a block"),
         (b"", "truncated in header"),
     ],
@@ -95,3 +97,27 @@ def test_blocks_are_told_with_their_places(saved, noise) -> None:
     assert [kind for kind, _, _ in found][-2:] == [0x2C, 0x3B]
     places = [place for kind, place, _ in found if kind == EXTENSION and data[place + 1] == 0xFE]
     assert [data[place + 3 : place + 12] for place in places] == [b"a comment"]
+
+
+def placed(data: bytes, left: int, top: int, width: int, height: int) -> bytes:
+    """A still GIF whose frame lies there on a screen of that size."""
+    out = bytearray(data)
+    frame = next(place for kind, place, _ in blocks(data) if kind == 0x2C)
+    struct.pack_into("<HH", out, 6, width, height)
+    struct.pack_into("<HH", out, frame + 1, left, top)
+    return bytes(out)
+
+
+def test_only_the_frame_is_scored_where_it_covers_a_part_of_the_screen(saved, noise) -> None:
+    """The decoder fills the rest with a colour that the file may not even name."""
+    data = placed(saved(Image.fromarray(noise(30, 40)), "GIF"), 7, 5, 100, 90)
+    decoded = decode(data, name="x.gif")
+    assert decoded.flags == ("part-of-canvas=100x90",)
+    np.testing.assert_array_equal(decoded.pixels[..., 0], noise(30, 40))
+
+
+@pytest.mark.parametrize("place", [(1, 0, 40, 30), (0, 1, 40, 30), (60000, 60000, 40, 30), (0, 0, 20, 20)])
+def test_a_frame_beyond_the_screen_is_damaged(place: tuple[int, int, int, int], saved, noise) -> None:
+    data = placed(saved(Image.fromarray(noise(30, 40)), "GIF"), *place)
+    with pytest.raises(Unreadable, match=r"^damaged GIF: the first frame reaches beyond the screen$"):
+        inspect_gif(data, LIMITS)

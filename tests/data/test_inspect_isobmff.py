@@ -171,6 +171,80 @@ def test_alpha_and_grey(saved, smooth) -> None:
     assert decode(saved(smooth(32, 48)[..., 0].copy(), "AVIF"), name="x.avif").flags == ("grey",)
 
 
+def stated(data: bytes, width: int, height: int) -> bytes:
+    """With another size in the first `ispe`."""
+    at = data.index(b"ispe") + 8
+    return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
+
+
+@pytest.mark.parametrize("size", [(96, 64), (48, 64), (4800, 3200)])
+def test_pixels_that_are_not_coded_are_not_scored(size: tuple[int, int], saved, smooth) -> None:
+    """A decoder scales a picture up to what its header states: resampled pixels that nobody stored."""
+    data = saved(smooth(32, 48), "AVIF")
+    assert decode(stated(data, 48, 32), name="x.avif").pixels.shape == (32, 48, 3)
+    reason = f"^damaged AVIF: its header states {size[0]}x{size[1]}, 48x32 are coded$"
+    with pytest.raises(Unreadable, match=reason):
+        decode(stated(data, *size), name="x.avif")
+
+
+def items(*kinds: bytes, references: bytes = b"", primary: int = 1) -> bytes:
+    """A container with the tables of such items, numbered from 1, all of 40 x 30."""
+    entries = b"".join(
+        box(b"infe", b"\2\0\0\0", struct.pack(">HH4s", number, 0, kind), b"\0") for number, kind in enumerate(kinds, 1)
+    )
+    links = b"".join(struct.pack(">HBBB", number, 2, 1, 2) for number in range(1, len(kinds) + 1))
+    alpha = box(b"auxC", bytes(4), b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
+    properties = box(b"ispe", bytes(4), struct.pack(">II", 40, 30)) + alpha
+    meta = box(
+        b"meta",
+        bytes(4),
+        box(b"pitm", bytes(4), struct.pack(">H", primary)),
+        box(b"iinf", bytes(4), struct.pack(">H", len(kinds)), entries),
+        box(b"iref", bytes(4), references) if references else b"",
+        box(b"iprp", box(b"ipco", properties), box(b"ipma", bytes(4), struct.pack(">I", len(kinds)), links)),
+    )
+    return box(b"ftyp", b"avif", bytes(4), b"avif") + meta + box(b"mdat", b"samples")
+
+
+def reference(kind: bytes, source: int, *targets: int) -> bytes:
+    return box(kind, struct.pack(f">HH{len(targets)}H", source, len(targets), *targets))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "references", "count"),
+    [
+        ((b"av01", b"Exif", b"mime"), b"", 0),
+        ((b"av01", b"av01"), b"", 2),
+        ((b"av01", b"av01"), reference(b"thmb", 2, 1), 0),
+        ((b"av01", b"av01"), reference(b"auxl", 2, 1), 0),  # transparency has a flag of its own
+        ((b"grid", b"av01", b"av01"), reference(b"dimg", 1, 2, 3), 0),
+        ((b"av01", b"tmap", b"av01"), reference(b"dimg", 2, 1, 3), 2),  # a gain map
+        ((b"grid", b"av01", b"av01", b"hvc1"), reference(b"dimg", 1, 2, 3), 2),
+    ],
+)
+def test_pictures_beside_the_primary_one_are_counted(kinds: tuple[bytes, ...], references: bytes, count: int) -> None:
+    flags = inspect_avif(items(*kinds, references=references), LIMITS).flags
+    assert flags == ((f"multi-frame-first={count}",) if count else ())
+
+
+def test_references_beyond_their_box_are_damaged() -> None:
+    broken = box(b"dimg", struct.pack(">HH", 1, 9))
+    with pytest.raises(Unreadable, match=r"^damaged header: references between items$"):
+        inspect_avif(items(b"grid", references=broken), LIMITS)
+
+
+def test_several_pictures_of_a_heic_are_told(smooth) -> None:
+    if importlib.util.find_spec("pillow_heif") is None:
+        pytest.skip("needs pillow-heif")
+    import pillow_heif
+
+    heif = pillow_heif.from_bytes(mode="RGB", size=(64, 48), data=smooth(48, 64).tobytes())
+    heif.add_from_pillow(Image.fromarray(255 - smooth(48, 64)))
+    out = io.BytesIO()
+    heif.save(out, quality=90)
+    assert decode(out.getvalue(), name="x.heic").flags == ("multi-frame-first=2",)
+
+
 def test_heic_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspect_isobmff.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(Unreadable, match=r"forensic-attribution\[heic\]") as refused:

@@ -202,3 +202,45 @@ def test_inflating_ends_at_its_limit() -> None:
     assert inflate(packed, METADATA_LIMIT) == bytes(METADATA_LIMIT)
     assert inflate(packed[:-4], 10) == bytes(10)
     assert inflate(b"no zlib stream", 10) is None
+
+
+def control(number: int) -> bytes:
+    return struct.pack(">IIIIIHHBB", number, 20, 16, 0, 0, 1, 10, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "flags"),
+    [
+        ("acTL fcTL", "fcTL fdAT", ("animated-first-frame=2",)),
+        ("acTL", "fcTL fdAT fcTL fdAT", ("multi-frame-first=3",)),  # what programs show is not IDAT's picture
+        ("acTL", "", ()),  # frames are claimed, none is there
+        ("", "fcTL fdAT", ("multi-frame-first=2",)),
+        ("", "fdAT", ("multi-frame-first=2",)),
+        ("", "acTL", ()),
+    ],
+)
+def test_frames_that_are_there_are_counted(before: str, after: str, flags: tuple[str, ...], png, chunk, noise) -> None:
+    samples = noise(16, 20, 3)
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in 255 - samples))
+    bodies = {"acTL": struct.pack(">II", 4_000_000_000, 0), "fcTL": control(0), "fdAT": bytes(4) + rows}
+    around = [b"".join(chunk(kind.encode(), bodies[kind]) for kind in kinds.split()) for kinds in (before, after)]
+    decoded = decode(png(samples, colour=2, before=around[0], after=around[1]), name="x.png")
+    assert decoded.flags == flags
+    np.testing.assert_array_equal(decoded.pixels, samples)
+
+
+@pytest.mark.parametrize("hidden", ["more rows", "behind the stream"])
+def test_image_data_beyond_the_picture_are_a_flag(hidden: str, png, noise) -> None:
+    samples = noise(16, 20, 3)
+    rows = b"".join(b"\0" + row.tobytes() for row in samples)
+    packed = zlib.compress(rows + b"secret" * 99) if hidden == "more rows" else zlib.compress(rows) + b"secret" * 99
+    decoded = decode(png(samples, colour=2, packed=packed), name="x.png")
+    assert decoded.flags == ("surplus-image-data",)
+    np.testing.assert_array_equal(decoded.pixels, samples)
+
+
+def test_the_first_of_two_orientations_counts(png, chunk, noise) -> None:
+    turns = b"".join(
+        chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0" + bytes([turn, 0, 0])) for turn in (6, 3)
+    )
+    assert inspect_png(png(noise(16, 20, 3), colour=2, before=turns), LIMITS).orientation == 6

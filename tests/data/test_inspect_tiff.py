@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -146,6 +147,13 @@ def test_a_circle_of_pages_ends(saved, smooth) -> None:
     assert decode(bytes(data), name="x").pixels.shape == (20, 24, 3)
 
 
+def test_a_page_that_follows_itself_is_one_page(tiff, noise) -> None:
+    data = bytearray(tiff(noise(16, 20, 3), {}))
+    at = struct.unpack_from("<I", data, 4)[0]
+    struct.pack_into("<I", data, at + 2 + 12 * struct.unpack_from("<H", data, at)[0], at)
+    assert inspect_tiff(bytes(data), LIMITS).flags == ()
+
+
 def test_directory_beyond_the_file_is_truncated(tiff, noise) -> None:
     data = tiff(noise(16, 20, 3), {})
     start = struct.unpack_from("<I", data, 4)[0]
@@ -253,3 +261,57 @@ def test_fields_are_told_as_stored(order: str, big: bool, tiff, noise) -> None:
         file.stored(entry._replace(length=1 << 40))
     with pytest.raises(Unreadable, match="type 99"):
         file.stored(entry._replace(kind=99))
+
+
+@pytest.mark.parametrize(
+    ("compression", "said"), [(50000, "Zstandard compression"), (6, "old-style JPEG compression"), (9, "compression 9")]
+)
+def test_compressions_that_no_decoder_has_are_not_called_damage(compression: int, said: str, tiff, noise) -> None:
+    with pytest.raises(Unreadable, match=f"^TIFF with {said} is not read$"):
+        inspect_tiff(tiff(noise(16, 20, 3), {259: (compression,)}), LIMITS)
+
+
+def test_inks_that_are_not_cmyk_are_not_read(tiff, noise) -> None:
+    with pytest.raises(Unreadable, match=r"^TIFF with inks other than CMYK is not read$"):
+        inspect_tiff(tiff(noise(16, 20, 4), {262: (5,), 332: (2,)}), LIMITS)
+
+
+def deflated(tiff, samples: np.ndarray, packed: bytes, order: str = "<") -> bytes:
+    """A TIFF whose one strip is that stream; it takes the place of the samples, which must be longer."""
+    data = tiff(samples, {259: (8,), 279: (len(packed),)}, order=order)
+    assert len(packed) <= samples.nbytes
+    return data[:8] + packed + data[8 + len(packed) :]
+
+
+@ORDERS
+def test_deflated_strips_must_keep_their_checksum(order: str, tiff) -> None:
+    """The decoder stops where the strip is full, before the checksum, and gives other pixels without a word."""
+    samples = np.arange(60 * 80 * 3, dtype=np.uint32).reshape(60, 80, 3).astype(np.uint8)
+    packed = zlib.compress(samples.tobytes(), 9)
+    np.testing.assert_array_equal(decode(deflated(tiff, samples, packed, order), name="x").pixels, samples)
+    other = zlib.compress((samples ^ 1).tobytes(), 9)
+    assert len(other) <= samples.nbytes
+    with pytest.raises(Unreadable, match=r"^damaged TIFF: deflated data at byte 8 do not hold together$"):
+        decode(deflated(tiff, samples, other[:-4] + packed[-4:], order), name="x")
+
+
+def test_parts_in_jpeg_that_are_too_small_are_unreadable(saved, smooth) -> None:
+    """The decoder warns and leaves the rest as it finds it."""
+    data = bytearray(saved(smooth(64, 48), "TIFF", compression="jpeg"))
+    decode(bytes(data), name="x")
+    frame = data.index(b"\xff\xc0")
+    assert struct.unpack_from(">H", data, frame + 5) == (64,)
+    struct.pack_into(">H", data, frame + 5, 32)
+    with pytest.raises(Unreadable, match=r"^damaged TIFF: Improper JPEG strip/tile size, expected 48x64, got 48x32$"):
+        decode(bytes(data), name="x")
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
+def test_damaged_fax_data_is_not_made_up(compression: str, saved, noise) -> None:
+    picture = Image.fromarray(np.kron(noise(10, 12) > 127, np.ones((8, 8), bool)))
+    data = bytearray(saved(picture, "TIFF", compression=compression))
+    whole = decode(bytes(data), name="x").pixels
+    np.testing.assert_array_equal(whole[..., 0] > 0, np.asarray(picture))
+    data[8:40] = bytes(32)
+    with pytest.raises(Unreadable, match=r"^damaged TIFF: (Fax|.*Bad code word)"):
+        decode(bytes(data), name="x")

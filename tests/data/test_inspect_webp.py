@@ -98,3 +98,41 @@ def test_chunks_are_told_even_where_they_reach_beyond_the_file() -> None:
     ]
     assert [size for _, _, size in chunks(data)] == [3, 6]
     assert container_end(data) == len(data) + 2
+
+
+def canvas(width: int, height: int, flags: int = 0) -> bytes:
+    return chunk(b"VP8X", bytes([flags, 0, 0, 0]) + three(width - 1) + three(height - 1))
+
+
+def three(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
+def frame(lossless: bytes, left: int, top: int, width: int, height: int) -> bytes:
+    place = three(left // 2) + three(top // 2) + three(width - 1) + three(height - 1)
+    return chunk(b"ANMF", place + b"\x64\0\0\0" + chunk(b"VP8L", lossless))
+
+
+def test_only_the_frame_is_scored_where_it_covers_a_part_of_the_canvas(saved, noise) -> None:
+    whole = saved(noise(20, 30, 3), "WEBP", lossless=True)
+    stream = whole[20 : 20 + struct.unpack_from("<I", whole, 16)[0]]
+    animation = chunk(b"ANIM", bytes(6))
+    decoded = decode(riff(canvas(90, 80, 2), animation, frame(stream, 10, 6, 30, 20)), name="x")
+    assert decoded.flags == ("animated-first-frame=1", "part-of-canvas=90x80")
+    np.testing.assert_array_equal(decoded.pixels, noise(20, 30, 3))
+    with pytest.raises(Unreadable, match=r"^damaged WebP: the first frame reaches beyond the canvas$"):
+        inspect_webp(riff(canvas(30, 20, 2), animation, frame(stream, 10, 6, 30, 20)), LIMITS)
+
+
+def test_a_second_picture_is_told_and_a_canvas_of_another_size_is_damaged(saved, noise) -> None:
+    whole = saved(noise(20, 30, 3), "WEBP", lossless=True)
+    picture = whole[12:]
+    assert decode(riff(picture, picture), name="x").flags == ("multi-frame-first=2",)
+    with pytest.raises(Unreadable, match=r"^damaged WebP: a picture of 30x20 on a canvas of 31x20$"):
+        inspect_webp(riff(canvas(31, 20), picture), LIMITS)
+
+
+def test_the_first_of_two_orientations_counts(saved, noise) -> None:
+    whole = saved(noise(20, 30, 3), "WEBP", lossless=True)
+    turns = [chunk(b"EXIF", b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0" + bytes([turn, 0, 0, 0])) for turn in (6, 3)]
+    assert inspect_webp(riff(canvas(30, 20, 8), whole[12:], *turns), LIMITS).orientation == 6

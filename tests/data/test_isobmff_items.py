@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from forensic.data.inspect_isobmff import boxes
-from forensic.data.isobmff_items import Item, metadata_items
+from forensic.data.isobmff_boxes import boxes
+from forensic.data.isobmff_items import Item, beginnings, metadata_items
 from forensic.errors import Unreadable
 
 EXIF = b"II*\0\x08\0\0\0" + struct.pack("<HHHI4sI", 1, 0x131, 2, 4, b"abc\0", 0)
@@ -90,3 +90,12 @@ def test_pieces_that_overlap_can_not_make_a_large_item() -> None:
     data = box(b"free", bytes(8192)) + meta([(0, 8192)] * 4000)
     with pytest.raises(Unreadable, match="more than 8,388,608 bytes"):
         items_of(data)
+
+
+def test_beginnings_of_items_in_the_file() -> None:
+    data = box(b"free", b"abcdefgh" * 99) + meta([(8, 500), (13, 2)])
+    begin = data.index(b"meta") + 8
+    assert list(beginnings(data, begin, len(data), {7})) == [(7, data[8:264])]
+    assert list(beginnings(data, begin, len(data), {8})) == []
+    elsewhere = box(b"free", b"abc") + meta([(0, 3)], construction=1, idat=b"xyz")
+    assert list(beginnings(elsewhere, elsewhere.index(b"meta") + 8, len(elsewhere), {7})) == []

@@ -29,6 +29,7 @@ BY_EXTENSION = {
     ".gif": "GIF",
     ".avif": "AVIF",
 }
+TARGA = b"\0\0\2" + bytes(9) + b"\x14\0\x10\0\x18\0" + bytes(range(1, 200)) + bytes(8) + b"TRUEVISION-XFILE.\0"
 NO_PICTURES = {"text-renamed.png", "zip-renamed.jpg", "empty.jpg", "README.md"}
 
 
@@ -69,6 +70,22 @@ def archive() -> bytes:
         (b"\xff\x0a\xfa\x7f", "JPEG XL pictures are not read"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000 pictures are not read"),
         (b"8BPS\0\1", "Photoshop pictures are not read"),
+        (b"II\xbc\x01\x20\0\0\0", "JPEG XR pictures are not read"),
+        (b"DDS |\0\0\0", "DirectDraw (DDS) pictures are not read"),
+        (b"gimp xcf v011\0", "GIMP pictures are not read"),
+        (b"\1\0\0\0" + bytes(36) + b" EMF", "Windows metafile (EMF) pictures are not read"),
+        (b"P6\n# made by hand\n2 1\n255\nabcdef", "portable anymap (PBM, PGM, PPM) pictures are not read"),
+        (b"P2 2 1 255 0 9", "portable anymap (PBM, PGM, PPM) pictures are not read"),
+        (b"P2 or not P2, that is text", "content is not an image (text)"),
+        (TARGA, "Targa (TGA) pictures are not read"),
+        (TARGA[:-18], "content is not an image (unknown bytes)"),
+        (b"\0\0\2\0\1\0\x20\x20\0\0\0\0\0\0\x30\1\0\0\x16\0\0\0", "Windows cursor pictures are not read"),
+        (
+            b"\0\5\x16\7\0\2\0\0Mac OS X        ",
+            "content is an AppleDouble file (what macOS keeps beside a file), not an image",
+        ),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "content is a PostScript document, not an image"),
+        (bytes(128) + b"DICM\2\0", "content is a DICOM file, not an image"),
         (b"\0\0\0\x18ftypcrx \0\0\0\1", "camera raw (CR3) pictures are not read"),
     ],
 )

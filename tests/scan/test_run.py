@@ -128,6 +128,23 @@ def test_special_files_and_missing_ones_as_arguments(scan, tmp_path) -> None:
     assert scanned.summary.exit_code == 3
 
 
+def test_a_file_from_the_year_2445_costs_no_scan(scan, control, tmp_path) -> None:
+    data, case = tmp_path / "in", tmp_path / "a.case"
+    data.mkdir()
+    shutil.copyfile(control, data / "a.jpg")
+    os.utime(data / "a.jpg", ns=(1, 15_000_000_000 * 1_000_000_000))
+    assert scan(data, case=case).summary.outcome == "done"
+    assert scan(data, case=case).summary.counts.known + scan(data, case=case).summary.counts.unknown == 1
+
+
+def test_only_a_missing_decoder_of_heic_is_counted_as_one(scan, tmp_path) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x10ftypheic\0\0\0\0\0\0\x10\0mdat")
+    scanned = scan(tmp_path / "a.heic")
+    assert scanned.statuses["a.heic"][0] == "unreadable"
+    assert "pillow-heif" not in str(scanned.statuses["a.heic"][1])
+    assert scanned.summary.unread_heic == 0
+
+
 def test_limits_are_kept(scan, control, tmp_path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

@@ -103,6 +103,14 @@ def test_image_by_extension_or_by_first_bytes(tree, samples) -> None:
     assert walk.other_files == 6
 
 
+def test_pictures_that_are_not_read_are_no_other_files(tree) -> None:
+    """A folder of JPEG XL or camera raw must not end as "no images"."""
+    folder = tree("a.jxl", "b.cr3", "c.tga")
+    (folder / "a.jxl").write_bytes(b"\xff\x0a\xfa\x7f" + bytes(60))
+    (folder / "b.cr3").write_bytes(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom")
+    assert below(folder) == ["a.jxl", "b.cr3"]
+
+
 def test_named_file_is_always_a_candidate(tree) -> None:
     folder = tree("notes.txt", "a.jpg")
     assert below(folder, folder / "notes.txt", folder / "missing.png") == ["missing.png", "notes.txt"]
@@ -275,6 +283,17 @@ def test_candidates_carry_size_and_time(tree) -> None:
     os.utime(folder / "a.jpg", ns=(1, 1_234_567_890_123_456_789))
     (candidate,) = Walk(roots_of_arguments([os.fsencode(folder)]))
     assert (candidate.size, candidate.mtime_ns) == (5, 1_234_567_890_123_456_789)
+
+
+def test_a_time_that_no_case_can_hold_is_left_out(tree) -> None:
+    """Mounts of NTFS and exFAT, and broken file systems, have times beyond 2262."""
+    folder = tree("a.jpg")
+    os.utime(folder / "a.jpg", ns=(1, 15_000_000_000 * 1_000_000_000))
+    if (folder / "a.jpg").stat().st_mtime_ns < 1 << 63:
+        pytest.skip("needs a file system with times after 2262")
+    for arguments in ([folder], [folder / "a.jpg"]):
+        (candidate,) = Walk(roots_of_arguments([os.fsencode(path) for path in arguments]))
+        assert candidate.mtime_ns is None
 
 
 def test_stored_roots_are_walked_under_their_old_names(tree, monkeypatch, tmp_path) -> None:

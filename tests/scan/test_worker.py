@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -31,6 +32,15 @@ def test_it_imports_nothing_from_the_working_directory(tmp_path: Path) -> None:
     for name in ("cv2", "numpy", "json", "forensic"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the evidence')")
     worker = start(cwd=tmp_path)
+    answer, _ = worker.communicate(pack_settings(SETTINGS), timeout=60)
+    assert b'"ready"' in answer
+    assert worker.returncode == 0
+
+
+def test_a_lower_limit_of_the_shell_stays() -> None:
+    """`ulimit -v` below what a decode may add: no reason not to start."""
+    lower = 1536 << 20
+    worker = start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (lower, lower)))
     answer, _ = worker.communicate(pack_settings(SETTINGS), timeout=60)
     assert b'"ready"' in answer
     assert worker.returncode == 0
