@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from forensic.case import database
 from forensic.case.lock import CaseLock
 from forensic.case.reader import CaseReader
+from forensic.case.strict import TEXT, WHOLE, check_each, check_types, parsed
 from forensic.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 GRADES = range(1, 6)
 _START = b"forensic annotations 1\n"
+_OF_MARK: dict[str, tuple[type, ...]] = {"flagged": (bool,), "grade": WHOLE, "tags": (list,)}
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Mark:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.grade is not None and self.grade not in GRADES:
+        if self.grade is not None and (type(self.grade) is not int or self.grade not in GRADES):
             raise ValueError(f"grade: expected {GRADES[0]} to {GRADES[-1]}, got {self.grade}")
         object.__setattr__(self, "tags", tuple(sorted(set(self.tags))))
 
@@ -69,7 +71,15 @@ class Annotation:
 
 def read_annotations(case: CaseReader) -> list[Annotation]:
     """All annotations of a case, in their order; none where its format has no place for them."""
-    return [annotation for annotation, _ in _stored(case.connection)]
+    with database.read(case.path):
+        return [annotation for annotation, _ in _stored(case.connection)]
+
+
+def annotations_digest(case: CaseReader) -> str:
+    """Where the chain of annotations ends, 64 hex digits: it fixes all of them, and that none was taken away."""
+    with database.read(case.path):
+        digests = [digest for _, digest in _stored(case.connection)]
+    return (digests[-1] if digests else _start(case.closing_digest)).hex()
 
 
 def marks(case: CaseReader) -> dict[int, Mark]:
@@ -121,22 +131,25 @@ def annotate(path: Path, entries: Sequence[tuple[int, Mark]], *, by: str, at: st
     return len(before) + len(fresh)
 
 
-def annotation_differences(connection: sqlite3.Connection, closing: bytes) -> Iterator[str]:
+def annotation_differences(connection: sqlite3.Connection, closing: bytes, findings: int) -> Iterator[str]:
     """What does not agree in the annotations of a case, a sentence each.
 
     Args:
         connection: to the case.
         closing: digest of the last finding.
+        findings: how many there are.
     """
     digest = _start(closing.hex())
     try:
         for place, (annotation, stored) in enumerate(_stored(connection), start=1):
+            if not 0 <= annotation.seq < findings:
+                yield f"annotation {annotation.number}: the case has no finding {annotation.seq}"
             if annotation.number != place:
                 yield f"annotation {annotation.number}: its number does not follow the one before"
             if _next(digest, annotation) != stored:
                 yield f"annotation {annotation.number}: its digest does not follow from it and the one before"
             digest = stored
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError):
         yield "an annotation can not be read"
 
 
@@ -145,8 +158,12 @@ def _stored(connection: sqlite3.Connection) -> Iterator[tuple[Annotation, bytes]
         return
     query = "SELECT number, at, by, seq, mark, source, digest FROM annotation ORDER BY number"
     for number, at, by, seq, mark, source, digest in connection.execute(query):
-        read = json.loads(mark)
-        yield Annotation(number, at, by, seq, Mark(**(read | {"tags": tuple(read["tags"])})), source), bytes(digest)
+        check_each([at, by, source], TEXT)
+        read = parsed(mark)
+        check_types(read, _OF_MARK, frozenset({"flagged", "tags", "note"}))
+        check_each(read["tags"], TEXT)
+        made = Mark(**(read | {"tags": tuple(read["tags"])}))
+        yield Annotation(number, at, by, seq, made, source), database.blob(digest)
 
 
 def _start(closing: str) -> bytes:

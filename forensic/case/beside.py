@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from forensic.case.strict import NUMBER, TEXT, WHOLE, check_each, check_types
+
 Verdict = Literal["known", "unknown"]
 
 
@@ -56,6 +58,14 @@ class Salvaged:
     engine: str | None = None
 
 
+_OF_SALVAGED: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("rows", "of_rows", "width", "height"), WHOLE),
+    **dict.fromkeys(("score", "threshold"), NUMBER),
+    "scores": (dict,),
+    "flags": (list,),
+}
+
+
 def is_told(claim: CarriedClaim) -> bool:
     """Whether it is a claim, and no record of what could not be read or is not kept."""
     return claim.state not in ("unreadable", "not-kept")
@@ -71,6 +81,21 @@ def salvaged_from_dict(row: dict[str, Any]) -> Salvaged:
     """The inverse.
 
     Raises:
-        TypeError: a key is missing or unknown.
+        TypeError: a key is missing or unknown, or a value is of another type.
+        ValueError: a number is not finite.
     """
+    check_types(row, _OF_SALVAGED, frozenset({"rows", "flags"}))
+    check_each(row["flags"], TEXT)
+    if row.get("scores") is not None:
+        check_each(row["scores"], NUMBER)
     return Salvaged(**(row | {"flags": tuple(row["flags"])}))
+
+
+def claim_from_dict(row: dict[str, Any]) -> CarriedClaim:
+    """The inverse.
+
+    Raises:
+        TypeError: a key is missing or unknown, or a value is of another type.
+    """
+    check_types(row, {"value_bytes": WHOLE}, frozenset({"kind", "place", "reader", "state", "says"}))
+    return CarriedClaim(**row)

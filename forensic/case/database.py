@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,11 @@ _REMOTE = frozenset(
         "smbfs",
     }
 )
+_MISSHAPEN = frozenset(
+    {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_SCHEMA}
+)
+"""A table is missing, or two rows claim one number: the statements are fixed, so the file is at fault."""
+_NAME = re.compile(r"^CREATE (?:TABLE|INDEX) (\w+)", re.MULTILINE)
 _BUSY_SECONDS = 10.0
 _ANOTHER = "Choose another --case; nothing is overwritten"
 _ANEW = "Name the file that `forensic scan --case FILE` wrote, or take it anew from where it is kept"
@@ -113,6 +119,11 @@ def has_tree(connection: sqlite3.Connection) -> bool:
     """Whether the case has room for its root; those of earlier versions have none."""
     query = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'tree')"
     return bool(connection.execute(query).fetchone()[0])
+
+
+def schema() -> dict[str, str]:
+    """Name of each table and index that a case of this format has, and the statement that makes it."""
+    return {_NAME.findall(statement)[0]: statement for statement in _statements()}
 
 
 def _statements() -> Iterator[str]:
@@ -217,13 +228,44 @@ def told(path: Path | None) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_NOTADB:
             raise VerificationError(subject, f"is no case, or a damaged one ({error})", _ANEW) from error
-        if code == sqlite3.SQLITE_CORRUPT:
+        undecoded = isinstance(error, sqlite3.OperationalError) and not code  # text that is no UTF-8
+        if code == sqlite3.SQLITE_CORRUPT or undecoded:
             raise VerificationError(subject, f"is damaged ({error})", _ANEW) from error
+        if code in _MISSHAPEN:
+            raise VerificationError(subject, f"has not the form of a case ({error})", _ANEW) from error
         if code == sqlite3.SQLITE_FULL:
             raise MachineError(subject, "no space left on the disk", f"Make room, then {_AGAIN}") from error
         raise MachineError(subject, str(error), f"Cure it, then {_AGAIN}") from error
     except OSError as error:
         raise MachineError(subject, error.strerror or str(error), f"Cure it, then {_AGAIN}") from error
+
+
+@contextmanager
+def read(path: Path | None) -> Iterator[None]:
+    """As `told`, around code that only turns what is stored into values: what it can not turn is damaged too.
+
+    Raises:
+        VerificationError: the file is damaged, or was altered.
+        MachineError: it can not be read.
+    """
+    with told(path):
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            subject = "temporary database" if path is None else os.fspath(path)
+            what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise VerificationError(subject, f"holds what no case holds ({what})", _ANEW) from error
+
+
+def blob(value: object) -> bytes:
+    """A stored value that must be bytes.
+
+    Raises:
+        TypeError: it is something else; `bytes` would make a number into as many zeros.
+    """
+    if not isinstance(value, bytes):
+        raise TypeError(f"expected bytes, got {type(value).__name__}")
+    return value
 
 
 def _address(path: Path) -> str:

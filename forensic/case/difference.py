@@ -6,9 +6,11 @@ elsewhere is the same evidence.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from forensic.case import database
 from forensic.case.places import Places
 from forensic.case.rows import display_path
 
@@ -55,10 +57,9 @@ def case_changes(first: CaseReader, second: CaseReader) -> Iterator[Change]:
         MachineError: a case can not be read.
     """
     common = tuple(name for name in header_changes(first, second) if name not in _OF_ROWS)
-    one, other = _rows(first), _rows(second)
-    for path in sorted(one.keys() | other.keys()):
-        before = first.finding(one[path]) if path in one else None
-        after = second.finding(other[path]) if path in other else None
+    for path, one, other in _pairs(first, second):
+        before = None if one is None else first.finding(one)
+        after = None if other is None else second.finding(other)
         kind = _kind(before, after)
         if kind is not None:
             why = () if before is None or after is None else _causes(before, after, common)
@@ -82,10 +83,26 @@ def _settings(case: CaseReader) -> dict[str, Any]:
     return settings
 
 
-def _rows(case: CaseReader) -> dict[bytes, int]:
-    """Path below the case's folder -> row; numbers only, so that cases need not fit in memory."""
-    places = Places(case)
-    return {places.below(place): seq for seq, place in case.places()}
+def _pairs(first: CaseReader, second: CaseReader) -> Iterator[tuple[bytes, int | None, int | None]]:
+    """Path below the cases' folders, and the row of each case that has it, in byte order of the paths.
+
+    The table of paths lies in a temporary file: rows of a case with several roots are not in this order, and a million
+    paths need not fit in memory.
+    """
+    with closing(database.connect_for_writing(None)) as table, database.told(None):
+        table.execute("PRAGMA journal_mode = OFF")
+        table.execute("CREATE TABLE pair (path BLOB PRIMARY KEY, one INTEGER, other INTEGER) WITHOUT ROWID")
+        for side, case in (("one", first), ("other", second)):
+            places = Places(case)
+            paths = ((places.below(place), seq) for seq, place in case.places())
+            table.execute("BEGIN")
+            table.executemany(
+                f"INSERT INTO pair (path, {side}) VALUES (?, ?) "  # noqa: S608 - one of two names
+                f"ON CONFLICT (path) DO UPDATE SET {side} = excluded.{side}",
+                paths,
+            )
+            table.execute("COMMIT")
+        yield from table.execute("SELECT path, one, other FROM pair ORDER BY path")
 
 
 def _kind(before: Finding | None, after: Finding | None) -> Kind | None:

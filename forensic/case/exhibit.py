@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from forensic.case.reader import CaseReader
-    from forensic.case.rows import Finding
+    from forensic.case.rows import CaseHeader, Finding
 
 FORMAT = "forensic exhibit 1"
 _KEY = b"forensic case key 1\n"
@@ -54,14 +54,35 @@ class Exhibit:
     """64 hex digits."""
 
 
-def case_root(case: CaseReader) -> str:
+def key_start(header: CaseHeader) -> hashlib._Hash:
+    """The key of the salts before the first row. Whoever walks the rows anyhow updates it with the digest of each.
+
+    The leaves need it whole, hence a pass over the rows of their own: no row's salt may be told by the rows before it.
+    """
+    return hashlib.sha256(_KEY + chain_start(header))
+
+
+def case_root(case: CaseReader, key: bytes | None = None) -> str:
     """The root over all rows that are there, 64 hex digits.
+
+    Args:
+        case: complete or not.
+        key: as `key_start`, updated with all digests, has it; gathered here where None.
 
     Raises:
         VerificationError: the case is damaged.
         MachineError: it can not be read.
     """
-    return _root(len(case), root_hash(_leaves(case))).hex()
+    size = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size
+        for leaf in _leaves(case, key or _key(case)):
+            size += 1
+            yield leaf
+
+    tree = root_hash(counted())
+    return _root(size, tree).hex()
 
 
 def told_root(case: CaseReader) -> str:
@@ -92,7 +113,7 @@ def exhibit_of(case: CaseReader, path: str) -> dict[str, Any]:
     key, size = _key(case), len(case)
     line, thumbnail, spectrum = next(case.stored_rows(seq))
     shown, parts = _parts(line, thumbnail, spectrum, _blind(key, seq))
-    others = audit_path(_leaves(case), size, seq)
+    others = audit_path(_leaves(case, key), size, seq)
     tree = root_from(leaf_hash(_salt(key, seq) + b"".join(parts)), seq, size, others)
     return {
         "format": FORMAT,
@@ -139,7 +160,7 @@ def verify_exhibit(text: str, expected: str | None = None, *, subject: str = "ex
 
 
 def _key(case: CaseReader) -> bytes:
-    key = hashlib.sha256(_KEY + chain_start(case.header))
+    key = key_start(case.header)
     for digest in case.digests():
         key.update(digest)
     return key.digest()
@@ -157,8 +178,7 @@ def _blind(key: bytes, seq: int) -> bytes:
     return hmac.digest(key, seq.to_bytes(8, "big") + b"duplicate-of", "sha256")
 
 
-def _leaves(case: CaseReader) -> Iterator[bytes]:
-    key = _key(case)
+def _leaves(case: CaseReader, key: bytes) -> Iterator[bytes]:
     for seq, (line, thumbnail, spectrum) in enumerate(case.stored_rows()):
         parts = _parts(line, thumbnail, spectrum, _blind(key, seq))[1]
         yield leaf_hash(_salt(key, seq) + b"".join(parts))

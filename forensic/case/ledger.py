@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from forensic.case import database
 from forensic.case.chain import chain_next, spectrum_bytes
-from forensic.case.exhibit import case_root
+from forensic.case.exhibit import case_root, key_start
 from forensic.case.lock import CaseLock, left_behind
 from forensic.case.reader import CaseReader, Place, Root, open_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding, Run, exact_path, finding_to_json
@@ -72,6 +72,7 @@ class CaseWriter(CaseReader):
         self._lock = lock
         self._next = len(self)
         self._digest = self._last_digest()
+        self._key = None if self._next else key_start(self.header)  # a resumed case gathers it at its end
 
     def append(self, batch: Iterable[tuple[Finding, Artefacts]], places: Sequence[Place] | None = None) -> None:
         """Store findings in the order given, in one transaction.
@@ -85,6 +86,7 @@ class CaseWriter(CaseReader):
             ValueError: a finding holds a number that is not finite; nothing of the batch is stored.
         """
         digest, seq = self._digest, self._next
+        chained: list[bytes] = []
         with database.transaction(self._connection, self._path):
             for number, (finding, artefacts) in enumerate(batch):
                 place = places[number] if places is not None else Place(path=exact_path(finding))
@@ -111,7 +113,10 @@ class CaseWriter(CaseReader):
                         "INSERT INTO artefact VALUES (?, ?, ?)", (seq, artefacts.thumbnail, spectrum)
                     )
                 seq += 1
+                chained.append(digest)
         self._digest, self._next = digest, seq
+        if self._key is not None:
+            self._key.update(b"".join(chained))
 
     def finish(self, *, other_files: int = 0, ended: str | None = None) -> str:
         """Mark the case complete and merge the log; returns the closing digest in hex.
@@ -122,7 +127,8 @@ class CaseWriter(CaseReader):
         with database.transaction(self._connection, self._path):
             self._connection.execute("INSERT INTO closing VALUES (1, ?, ?, ?)", (self._next, other_files, self._digest))
             if self._path is not None and database.has_tree(self._connection):
-                self._connection.execute("INSERT OR REPLACE INTO tree VALUES (1, ?)", (bytes.fromhex(case_root(self)),))
+                root = bytes.fromhex(case_root(self, None if self._key is None else self._key.digest()))
+                self._connection.execute("INSERT OR REPLACE INTO tree VALUES (1, ?)", (root,))
             self._end_run("done", ended)
         database.remove_log(self._connection, self._path)
         return self._digest.hex()

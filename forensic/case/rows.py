@@ -11,7 +11,15 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from forensic.case.beside import CarriedClaim, Salvaged, Verdict, beside_to_dict, salvaged_from_dict
+from forensic.case.beside import (
+    CarriedClaim,
+    Salvaged,
+    Verdict,
+    beside_to_dict,
+    claim_from_dict,
+    salvaged_from_dict,
+)
+from forensic.case.strict import NUMBER, TEXT, WHOLE, check_each, check_types, parsed
 
 Status = Literal["ok", "unreadable", "skipped"]
 
@@ -62,6 +70,15 @@ class Finding:
     """What the file claims of its own origin, in its order; never empty. No part of the verdict."""
 
 
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("bytes", "width", "height"), WHOLE),
+    **dict.fromkeys(("score", "threshold", "llr", "p"), NUMBER),
+    **dict.fromkeys(("flags", "claims"), (list,)),
+    **dict.fromkeys(("scores", "salvaged"), (dict,)),
+}
+_ALWAYS = frozenset({"path", "status", "preprocessing", "weights", "flags"})
+"""Never null."""
+
 OPTIONAL_KEYS = frozenset({"path_b64", "scores", "llr", "p", "engine", "salvaged", "claims"})
 """Keys a JSON line may lack; every other key is always present, null where it does not apply."""
 
@@ -98,15 +115,23 @@ def finding_from_json(line: str) -> Finding:
     """The inverse of `finding_to_json`.
 
     Raises:
-        ValueError: the line is no JSON object.
-        TypeError: a key is missing or unknown.
+        ValueError: the line is no JSON, or has a number that is not finite.
+        TypeError: it is no object, a key is missing or unknown, or a value is of another type.
     """
-    row = json.loads(line)
+    row = parsed(line)
+    check_types(row, _TYPES, _ALWAYS)
+    check_each(row["flags"], TEXT)
     row["flags"] = tuple(row["flags"])
+    if "\\ud" in line:
+        row["path"].encode()  # half a character is in no path: what is no UTF-8 is told in another way
+    if row.get("path_b64") is not None:
+        base64.b64decode(row["path_b64"], validate=True)
+    if row.get("scores") is not None:
+        check_each(row["scores"], NUMBER)
     if row.get("salvaged") is not None:
         row["salvaged"] = salvaged_from_dict(row["salvaged"])
     if row.get("claims") is not None:
-        row["claims"] = tuple(CarriedClaim(**claim) for claim in row["claims"])
+        row["claims"] = tuple(claim_from_dict(claim) for claim in row["claims"])
     return Finding(**row)
 
 

@@ -151,7 +151,7 @@ def _show_annotations(stored: CaseReader) -> None:
             str(one.number),
             one.at,
             one.by,
-            stored.finding(one.seq).path if one.seq < len(stored) else f"finding {one.seq}",
+            stored.finding(one.seq).path if 0 <= one.seq < len(stored) else f"finding {one.seq}",
             ", ".join(
                 [
                     *(["flagged"] if one.mark.flagged else []),

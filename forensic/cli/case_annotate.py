@@ -121,7 +121,11 @@ def _entry(triage: Path, stored: CaseReader, entry: dict[str, Any]) -> tuple[int
 
 def _add(case: Path, entries: list[tuple[int, Mark]], by: str, source: str) -> None:
     from forensic.case import annotations
+    from forensic.case.ledger import open_case
     from forensic.cli.scan import clock
 
     count = annotations.annotate(case, entries, by=by, at=clock()(), source=source)
+    with open_case(case) as stored:
+        digest = annotations.annotations_digest(stored)
     console.talk(f"{case}: {count} annotation{'' if count == 1 else 's'}")
+    console.talk(f"digest of the annotations {digest}")

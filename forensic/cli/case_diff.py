@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import Counter
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,11 +17,14 @@ from forensic.cli import console
 from forensic.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from forensic.case.difference import Change
     from forensic.case.rows import Finding
 
 _SIDE = ("path", "sha256", "status", "reason", "verdict", "label", "nearest", "score", "threshold", "decoder")
 _ROWS_A_TABLE = 500
+_PART = 1 << 16
 
 
 def diff(
@@ -44,39 +49,68 @@ def diff(
     from forensic.case.difference import case_changes, header_changes
     from forensic.case.ledger import open_case
 
+    as_json = (format or ("table" if console.is_terminal() else "json")) == "json"
     with ExitStack() as stack:
         one, other = (stack.enter_context(open_case(case)) for case in (first, second))
         for case, stored in ((first, one), (second, other)):
             if not stored.complete:
                 console.warn(f"{case}: not complete; it is compared as far as it goes")
-        header = header_changes(one, other)
-        counts: Counter[str] = Counter()
-        moved = 0.0
-        changes: list[Change] = []
-        for change in case_changes(one, other):
-            counts[change.kind] += 1
-            if change.kind == "score":
-                moved = max(moved, _moved(change))
-            else:
-                changes.append(change)
-        totals = (len(one), len(other))
-    if (format or ("table" if console.is_terminal() else "json")) == "json":
-        said = {
-            "findings": totals,
-            "header": {name: list(values) for name, values in header.items()},
-            "counts": dict(counts),
-            "largest_move_of_score": moved,
-            "changes": [_as_json(change) for change in changes],
-        }
-        console.data(json.dumps(said, ensure_ascii=True, indent=2))
-    else:
-        _tell(header, changes)
+        header, totals = header_changes(one, other), (len(one), len(other))
+        tally = _Tally()
+        changes = tally.changes(case_changes(one, other))
+        if as_json:
+            _tell_json(header, totals, changes, tally)
+        else:
+            _tell(header, changes)
+    counts, moved = tally.counts, tally.moved
     told = ", ".join(f"{count} {_plural(kind, count)}" for kind, count in sorted(counts.items()) if kind != "score")
     console.talk(f"{totals[0]} and {totals[1]} findings: {told or 'the same files, verdicts and classes'}")
     if counts["score"]:
         console.talk(f"{counts['score']} scores moved without changing a verdict, by {moved:.2g} at most")
-    if changes:
+    if any(kind != "score" for kind in counts):
         raise typer.Exit(ExitCode.MISMATCH)
+
+
+class _Tally:
+    """What passed by: how many of each kind, and by how much a score moved at most."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.moved = 0.0
+
+    def changes(self, found: Iterable[Change]) -> Iterator[Change]:
+        """Those that are told one by one, which scores alone are not."""
+        for change in found:
+            self.counts[change.kind] += 1
+            if change.kind == "score":
+                self.moved = max(self.moved, _moved(change))
+            else:
+                yield change
+
+
+def _tell_json(
+    header: dict[str, tuple[Any, Any]], totals: tuple[int, int], changes: Iterator[Change], tally: _Tally
+) -> None:
+    """One object. The counts stand before the changes, which wait in a file: there may be as many as images."""
+    with tempfile.TemporaryFile("w+", encoding="ascii") as waiting:
+        for number, change in enumerate(changes):
+            text = json.dumps(_as_json(change), ensure_ascii=True, indent=2)
+            waiting.write(("," if number else "") + "\n    " + text.replace("\n", "\n    "))
+        said = {
+            "findings": totals,
+            "header": {name: list(values) for name, values in header.items()},
+            "counts": dict(tally.counts),
+            "largest_move_of_score": tally.moved,
+            "changes": [],
+        }
+        head, _, tail = json.dumps(said, ensure_ascii=True, indent=2).rpartition("]")
+        told = waiting.tell() > 0
+        waiting.seek(0)
+        with console.binary() as stream:
+            stream.write(head.encode("ascii"))
+            for part in iter(lambda: waiting.read(_PART), ""):
+                stream.write(part.encode("ascii"))
+            stream.write((("\n  ]" if told else "]") + tail + "\n").encode("ascii"))
 
 
 def _plural(kind: str, count: int) -> str:
@@ -90,15 +124,12 @@ def _moved(change: Change) -> float:
     return abs(before.score - after.score)
 
 
-def _tell(header: dict[str, tuple[Any, Any]], changes: list[Change]) -> None:
+def _tell(header: dict[str, tuple[Any, Any]], changes: Iterator[Change]) -> None:
     if header:
         settings = [(name, str(before), str(after)) for name, (before, after) in header.items()]
         console.stdout_table(["made with", "A", "B"], settings)
-    for start in range(0, len(changes), _ROWS_A_TABLE):
-        rows = [
-            (change.path, _said(change.before), _said(change.after), _why(change))
-            for change in changes[start : start + _ROWS_A_TABLE]
-        ]
+    while page := list(islice(changes, _ROWS_A_TABLE)):
+        rows = [(change.path, _said(change.before), _said(change.after), _why(change)) for change in page]
         console.stdout_table(["image", "A", "B", "may be caused by"], rows)
 
 

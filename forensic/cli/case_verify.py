@@ -6,12 +6,12 @@ import os
 import re
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from forensic.cli import console
-from forensic.errors import UsageError, VerificationError
+from forensic.errors import ForensicError, UsageError, VerificationError
 
 if TYPE_CHECKING:
     from forensic.case.reader import CaseReader
@@ -23,6 +23,11 @@ _NOT_CHECKED = (
     "scores and verdicts (--level 3); thumbnails and spectra; files that came since",
     "thumbnails, spectra and the scores of single classes; files that came since",
 )
+_NO_DIGEST = (
+    "what no digest covers: the examiner's words, versions and history of the runs, which folders were given and where "
+    "they lay, times, the number of other files"
+)
+_CARD = "the card and the spectra of the classes (--level 3)"
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -43,6 +48,9 @@ def verify(
     expect_digest: Annotated[
         str | None, typer.Option(metavar="HEX", help="The closing digest as it was printed, or stands in a report.")
     ] = None,
+    expect_annotations: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Where the annotations ended, as `case annotate` told it.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that decode; one a processor by default.")
     ] = None,
@@ -57,33 +65,63 @@ def verify(
     forensic case verify scan.case --evidence /mnt/copy        the files lie elsewhere now
     forensic case verify scan.case --expect-digest d7536a...   finds a case that was forged as a whole
 
-    Level 0: every row, every digest, the closing digest. Level 1: the files have the same content. Level 2: they are
+    Level 0: the form of the file, every row, every digest. Level 1: the files have the same content. Level 2: they are
     decoded to the same status, size, format and flags by the same decoder. Level 3: they get the same verdict, and a
-    score within the tolerance that the card of the weights states. Files are read once, and only read.
+    score within the tolerance that the card of the weights states, and that card is the case's. Files are read once and
+    only read.
     """
+    from forensic.case.annotations import read_annotations
     from forensic.case.ledger import open_case
     from forensic.case.verify import verify_case
 
     console.set_quiet(quiet=quiet)
-    expected = None if expect_digest is None else expect_digest.strip().lower()
-    if expected is not None and not _HEX.fullmatch(expected):
-        raise UsageError("--expect-digest", "is no digest of 64 hex digits", "Copy the whole closing digest")
-    own = verify_case(case, expected)
+    expected = _digest("--expect-digest", expect_digest)
+    own = verify_case(case, expected, _digest("--expect-annotations", expect_annotations))
     if not own.agrees:
         _differs(case, own.differences, own.count, "The case was altered or damaged after it was written")
     state = "complete" if own.complete else "not complete"
     lines = [f"{case}: agrees with itself; {own.findings} findings, {state}", f"closing digest {own.digest}"]
-    if level:
-        with open_case(case) as stored:
+    with open_case(case) as stored:
+        marked = len(read_annotations(stored))
+        _check_calibration(case, stored)
+        if level:
             lines.append(_against_files(stored, case, level, evidence or [], weights, (sample, seed), workers))
-    elif evidence or weights or sample:
-        raise UsageError("--level 0", "does not look at the files", "Leave --evidence, --weights and --sample out")
+        elif evidence or weights or sample:
+            raise UsageError("--level 0", "does not look at the files", "Leave --evidence, --weights and --sample out")
+    if marked:
+        lines.append(f"{marked} annotations, their digest {own.annotations}")
     for line in lines:
         console.stdout_text(line)
-    not_checked = _NOT_CHECKED[level]
-    if expected is None:
-        not_checked += "; whether the whole case was written anew (--expect-digest)"
-    console.talk(f"Not checked: {not_checked}")
+    not_checked = [_NOT_CHECKED[level], _NO_DIGEST, *([_CARD] if level < 3 else [])]
+    not_checked += [] if own.complete else ["whether rows are missing at the end, since the case is not complete"]
+    not_checked += [] if own.root or not own.complete else ["the root over the rows: the case keeps none"]
+    not_checked += [] if expected else ["whether the whole case was written anew (--expect-digest)"]
+    if expect_annotations is None:
+        not_checked.append("whether annotations were taken from the end (--expect-annotations)")
+    console.talk(f"Not checked: {'; '.join(not_checked)}")
+
+
+def _digest(option: str, given: str | None) -> str | None:
+    digest = None if given is None else given.strip().lower()
+    if digest is not None and not _HEX.fullmatch(digest):
+        raise UsageError(option, "is no digest of 64 hex digits", "Copy the whole digest")
+    return digest
+
+
+def _check_calibration(case: Path, stored: CaseReader) -> None:
+    """That what the case keeps of its calibration is what its hash says, which the chain begins with."""
+    recorded = stored.header.configuration.get("calibration")
+    if recorded is None:
+        return
+    from forensic.calibration.words import kept_calibration
+
+    try:
+        kept = kept_calibration(stored.header.card, recorded)
+    except (ForensicError, TypeError, ValueError, KeyError, AttributeError) as error:
+        told = error.reason if isinstance(error, ForensicError) else f"can not be read ({error})"
+        _differs(case, (f"the calibration that it keeps: {told}",), 1, "The case was altered after it was written")
+    if kept is None:
+        _differs(case, ("it keeps no calibration and was begun with one",), 1, "The case was altered")
 
 
 def _against_files(
@@ -134,7 +172,7 @@ def _against_files(
     return f"level {level}: {of} {_DONE[level]}, none differs"
 
 
-def _differs(case: Path, differences: tuple[str, ...], count: int, remedy: str) -> None:
+def _differs(case: Path, differences: tuple[str, ...], count: int, remedy: str) -> NoReturn:
     for difference in differences:
         console.warn(f"{case}: {difference}")
     more = count - len(differences)

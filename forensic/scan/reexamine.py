@@ -22,7 +22,7 @@ from forensic.case.flags import of_decoder, without_stability
 from forensic.case.rows import exact_path
 from forensic.data.inspection import DecodeLimits
 from forensic.engines.choice import choose, precision_in
-from forensic.errors import FileOutcome, MissingError, Skipped, Unreadable
+from forensic.errors import FileOutcome, MissingError, Skipped, Unreadable, VerificationError
 from forensic.models.weights import find_weights, list_weights, read_card
 from forensic.provenance.carried import CARRIED
 from forensic.scan.attribute import attribute, finding_of, salvaged_of, status_of, weighed
@@ -123,6 +123,7 @@ def reexamine(
     Raises:
         ValueError: another level, or 3 without weights.
         MissingError, WeightsError: weights are damaged.
+        VerificationError: at level 3, the case keeps another card or other class spectra than the weights have.
         MachineError: the decoder does not work on this machine.
     """
     if level not in (1, 2, 3) or (level == 3 and weights is None):
@@ -184,6 +185,11 @@ class _Scoring:
         threads = _threads(case.header.configuration)
         self._engine = Engine(weights, "cpu", choose("torch", "cpu"), self._threshold, threads)
         self._card = self._engine.weights.card
+        header = case.header
+        kept = {name: value for name, value in header.card.items() if name != "calibration"}
+        if kept != self._card.to_dict() or header.class_spectra != self._engine.spectra:
+            subject, what = str(case.path), "the card or the spectra that it keeps are not those of its weights"
+            raise VerificationError(subject, what, "The case was altered: no digest covers them, the weights do")
 
     def checked(self, batch: Sequence[tuple[_Row, Read]]) -> Iterator[Checked]:
         measured = iter(self._engine.measure([tiles for _, read in batch for tiles in read.images]))

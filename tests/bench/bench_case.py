@@ -121,8 +121,8 @@ def made(folder: Path, rows: int) -> Path:
         part.rename(path)
         rates = [rate(moments, share) for share in (0.0, 0.9)]
         print(
-            f"{rows:,} rows written, {path.stat().st_size / 1e6:.0f} MB: {rates[0]:.0f} rows/s in the first tenth, "
-            f"{rates[1]:.0f} in the last; finished in {ended - moments[-1][1]:.1f} s"
+            f"{rows:,} rows written, {path.stat().st_size / 1e6:.0f} MB: {in_words(rates)}; finished in "
+            f"{ended - moments[-1][1]:.1f} s"
         )
     with open_case(path) as stored:
         complete = stored.complete
@@ -132,12 +132,20 @@ def made(folder: Path, rows: int) -> Path:
     return path
 
 
-def rate(moments: list[tuple[int, float]], begun: float) -> float:
-    """Rows a second in the tenth of the rows that begins at this share of them."""
+def in_words(rates: list[float | None]) -> str:
+    """How fast rows were written at the beginning and at the end."""
+    first, last = rates
+    if first is None or last is None:
+        return "too few rows for a rate"
+    return f"{first:.0f} rows/s in the first tenth, {last:.0f} in the last"
+
+
+def rate(moments: list[tuple[int, float]], begun: float) -> float | None:
+    """Rows a second in the tenth of the rows that begins at this share of them; None with too few moments."""
     total = moments[-1][0]
     inside = [moment for moment in moments if begun * total <= moment[0] <= (begun + 0.1) * total]
     if len(inside) < 2:
-        return float("nan")
+        return None
     return (inside[-1][0] - inside[0][0]) / (inside[-1][1] - inside[0][1])
 
 

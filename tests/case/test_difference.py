@@ -94,3 +94,22 @@ def test_causes_are_what_the_cases_name_differently(made, finding) -> None:
             "tool version": ("0.1.0", "0.2.0"),
             "decoders: pillow": ("1", "2"),
         }
+
+
+def test_files_are_told_in_byte_order_whatever_the_order_of_the_rows(tmp_path, header, finding) -> None:
+    """Two folders, given so that the rows of the one that comes first in the walk come last below their common one."""
+    paths = []
+    for name, score in (("a", 0.5), ("b", 0.25)):
+        paths.append(tmp_path / f"{name}.case")
+        roots = [Root(b"../y", b"/evidence/y"), Root(b"x", b"/evidence/x")]
+        rows = [(0, b"2.png"), (0, b"\xff.png"), (1, b"1.png"), (1, b"3.png")]
+        with create_case(paths[-1], header(), roots=roots) as case:
+            findings = [finding(n, path="given", score=score) for n, _ in enumerate(rows)]
+            case.append([(one, Artefacts()) for one in findings], [Place(root, path) for root, path in rows])
+            case.finish()
+    with open_case(paths[0]) as one, open_case(paths[1]) as other:
+        found = list(case_changes(one, other))
+        assert [change.path for change in found] == ["x/1.png", "x/3.png", "y/2.png", "y/\\xff.png"]
+        assert [(change.before.sha256, change.after.sha256) for change in found if change.before and change.after] == [
+            (finding(number).sha256,) * 2 for number in (2, 3, 0, 1)
+        ]

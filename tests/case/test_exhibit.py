@@ -3,11 +3,13 @@ from __future__ import annotations
 import hashlib
 import json
 import tracemalloc
+from dataclasses import replace
+from itertools import islice
 
 import pytest
 
-from forensic.case.exhibit import case_root, exhibit_of, told_root, verify_exhibit
-from forensic.case.ledger import Place, Root, create_case, open_case
+from forensic.case.exhibit import case_root, exhibit_of, key_start, told_root, verify_exhibit
+from forensic.case.ledger import Place, Root, create_case, open_case, resume_case
 from forensic.case.rows import Artefacts, finding_from_json, finding_to_json
 from forensic.case.tree import leaf_hash
 from forensic.errors import UsageError, VerificationError
@@ -167,3 +169,62 @@ def test_without_thumbnail_and_alone(tmp_path, header, finding) -> None:
     assert said["audit_path"] == []
     assert said["thumbnail"] == hashlib.sha256(b"").hexdigest()
     assert verify_exhibit(json.dumps(said)).tree_size == 1
+
+
+@pytest.mark.parametrize("sizes", [[5], [1, 1, 1, 1, 1], [2, 3], [5, 0]])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_the_key_is_gathered_while_rows_are_written(tmp_path, header, rows, sizes, resumed) -> None:
+    """In one run, and in several of which the later ones find rows; a batch that fails adds nothing."""
+    path = tmp_path / "grown.case"
+    rest = iter(rows)
+    with create_case(path, header()) as case:
+        for place, size in enumerate(sizes):
+            if resumed and place:
+                break
+            with pytest.raises(ValueError, match="JSON"):
+                case.append([(rows[0], Artefacts()), (replace(rows[3], score=float("nan")), Artefacts())])
+            case.append([(row, Artefacts(thumbnail=b"t")) for row in islice(rest, size)])
+        if not resumed:
+            case.finish()
+    if resumed:
+        with resume_case(path) as case:
+            case.append([(row, Artefacts(thumbnail=b"t")) for row in rest])
+            case.finish()
+    with open_case(path) as stored:
+        key = key_start(stored.header)
+        for digest in stored.digests():
+            key.update(digest)
+        assert stored.stored_root == case_root(stored) == case_root(stored, key.digest())
+        assert len(stored) == 5
+
+
+def leads_to(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+    """The root by the steps of RFC 9162, 2.1.3.2, which goes by the bits of two numbers and knows no subtrees."""
+    first, last, root = index, size - 1, leaf
+    for other in path:
+        assert last
+        if first & 1 or first == last:
+            root = hashlib.sha256(b"\1" + other + root).digest()
+            while first and not first & 1:
+                first, last = first >> 1, last >> 1
+        else:
+            root = hashlib.sha256(b"\1" + root + other).digest()
+        first, last = first >> 1, last >> 1
+    assert not last
+    return root
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8, 13])
+def test_somebody_else_s_program_comes_to_the_same_root(write_case, finding, size) -> None:
+    case = write_case([finding(number) for number in range(size)])
+    with open_case(case) as stored:
+        told = stored.stored_root
+        for number in range(size):
+            said = json.loads(json.dumps(exhibit_of(stored, finding(number).path)))
+            line = json.dumps(said["finding"], ensure_ascii=True).encode()
+            parts = [bytes.fromhex(said[name]) for name in ("salt", "duplicate_of", "thumbnail", "spectrum")]
+            data = parts[0] + hashlib.sha256(line).digest() + b"".join(parts[1:])
+            path = [bytes.fromhex(other) for other in said["audit_path"]]
+            tree = leads_to(hashlib.sha256(b"\0" + data).digest(), said["index"], said["tree_size"], path)
+            counted = said["tree_size"].to_bytes(8, "big")
+            assert hashlib.sha256(b"forensic case root 1\n" + counted + tree).hexdigest() == told

@@ -126,7 +126,8 @@ def test_what_does_not_fit_together(made, finding, tmp_path) -> None:
     two = [(finding(2), None)]
     first = made("a", one)
     refused(tmp_path, [first], "needs two cases")
-    refused(tmp_path, [first, made("b", two, weights="f" * 12)], "weights was 0123456789ab, is ffffffffffff")
+    others = [(finding(2, weights="f" * 12), None)]
+    refused(tmp_path, [first, made("b", others, weights="f" * 12)], "weights was 0123456789ab, is ffffffffffff")
     refused(tmp_path, [first, made("c", two, configuration={"threshold": 1.0, "thumbnails": "full"})], "threshold was")
     refused(tmp_path, [first, made("d", two, tool_version="9")], "tool version was 0.1.0, is 9")
     refused(tmp_path, [first, made("e", two, card={})], "another card")

@@ -49,7 +49,10 @@ def saved(case: Path, **changes: Any) -> dict[str, Any]:
 
 def test_marks_are_added_to_and_shown(forensic, case: Path) -> None:
     said = forensic("case", "annotate", case, "in/png-16bit-rgb.png", "--by", "E", "--tag", "a", "--tag", "b", "--flag")
-    assert (said.code, said.err) == (0, f"{case}: 1 annotation\n")
+    told, digest = said.err.splitlines()
+    assert (said.code, told) == (0, f"{case}: 1 annotation")
+    expected = ("--expect-annotations", digest.removeprefix("digest of the annotations "))
+    assert forensic("case", "verify", case, "--level", "0", *expected).code == 0
     assert (
         forensic("case", "annotate", case, "in/png-16bit-rgb.png", "--by", "F", "--untag", "a", "--grade", "5").code
         == 0
@@ -59,6 +62,8 @@ def test_marks_are_added_to_and_shown(forensic, case: Path) -> None:
     shown = forensic("case", "show", case, "--annotations").out
     assert "flagged, grade 5, b" in shown
     assert forensic("case", "verify", case, "--level", "0").code == 0
+    later = forensic("case", "verify", case, "--level", "0", *expected)
+    assert (later.code, "the annotations end in" in later.err) == (4, True)
     missing = forensic("case", "annotate", case, "in/no.png", "--by", "E", "--flag")
     assert (missing.code, "the case has no such path" in missing.err) == (2, True)
 

@@ -23,7 +23,9 @@ def test_equal_cases(forensic, scanned, tiny_weights, tmp_path) -> None:
     forensic("scan", tmp_path / "copy", "--weights", tiny_weights, "--case", "b.case")
     said = forensic("case", "diff", "a.case", "b.case")
     assert said.code == 0
-    assert json.loads(said.out)["changes"] == []
+    found = json.loads(said.out)
+    assert (found["changes"], found["counts"]) == ([], {})
+    assert said.out == json.dumps(found, indent=2) + "\n"
     assert "3 and 3 findings: the same files, verdicts and classes" in said.err
 
 
@@ -37,6 +39,7 @@ def test_what_changed_and_why(forensic, scanned, tiny_weights, hostile) -> None:
     said = forensic("case", "diff", "a.case", "b.case", "--format", "json")
     assert said.code == 4
     found = json.loads(said.out)
+    assert said.out == json.dumps(found, indent=2) + "\n"
     by_path = {change["path"]: change for change in found["changes"]}
     assert {path: change["kind"] for path, change in by_path.items()} == {
         "a.jpg": "content",

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,8 @@ def test_each_level_agrees_and_says_what_it_did_not_check(forensic, case, tiny_w
         assert said.code == 0
         assert done in said.out
         assert f"Not checked: {left}" in said.err
+        assert "no digest covers: the examiner's words, versions and history of the runs" in said.err
+        assert ("the card and the spectra of the classes (--level 3)" in said.err) == (level != "3")
     assert "level 1: 15 files" in forensic("case", "verify", case).out
     assert case.read_bytes() == before
 
@@ -127,3 +131,30 @@ def recompute_root(case: Path) -> None:
     connection.execute("UPDATE tree SET root = ?", (bytes.fromhex(root),))
     connection.commit()
     connection.close()
+
+
+@pytest.mark.parametrize("name", ["card", "class_spectra"])
+def test_what_the_weights_say_otherwise_is_found_at_level_3(forensic, case, tiny_weights, name) -> None:
+    with closing(sqlite3.connect(case, isolation_level=None)) as connection:
+        (value,) = connection.execute("SELECT value FROM header WHERE name = ?", (name,)).fetchone()
+        said = json.loads(value)
+        if name == "card":
+            said["tolerance"] = 1e9
+        else:
+            said.popitem()
+        connection.execute("UPDATE header SET value = ? WHERE name = ?", (json.dumps(said), name))
+    assert forensic("case", "verify", case, "--level", "0").code == 0  # no digest covers it, and the remark says so
+    found = forensic("case", "verify", case, "--level", "3", "--weights", tiny_weights)
+    assert (found.code, "are not those of its weights" in found.err) == (4, True)
+
+
+def test_a_case_that_is_not_complete_may_lack_its_end(forensic, case) -> None:
+    with closing(sqlite3.connect(case, isolation_level=None)) as connection:
+        connection.executescript(
+            "DELETE FROM closing; DELETE FROM tree; UPDATE run SET outcome = 'interrupted';"
+            "DELETE FROM finding WHERE seq > 9; DELETE FROM artefact WHERE seq > 9"
+        )
+    said = forensic("case", "verify", case, "--level", "0")
+    assert said.code == 0
+    assert "10 findings, not complete" in said.out
+    assert "whether rows are missing at the end, since the case is not complete" in said.err

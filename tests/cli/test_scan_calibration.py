@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,26 @@ def test_a_case_keeps_hash_and_words_and_goes_on_with_the_same_calibration_only(
     report = tmp_path / "x.csv"
     assert forensic("report", tmp_path / "x.case", "--out", report).code == 0
     assert "llr,p" in report.read_text()
+    for statement, told in (
+        (
+            "UPDATE header SET value = replace(value, 'keep = 0.95', 'keep = 0.5') WHERE name = 'card'",
+            "the calibration that it keeps: does not fit its hash",
+        ),
+        (
+            "UPDATE header SET value = json_set(value, '$.calibration.toml', 5) WHERE name = 'card'",
+            "the calibration that it keeps",
+        ),
+        (
+            "UPDATE header SET value = json_remove(value, '$.calibration') WHERE name = 'card'",
+            "the calibration that is kept is not the one of the configuration",
+        ),
+    ):
+        forged = tmp_path / "forged.case"
+        shutil.copyfile(tmp_path / "x.case", forged)
+        with closing(sqlite3.connect(forged, isolation_level=None)) as connection:
+            connection.execute(statement)
+        found = forensic("case", "verify", forged, "--level", "0")
+        assert (found.code, told in found.err) == (4, True), found.err
 
 
 def test_a_calibration_of_other_weights_is_an_error_of_data_that_do_not_fit(

@@ -115,3 +115,13 @@ def test_recorded_figures_name_their_machine_and_hold_every_kernel(bench, file) 
     for kernel in stems.values():
         assert any(row["kernel"].startswith(kernel) for row in recorded["rows"]), kernel
     assert all(row["error"] <= 2e-2 and row["rivals"] for row in recorded["rows"])
+
+
+def test_too_few_rows_of_a_case_have_no_rate(bench) -> None:
+    case = bench("bench_case")
+    moments = [(0, 0.0), *((number, number / 50) for number in range(5, 101, 5))]
+    assert case.in_words([case.rate(moments, share) for share in (0.0, 0.9)]) == (
+        "50 rows/s in the first tenth, 50 in the last"
+    )
+    few = [case.rate([(0, 0.0), (100, 2.0)], share) for share in (0.0, 0.9)]
+    assert case.in_words(few) == "too few rows for a rate"
