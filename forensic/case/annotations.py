@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from forensic.case import database
-from forensic.case.lock import CaseLock
+from forensic.case.lock import lock_case
 from forensic.case.reader import CaseReader
 from forensic.case.strict import TEXT, WHOLE, check_each, check_types, parsed
 from forensic.errors import UsageError
@@ -102,7 +102,7 @@ def annotate(path: Path, entries: Sequence[tuple[int, Mark]], *, by: str, at: st
         UsageError: no case, one that is not complete, a number without a finding, or another process writes it.
         MachineError: the disk is full or fails; nothing is stored.
     """
-    with CaseLock(path), CaseReader(path, database.connect_for_reading(path)) as stored:
+    with lock_case(path), CaseReader(path, database.connect_for_reading(path)) as stored:
         if not stored.complete:
             raise UsageError(
                 os.fspath(path), "is not complete", "Finish the scan first, with the command that began it"

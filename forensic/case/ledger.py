@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from forensic.case import database
 from forensic.case.chain import chain_next, spectrum_bytes
 from forensic.case.exhibit import case_root, key_start
-from forensic.case.lock import CaseLock, left_behind
+from forensic.case.lock import CaseLock, left_behind, lock_case
 from forensic.case.reader import CaseReader, Place, Root, open_case
 from forensic.case.rows import Artefacts, CaseHeader, Finding, Run, exact_path, finding_to_json
-from forensic.errors import ForensicError, MachineError, UsageError
+from forensic.errors import ForensicError, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -178,7 +178,7 @@ def create_case(
         MachineError: the disk is full or fails.
     """
     with ExitStack() as undo:
-        lock = None if path is None else _locked(path)
+        lock = None if path is None else lock_case(path)
         if path is not None and lock is not None:
             undo.callback(lock.release)
             if database.is_begun(path):
@@ -211,7 +211,7 @@ def resume_case(path: Path, *, run: RunStart | None = None) -> CaseWriter:
         MachineError: the disk is full or fails.
     """
     with ExitStack() as undo:
-        lock = _locked(path)
+        lock = lock_case(path)
         undo.callback(lock.release)
         if not database.is_begun(path):
             raise UsageError(os.fspath(path), "no such case")
@@ -281,12 +281,3 @@ def put_in_order(path: Path) -> None:
             database.remove_log(connection, path)
         finally:
             connection.close()
-
-
-def _locked(path: Path) -> CaseLock:
-    if not path.parent.is_dir():
-        raise UsageError(os.fspath(path), "its folder does not exist", "Make the folder first")
-    try:
-        return CaseLock(path)
-    except OSError as error:
-        raise MachineError(os.fspath(path), error.strerror or str(error), "Choose another --case") from error

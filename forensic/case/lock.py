@@ -13,7 +13,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Self
 
-from forensic.errors import UsageError
+from forensic.errors import MachineError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +86,24 @@ class CaseLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def lock_case(case: Path) -> CaseLock:
+    """The lock of a case, with the system's errors told as ours.
+
+    Raises:
+        UsageError: another process holds it, or there is no such folder.
+        MachineError: the folder can not be written.
+    """
+    if not case.parent.is_dir():
+        raise UsageError(os.fspath(case), "its folder does not exist", "Make the folder first")
+    try:
+        return CaseLock(case)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise MachineError(
+            os.fspath(case), reason, "A case is written where its folder can be; copy it there"
+        ) from error
 
 
 def writer_lives(case: Path) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forensic.case.strict import TEXT, WHOLE, check_each, check_types, parsed
 from forensic.cli import console
 from forensic.errors import MachineError, UsageError, VerificationError
 
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     from forensic.case.reader import CaseReader
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="A complete case; its findings stay as they are.")]
+_HALF = re.compile("[\ud800-\udfff]")
 TRIAGE = ("forensic-triage", 1)
 """Format and version of the file that a report saves."""
+_OF_TRIAGE: dict[str, tuple[type, ...]] = {"format": TEXT, "version": WHOLE, "case": (dict,), "entries": (list,)}
+_OF_ENTRY: dict[str, tuple[type, ...]] = {"seq": WHOLE, "flagged": (bool,), "grade": WHOLE, "tags": (list,)}
 
 
 def annotate(
@@ -54,6 +59,8 @@ def annotate(
     if note is not None:
         mark = replace(mark, note=note)
     mark = replace(mark, tags=tuple({*mark.tags, *(tag or ())} - set(untag or ())))
+    for option, text in (("--note", mark.note), *(("--tag", one) for one in mark.tags)):
+        _check_text(option, text)
     _add(case, [(seq, mark)], by, "command")
 
 
@@ -91,9 +98,11 @@ def import_triage(
 
 def _read(triage: Path, data: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(data)
-        kind, _, _ = (said["format"], said["version"]), said["case"]["digest"], iter(said["entries"])
-    except (ValueError, KeyError, TypeError) as error:
+        said = parsed(data.decode("utf-8"))
+        check_types({name: said[name] for name in _OF_TRIAGE}, _OF_TRIAGE, frozenset(_OF_TRIAGE))
+        check_types({"by": said.get("by"), "digest": said["case"]["digest"]}, {}, frozenset({"digest"}))
+        kind = (said["format"], said["version"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(str(triage), "is no triage file", "Name what the report page saved") from error
     if kind != TRIAGE:
         raise UsageError(
@@ -106,11 +115,13 @@ def _entry(triage: Path, stored: CaseReader, entry: dict[str, Any]) -> tuple[int
     from forensic.case.annotations import Mark
 
     try:
-        seq = int(entry["seq"])
-        path, sha256 = entry["path"], entry.get("sha256")
-        tags = tuple(str(tag) for tag in entry.get("tags") or ())
-        mark = Mark(bool(entry.get("flagged")), entry.get("grade"), tags, str(entry.get("note") or ""))
-    except (ValueError, KeyError, TypeError) as error:
+        known: dict[str, Any] = {name: entry.get(name) for name in ("path", "sha256", "note", *_OF_ENTRY)}
+        check_types(known, _OF_ENTRY, frozenset({"seq", "path"}))
+        check_each(known["tags"] or [], TEXT)
+        json.dumps(known, ensure_ascii=False).encode("utf-8")  # half a character is no text, and could not be shown
+        seq, path, sha256 = known["seq"], known["path"], known["sha256"]
+        mark = Mark(bool(known["flagged"]), known["grade"], tuple(known["tags"] or ()), known["note"] or "")
+    except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(str(triage), f"has an entry that can not be read ({error})", "Save it anew") from error
     finding = stored.finding(seq) if 0 <= seq < len(stored) else None
     if finding is None or (finding.path, finding.sha256) != (path, sha256):
@@ -119,11 +130,19 @@ def _entry(triage: Path, stored: CaseReader, entry: dict[str, Any]) -> tuple[int
     return seq, mark
 
 
+def _check_text(option: str, text: str) -> None:
+    if _HALF.search(text):
+        raise UsageError(option, "is no text: it holds half a character, or a byte that is no UTF-8", "Write it anew")
+
+
 def _add(case: Path, entries: list[tuple[int, Mark]], by: str, source: str) -> None:
     from forensic.case import annotations
     from forensic.case.ledger import open_case
     from forensic.cli.scan import clock
 
+    _check_text("--by", by)
+    if not by.strip():
+        raise UsageError("--by", "does not say who marks", "Say the name")
     count = annotations.annotate(case, entries, by=by, at=clock()(), source=source)
     with open_case(case) as stored:
         digest = annotations.annotations_digest(stored)

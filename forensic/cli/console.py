@@ -152,12 +152,14 @@ def stdout_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, titl
     with console.capture() as captured:
         console.print(table)
     lines = captured.get().split("\n")
-    sys.stdout.write("\n".join(line.rstrip() for line in lines))  # Rich fills the last column with blanks
+    with writable_stdout():
+        sys.stdout.write("\n".join(line.rstrip() for line in lines))  # Rich fills the last column with blanks
 
 
 def stdout_text(text: str, *, style: str = "") -> None:
     """Lines of text on stdout; control characters other than the line end are escaped."""
-    _print(sys.stdout, text, style)
+    with writable_stdout():
+        _print(sys.stdout, text, style)
 
 
 def talk(text: str, *, style: str = "") -> None:

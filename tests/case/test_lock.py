@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import forensic
-from forensic.case.lock import CaseLock, left_behind, writer_lives
-from forensic.errors import UsageError
+from forensic.case.lock import CaseLock, left_behind, lock_case, writer_lives
+from forensic.errors import MachineError, UsageError
 
 HOLD = """
 import sys, time
@@ -82,3 +82,14 @@ def test_a_reader_that_looks_does_not_keep_a_writer_out(tmp_path) -> None:
         CaseLock(case).release()
         (tmp_path / "a.case.lock").touch()
     assert time.monotonic() - began < 5
+
+
+def test_a_folder_that_takes_no_lock_is_the_machine_s_fault(tmp_path) -> None:
+    case = tmp_path / "a.case"
+    (tmp_path / "a.case.lock").mkdir()  # as a read-only file system refuses it, for any user
+    with pytest.raises(MachineError, match=r"a\.case: Is a directory\. A case is written where its folder can be"):
+        lock_case(case)
+    with pytest.raises(UsageError, match="its folder does not exist"):
+        lock_case(tmp_path / "no" / "a.case")
+    with lock_case(tmp_path / "b.case"):
+        assert writer_lives(tmp_path / "b.case")

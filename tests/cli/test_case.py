@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import clean_environment, forensic_command
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +55,12 @@ def test_what_is_no_case(run_forensic, tmp_path) -> None:
         ran = run_forensic(*command, tmp_path / "x.case")
         assert (ran.code, ran.err.count("\n")) == (4, 1)
         assert "Name the file that `forensic scan --case FILE` wrote" in ran.err
+
+
+@pytest.mark.parametrize("command", [["show"], ["show", "--runs"], ["verify", "--level", "0"], ["diff"]])
+def test_a_full_disk_behind_stdout_is_no_fault_of_the_program(case, command) -> None:
+    words = [*command[:1], case, *([case] if command == ["diff"] else []), *command[1:]]
+    with Path("/dev/full").open("wb") as full:
+        line, environment = forensic_command(["case", *words]), clean_environment({})
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, env=environment, check=False)
+    assert (done.returncode, b"No space left on device" in done.stderr) == (6, True), done.stderr

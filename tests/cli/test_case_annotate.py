@@ -96,3 +96,55 @@ def test_what_does_not_fit_imports_nothing(forensic, case: Path, tmp_path: Path,
     ran = forensic("case", "import", case, triage)
     assert (ran.code, told in ran.err) == (code, True), ran.err
     assert case.read_bytes() == before
+
+
+def test_a_case_that_can_not_be_written_is_told(forensic, case: Path) -> None:
+    case.with_name(case.name + ".lock").mkdir()
+    said = forensic("case", "annotate", case, "in/png-16bit-rgb.png", "--by", "E", "--flag")
+    assert (said.code, "copy it there" in said.err) == (6, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: said["entries"][0].update(seq=float("inf")),
+        lambda said: said["entries"][0].update(seq=0.5),
+        lambda said: said["entries"][0].update(seq="0"),
+        lambda said: said["entries"][0].update(grade=2.0),
+        lambda said: said["entries"][0].update(grade=True),
+        lambda said: said["entries"][0].update(tags="abc"),
+        lambda said: said["entries"][0].update(tags=[["a"]]),
+        lambda said: said["entries"][0].update(tags=["\ud800"]),
+        lambda said: said["entries"][0].update(note=["x"]),
+        lambda said: said["entries"][0].update(flagged="no"),
+        lambda said: said["entries"].append([1]),
+        lambda said: said.update(entries={"a": 1}),
+        lambda said: said.update(by=["E"]),
+        lambda said: said.update(by="\ud800"),
+        lambda said: said.update(version=True),
+        lambda said: said.update(case="x"),
+    ],
+)
+def test_what_no_report_saves_is_wrong_use_and_imports_nothing(forensic, case: Path, tmp_path: Path, change) -> None:
+    said = saved(case)
+    change(said)
+    triage, before = tmp_path / "triage.json", case.read_bytes()
+    triage.write_text(json.dumps(said))
+    assert forensic("case", "import", case, triage).code == 2
+    assert case.read_bytes() == before
+
+
+@pytest.mark.parametrize("data", [b"", b"[" * 200_000, b"\xff", b"9" * 10_000, b"[]", b'"x"'])
+def test_what_is_no_triage_file(forensic, case: Path, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "triage.json").write_bytes(data)
+    said = forensic("case", "import", case, tmp_path / "triage.json")
+    assert (said.code, "is no triage file" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--by", "--tag", "--note"])
+def test_words_that_are_no_text_are_refused(forensic, case: Path, option: str) -> None:
+    others = [] if option == "--by" else ["--by", "E"]
+    said = forensic("case", "annotate", case, "in/png-16bit-rgb.png", option, "a\udcff", *others)
+    assert (said.code, "is no text" in said.err) == (2, True)
+    nobody = forensic("case", "annotate", case, "in/png-16bit-rgb.png", "--by", " ", "--flag")
+    assert (nobody.code, "does not say who marks" in nobody.err) == (2, True)
