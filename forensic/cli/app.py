@@ -218,6 +218,9 @@ def _tell_wrong_use(wrong: typer.TyperException) -> int:
     if context is None:
         console.error(message)
     else:
+        parameter = getattr(wrong, "param", None)
+        setting = None if parameter is None else configuration.refused(context, parameter.name)
+        message = message if setting is None else f"{setting.place}: {message}"
         end = "" if message.endswith((".", "?")) else "."
         console.error(f"{message}{end} See `{context.command_path} --help`")
     return ExitCode.USAGE

@@ -46,6 +46,13 @@ class Setting:
     """Name of the option without its dashes, `_` for `-`."""
     value: Any
     origin: str
+    line: int | None = None
+    """Of the file, where it can be told."""
+
+    @property
+    def place(self) -> str:
+        """Where to mend it."""
+        return self.origin if self.line is None else f"{self.origin}, line {self.line}"
 
 
 def defaults(found: list[Setting]) -> dict[str, Any]:
@@ -88,12 +95,45 @@ def for_command(found: list[Setting], name: str, command: Any) -> list[Setting]:
         inside = _names_inside(target)
         if setting.option not in inside:
             raise UsageError(
-                setting.origin,
+                setting.place,
                 f"`{setting.command}` has no setting {setting.option!r}",
                 f"It has: {', '.join(sorted(inside))}" if inside else f"See `forensic {name} --help`",
             )
-        concerned.append(replace(setting, option=inside[setting.option]))
+        name_inside = inside[setting.option]
+        several = any(one.name == name_inside and one.multiple for one in target.params if hasattr(one, "multiple"))
+        concerned.append(replace(setting, option=name_inside, value=_shaped(setting, several=several)))
     return concerned
+
+
+def _shaped(setting: Setting, *, several: bool) -> Any:
+    """The value as the parser takes it: one alone stands for a list of one, and a variable has one a line.
+
+    Raises:
+        UsageError: a list where one value is taken, or what no option takes, such as a table or a date.
+    """
+    value = setting.value
+    if several and isinstance(value, str):
+        return value.splitlines() if setting.origin.startswith(PREFIX) else [value]
+    for one in value if several and isinstance(value, list) else [value]:
+        if not isinstance(one, str | int | float):
+            reason = f"`{setting.option}` takes {'a list of texts' if several else 'one value'}, got {value!r}"
+            raise UsageError(setting.place, reason, f"See `forensic {setting.command} --help`")
+    return value
+
+
+def refused(context: typer.Context, name: str) -> Setting | None:
+    """The setting behind a value that the parser refused; None where it stands on the command line.
+
+    Args:
+        context: of the command.
+        name: of the parameter.
+    """
+    source = context.get_parameter_source(name)
+    if source is None or source.name != "DEFAULT_MAP":
+        return None
+    command = context.command_path.partition(" ")[2]
+    found: list[Setting] = context.find_root().obj or []
+    return strongest(for_command(found, command.split()[0], load_command(command.split()[0]))).get((command, name))
 
 
 def merged(context: typer.Context, others: Mapping[str, tuple[Any, str]] | None = None) -> list[Setting]:
@@ -192,7 +232,8 @@ def _files(config: Path | None) -> list[Path]:
 
 def _from_file(path: Path) -> list[Setting]:
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tree = tomllib.loads(text)
     except OSError as cause:
         raise UsageError(str(path), f"can not be read: {cause.strerror}", "Name another file with --config") from cause
     except ValueError as cause:  # TOML and UTF-8 errors alike
@@ -202,7 +243,20 @@ def _from_file(path: Path) -> list[Setting]:
         if name not in COMMANDS or not isinstance(table, dict):
             raise UsageError(str(path), f"has no command {name!r}", f"Tables: {', '.join(COMMANDS)}")
         found += _from_table(name, table, str(path), group=COMMANDS[name].is_group)
-    return found
+    return [replace(setting, line=_line_of(setting, text)) for setting in found]
+
+
+def _line_of(setting: Setting, text: str) -> int | None:
+    """The line that begins with the setting's key below its table's heading; None where it is written otherwise."""
+    heading = "[" + setting.command.replace(" ", ".") + "]"
+    inside = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        written = line.split("#")[0].strip()
+        if written.startswith("["):
+            inside = written.replace(" ", "").replace('"', "") == heading
+        elif inside and written.partition("=")[0].strip(" \"'").replace("-", "_") == setting.option:
+            return number
+    return None
 
 
 def _from_table(command: str, table: dict[str, Any], origin: str, *, group: bool) -> list[Setting]:

@@ -149,10 +149,10 @@ def stdout_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, titl
         table.add_column(Text(column[1:] if right else column), justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(safe(cell)) if isinstance(cell, str) else Text(safe(cell[0]), cell[1]) for cell in row))
-    with console.capture() as captured:
-        console.print(table)
-    lines = captured.get().split("\n")
-    with writable_stdout():
+    with writable_stdout():  # Rich flushes the stream when it ends a capture
+        with console.capture() as captured:
+            console.print(table)
+        lines = captured.get().split("\n")
         sys.stdout.write("\n".join(line.rstrip() for line in lines))  # Rich fills the last column with blanks
 
 

@@ -189,3 +189,48 @@ def test_print_config_needs_no_path_and_tells_wrong_values(run_forensic, tmp_pat
     assert {line.rpartition("# ")[2] for line in plain.lines[1:]} == {"default"}
     assert len(plain.lines) > 30
     assert run_forensic("scan", "--print-config", "--workers", "0", cwd=tmp_path).code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[scan]\n# a remark\nworkers = "x"  # many\n', "bad.toml, line 3: Invalid value for '--workers'"),
+        ("[report]\n[scan]\n\nmax-pixels = 0\n", "bad.toml, line 4: Invalid value for '--max-pixels'"),
+        ("[scan]\nengin = 1\n", "bad.toml, line 2: `scan` has no setting 'engin'"),
+        ("scan.workers = 0\n", "bad.toml: Invalid value for '--workers'"),
+        ('[scan]\nexaminer = ["a"]\n', "bad.toml, line 2: `examiner` takes one value, got ['a']"),
+        ("[scan]\nexaminer = 1979-05-27\n", "bad.toml, line 2: `examiner` takes one value"),
+        ("[scan]\nexclude = [[1]]\n", "bad.toml, line 2: `exclude` takes a list of texts"),
+    ],
+)
+def test_a_bad_value_is_told_with_its_file_and_line(run_forensic, tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "bad.toml").write_text(text)
+    ran = run_forensic("--config", "bad.toml", "scan", "--print-config", cwd=tmp_path)
+    assert (ran.code, told in ran.err, "See `forensic scan --help`" in ran.err or "It has:" in ran.err) == (
+        2,
+        True,
+        True,
+    )
+
+
+def test_a_bad_value_is_told_with_its_variable_and_on_the_command_line_without(run_forensic, tmp_path: Path) -> None:
+    bad = run_forensic("scan", "--print-config", cwd=tmp_path, env={"FORENSIC_SCAN_WORKERS": "x"})
+    assert (bad.code, "FORENSIC_SCAN_WORKERS: Invalid value for '--workers'" in bad.err) == (2, True)
+    given = run_forensic("scan", "--print-config", "--workers", "y", cwd=tmp_path, env={"FORENSIC_SCAN_WORKERS": "x"})
+    assert (given.code, given.err.startswith("forensic: Invalid value for '--workers'")) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "wanted"),
+    [
+        ('[scan]\nexclude = "*.x"\n', None, '["*.x"]'),
+        ('[scan]\nexclude = ["*.x", "a b"]\n', None, '["*.x", "a b"]'),
+        ("", "*.x\na b", '["*.x", "a b"]'),
+        ('[scan]\nexclude = "*.x"\n', "*.y", '["*.y"]'),
+    ],
+)
+def test_an_option_that_is_given_several_times(run_forensic, tmp_path: Path, text, variable, wanted) -> None:
+    (tmp_path / "lab.toml").write_text(text)
+    environment = {} if variable is None else {"FORENSIC_SCAN_EXCLUDE": variable}
+    ran = run_forensic("--config", "lab.toml", "scan", "--print-config", cwd=tmp_path, env=environment)
+    assert f"exclude = {wanted}" in ran.out
