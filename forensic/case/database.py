@@ -233,6 +233,9 @@ def told(path: Path | None) -> Iterator[None]:
             raise VerificationError(subject, f"is damaged ({error})", _ANEW) from error
         if code in _MISSHAPEN:
             raise VerificationError(subject, f"has not the form of a case ({error})", _ANEW) from error
+        if code == sqlite3.SQLITE_READONLY:
+            reason = "its writer died while it wrote, and what it left has to be undone first"
+            raise MachineError(subject, reason, "Run the command again that wrote it") from error
         if code == sqlite3.SQLITE_FULL:
             raise MachineError(subject, "no space left on the disk", f"Make room, then {_AGAIN}") from error
         raise MachineError(subject, str(error), f"Cure it, then {_AGAIN}") from error

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from forensic.case import database
+from forensic.case.ledger import open_case
+from forensic.case.verify import verify_case
 from forensic.errors import MachineError, UsageError, VerificationError
 
 
@@ -81,3 +85,22 @@ def test_every_column_of_the_schema_is_explained() -> None:
         before, _, _ = schema.partition(f"CREATE TABLE {table} (")
         assert before.rstrip("\n").rpartition("\n")[2].startswith("--")
     connection.close()
+
+
+def test_a_change_that_its_writer_left_half_done_is_told(write_case, finding) -> None:
+    """As on a file system that is not local, where no write-ahead log is kept."""
+    path = write_case([finding(number) for number in range(40)])
+    half = (
+        "import os, sqlite3, sys\n"
+        "case = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "case.execute('PRAGMA cache_size = 1')\n"
+        "case.execute('BEGIN')\n"
+        "case.execute('UPDATE finding SET finding = finding || hex(randomblob(3000))')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", half, str(path)], check=False)
+    assert path.with_name(path.name + "-journal").stat().st_size
+    with pytest.raises(MachineError, match="Run the command again that wrote it"):
+        open_case(path)
+    assert database.is_begun(path)  # the first look of that command undoes it
+    assert verify_case(path).agrees
