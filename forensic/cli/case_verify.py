@@ -89,7 +89,7 @@ def verify(
         elif evidence or weights or sample:
             raise UsageError("--level 0", "does not look at the files", "Leave --evidence, --weights and --sample out")
     if marked:
-        lines.append(f"{marked} annotations, their digest {own.annotations}")
+        lines.append(f"{marked} annotation{'' if marked == 1 else 's'}, digest {own.annotations}")
     for line in lines:
         console.stdout_text(line)
     not_checked = [_NOT_CHECKED[level], _NO_DIGEST, *([_CARD] if level < 3 else [])]
