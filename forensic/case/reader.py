@@ -5,6 +5,7 @@ Readers never change the file; a case that is not complete, or is being written,
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from dataclasses import dataclass, fields
@@ -68,6 +69,7 @@ class CaseReader:
         with database.read(path):
             stored = {name: parsed(value) for name, value in connection.execute("SELECT name, value FROM header")}
             self.header: CaseHeader = _header_from(stored)
+        self._lengths = {len(part) for pair in self.header.class_spectra.values() for part in pair}
 
     @property
     def path(self) -> Path | None:
@@ -173,7 +175,13 @@ class CaseReader:
             for seq, line, thumbnail, spectrum in self._connection.execute(
                 query, (start, -1 if limit is None else limit)
             ):
-                yield seq, finding_from_json(line), _artefacts_from(thumbnail, spectrum)
+                yield seq, finding_from_json(line), self._artefacts(thumbnail, spectrum)
+
+    def _artefacts(self, thumbnail: object, spectrum: object) -> Artefacts:
+        values = None if spectrum is None else spectrum_values(database.blob(spectrum))
+        if values is not None and (self._lengths - {len(values)} or not all(map(math.isfinite, values))):
+            raise ValueError("a spectrum is not as long as those of the classes, or not finite")
+        return Artefacts(thumbnail=None if thumbnail is None else database.blob(thumbnail), spectrum=values)
 
     def entries(self) -> Iterator[tuple[Finding, Artefacts, Place]]:
         """Everything of each row, in path order."""
@@ -183,7 +191,7 @@ class CaseReader:
         )
         with database.read(self._path):
             for line, thumbnail, spectrum, *place in self._connection.execute(query):
-                yield finding_from_json(line), _artefacts_from(thumbnail, spectrum), _place_from(*place)
+                yield finding_from_json(line), self._artefacts(thumbnail, spectrum), _place_from(*place)
 
     def stored_rows(self, start: int = 0) -> Iterator[tuple[str, bytes | None, bytes | None]]:
         """JSON line, thumbnail and spectrum of each row from number `start` on, as they are stored and chained."""
@@ -312,11 +320,6 @@ def _header_from(stored: dict[str, Any]) -> CaseHeader:
             check_each(values, NUMBER)
     spectra = {name: (tuple(mean), tuple(spread)) for name, (mean, spread) in stored["class_spectra"].items()}
     return CaseHeader(**(stored | {"classes": tuple(stored["classes"]), "class_spectra": spectra}))
-
-
-def _artefacts_from(thumbnail: object, spectrum: object) -> Artefacts:
-    values = None if spectrum is None else spectrum_values(database.blob(spectrum))
-    return Artefacts(thumbnail=None if thumbnail is None else database.blob(thumbnail), spectrum=values)
 
 
 def _place_from(root: object, path: object, mtime_ns: object) -> Place:

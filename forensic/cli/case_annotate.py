@@ -14,7 +14,7 @@ import typer
 
 from forensic.case.strict import TEXT, WHOLE, check_each, check_types, parsed
 from forensic.cli import console
-from forensic.errors import MachineError, UsageError, VerificationError
+from forensic.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     from forensic.case.annotations import Mark
@@ -81,7 +81,7 @@ def import_triage(
     try:
         data = triage.read_bytes()
     except OSError as error:
-        raise MachineError(str(triage), error.strerror or type(error).__name__, "Name the saved file") from error
+        raise UsageError(str(triage), f"can not be read: {error.strerror}", "Name the saved file") from error
     said = _read(triage, data)
     signed = by or str(said.get("by") or "")
     if not signed:

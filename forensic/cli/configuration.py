@@ -100,22 +100,26 @@ def for_command(found: list[Setting], name: str, command: Any) -> list[Setting]:
                 f"It has: {', '.join(sorted(inside))}" if inside else f"See `forensic {name} --help`",
             )
         name_inside = inside[setting.option]
-        several = any(one.name == name_inside and one.multiple for one in target.params if hasattr(one, "multiple"))
-        concerned.append(replace(setting, option=name_inside, value=_shaped(setting, several=several)))
+        options = [one for one in target.params if one.name == name_inside]
+        several = any(getattr(one, "multiple", False) for one in options)
+        flag = any(getattr(one, "is_flag", False) for one in options)
+        concerned.append(replace(setting, option=name_inside, value=_shaped(setting, several=several, flag=flag)))
     return concerned
 
 
-def _shaped(setting: Setting, *, several: bool) -> Any:
+def _shaped(setting: Setting, *, several: bool, flag: bool) -> Any:
     """The value as the parser takes it: one alone stands for a list of one, and a variable has one a line.
 
     Raises:
-        UsageError: a list where one value is taken, or what no option takes, such as a table or a date.
+        UsageError: a list where one value is taken, or what the option does not take: a table, a date, true for a
+            number.
     """
     value = setting.value
     if several and isinstance(value, str):
         return value.splitlines() if setting.origin.startswith(PREFIX) else [value]
     for one in value if several and isinstance(value, list) else [value]:
-        if not isinstance(one, str | int | float):
+        switch = isinstance(one, bool) and not flag  # a number to Python
+        if switch or not isinstance(one, str | int | float):
             reason = f"`{setting.option}` takes {'a list of texts' if several else 'one value'}, got {value!r}"
             raise UsageError(setting.place, reason, f"See `forensic {setting.command} --help`")
     return value

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from forensic.case import reader
 from forensic.case.ledger import create_case, open_case
 from forensic.case.reader import Place, Root
 from forensic.case.rows import Artefacts, Counts
-from forensic.errors import UsageError
+from forensic.errors import UsageError, VerificationError
 
 
 def test_everything_comes_back(write_case, finding, unreadable, header) -> None:
@@ -26,6 +29,17 @@ def test_everything_comes_back(write_case, finding, unreadable, header) -> None:
         assert rows[0][2] == Artefacts(thumbnail=b"webp", spectrum=(1.5, -2.25))
         assert [row.path for _, row, _ in case.rows(start=1, limit=1)] == ["in/0002.png"]
         assert [place for _, place in case.lines()][1] == Place(0, b"0002.png", 1000)
+
+
+@pytest.mark.parametrize(
+    "stored", [b"", b"\0" * 4, b"\0" * 12, b"\0\0\xc0\x7f" * 2], ids=["none", "one", "three", "nan"]
+)
+def test_a_spectrum_unlike_those_of_the_classes_is_damage(write_case, finding, stored) -> None:
+    path = write_case([finding(1)])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE artefact SET spectrum = ?", (stored,))
+    with open_case(path) as case, pytest.raises(VerificationError, match="a spectrum is not as long"):
+        list(case.rows())
 
 
 def test_opening_a_large_case_reads_no_row(write_case, finding) -> None:

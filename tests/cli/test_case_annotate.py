@@ -141,6 +141,11 @@ def test_what_is_no_triage_file(forensic, case: Path, tmp_path: Path, data: byte
     assert (said.code, "is no triage file" in said.err) == (2, True)
 
 
+def test_a_triage_file_that_is_not_there_is_wrong_use(forensic, case: Path, tmp_path: Path) -> None:
+    said = forensic("case", "import", case, tmp_path / "triage.json")
+    assert (said.code, "can not be read" in said.err, "Name the saved file" in said.err) == (2, True, True)
+
+
 @pytest.mark.parametrize("option", ["--by", "--tag", "--note"])
 def test_words_that_are_no_text_are_refused(forensic, case: Path, option: str) -> None:
     others = [] if option == "--by" else ["--by", "E"]

@@ -200,6 +200,7 @@ def test_print_config_needs_no_path_and_tells_wrong_values(run_forensic, tmp_pat
         ("scan.workers = 0\n", "bad.toml: Invalid value for '--workers'"),
         ('[scan]\nexaminer = ["a"]\n', "bad.toml, line 2: `examiner` takes one value, got ['a']"),
         ("[scan]\nexaminer = 1979-05-27\n", "bad.toml, line 2: `examiner` takes one value"),
+        ("[scan]\nworkers = true\n", "bad.toml, line 2: `workers` takes one value, got True"),
         ("[scan]\nexclude = [[1]]\n", "bad.toml, line 2: `exclude` takes a list of texts"),
     ],
 )
