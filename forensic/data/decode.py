@@ -69,6 +69,10 @@ class Decoded:
     flags: tuple[str, ...]
     decoder: str
     """Name and version of what read the pixels."""
+    orientation: int = 1
+    """How the stored picture was turned, 1 to 8 as in EXIF."""
+    exif: bytes = b""
+    """As `Inspection.exif`."""
 
 
 def decode(data: bytes, *, name: str, limits: DecodeLimits | None = None) -> Decoded:
@@ -92,7 +96,14 @@ def decode(data: bytes, *, name: str, limits: DecodeLimits | None = None) -> Dec
         raise type(outcome)(outcome.reason, flags=outcome.flags, format=inspection.format) from None
     if extension_mismatch(name, inspection.format.split()[0]):
         flags += ("extension-mismatch",)
-    return Decoded(turn(pixels, inspection.orientation), inspection.format, inspection.flags + flags, decoder)
+    return Decoded(
+        pixels=turn(pixels, inspection.orientation),
+        format=inspection.format,
+        flags=inspection.flags + flags,
+        decoder=decoder,
+        orientation=inspection.orientation,
+        exif=inspection.exif,
+    )
 
 
 def inspect(data: bytes, *, limits: DecodeLimits | None = None) -> Inspection:

@@ -23,6 +23,8 @@ class Exif(NamedTuple):
 
     orientation: int
     valid: bool
+    block: bytes = b""
+    """What was read, from its byte order mark; empty where there is none, or a damaged one."""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ def read_exif(block: bytes) -> Exif:
             if kind != 3 or values != 1:
                 return _DAMAGED
             orientation = struct.unpack_from(order + "H", block, at + 8)[0]
-    return Exif(orientation, valid=True) if 1 <= orientation <= 8 else _DAMAGED
+    return Exif(orientation, valid=True, block=block) if 1 <= orientation <= 8 else _DAMAGED
 
 
 def icc_is_sound(profile: bytes) -> bool:

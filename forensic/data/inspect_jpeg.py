@@ -281,5 +281,6 @@ def _concluded(found: _Found, data: bytes, limits: DecodeLimits) -> Inspection:
         payload=kept + b"\xff\xd9",
         flags=tuple(flags),
         orientation=exif.orientation,
+        exif=exif.block,
         alpha=False,
     )

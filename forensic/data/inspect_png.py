@@ -270,6 +270,7 @@ def _concluded(found: _Found, data: bytes) -> Inspection:
         payload=kept,
         flags=tuple(flags),
         orientation=exif.orientation,
+        exif=exif.block,
         depth=16 if depth == 16 else 8,
         transparent=_transparent(found.transparency, depth, colour),
         indices=_indices(found, depth, colour),

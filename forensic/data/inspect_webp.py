@@ -77,6 +77,7 @@ def inspect_webp(data: bytes, limits: DecodeLimits) -> Inspection:
         payload=data[:end],
         flags=(*flags, *trailing_flag(data, end)),
         orientation=exif.orientation,
+        exif=exif.block,
         crop=crop,
     )
 

@@ -42,6 +42,8 @@ class Inspection:
     flags: tuple[str, ...] = ()
     orientation: int = 1
     """1 to 8 as in EXIF: the one transform that is applied after decoding, whatever container told it."""
+    exif: bytes = b""
+    """The block that told it, where the format keeps one (JPEG, PNG, WebP) and it is sound."""
     depth: int = 8
     """Bits a sample; above 8 they are reduced by us, never by a decoder."""
     alpha: bool = True

@@ -29,6 +29,8 @@ LOOK = "dct64-v1"
 BITS = 64
 _SIDE = 32
 _SCALE = 1 << 14
+LEVEL = 1000 * _SCALE**2 * (_SIDE // 2) ** 2
+"""Of a coefficient: a wave along both axes whose crests are one grey level high."""
 
 
 def look(pixels: NDArray[np.uint8]) -> int:
@@ -40,11 +42,26 @@ def look(pixels: NDArray[np.uint8]) -> int:
     Raises:
         TypeError, ValueError: as `kernels.resize_square`.
     """
+    return int.from_bytes(np.packbits(coefficients(pixels) > 0).tobytes(), "big")
+
+
+def coefficients(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """What the bits of a picture's hash are the signs of.
+
+    Args:
+        pixels: (H, W, 3) RGB, at least one pixel.
+
+    Returns:
+        (64,), in the order of the bits; a wave of one grey level comes to `LEVEL`, twice that along one axis alone.
+
+    Raises:
+        TypeError, ValueError: as `kernels.resize_square`.
+    """
     small = kernels.resize_square(pixels, _SIDE).astype(np.int64)
     luma = 299 * small[0] + 587 * small[1] + 114 * small[2]
     table, rows, columns = _plan()
-    found = (table @ luma @ table.T)[rows, columns] > 0
-    return int.from_bytes(np.packbits(found).tobytes(), "big")
+    found: NDArray[np.int64] = (table @ luma @ table.T)[rows, columns]
+    return found
 
 
 @cache

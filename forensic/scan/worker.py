@@ -22,6 +22,7 @@ from forensic.case import evidence
 from forensic.case.beside import CarriedClaim
 from forensic.case.flags import SALVAGED
 from forensic.data.decode import DecodeLimits, decode, image_format
+from forensic.data.exif_thumbnail import thumbnail_flags
 from forensic.data.jpeg_quality import jpeg_quality
 from forensic.data.look import look
 from forensic.data.prepare import TILE, keeps_resolution, prepare
@@ -181,7 +182,7 @@ def read_image(head: Read, data: bytes, name: str, settings: Settings) -> Read:
         format=decoded.format,
         width=width,
         height=height,
-        flags=decoded.flags,
+        flags=decoded.flags + thumbnail_flags(decoded),
         decoder=decoded.decoder,
         jpeg_quality=jpeg_quality(data),
     )

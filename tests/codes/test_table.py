@@ -11,6 +11,7 @@ import pytest
 from forensic.calibration.weigh import FLAGS
 from forensic.codes.table import code_of_reason, codes, find
 from forensic.data.decode import decode
+from forensic.data.exif_thumbnail import DIFFERS
 from forensic.errors import ExitCode, FileOutcome
 from forensic.scan.run import KNOWN_HASH, NOT_FINITE
 
@@ -117,6 +118,7 @@ def test_names_are_unique_and_texts_are_sentences() -> None:
 
 def test_what_can_be_asked() -> None:
     assert find("duplicate-of=a/b.png").name == "duplicate-of"
+    assert find(f"{DIFFERS}20/64").name == "thumbnail-differs"
     assert find("truncated").kind == "reason"
     assert find("truncated: the decoder reports a premature end of data").name == "truncated"
     assert find("3").kind == "exit"

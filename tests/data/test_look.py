@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.fft import dctn
 
 from forensic import kernels
-from forensic.data.look import BITS, LOOK, _plan, look
+from forensic.data.look import BITS, LEVEL, LOOK, _plan, coefficients, look
 
 
 def picture(seed: int, height: int = 96, width: int = 128) -> np.ndarray:
@@ -47,6 +47,15 @@ def test_bits_are_the_signs_of_scipys_transform() -> None:
     assert (0, 0) not in zip(rows, columns, strict=True)
     bits = [(look(pixels) >> (BITS - 1 - place)) & 1 for place in range(BITS)]
     assert bits == [int(found[row, column] > 0) for row, column in zip(rows, columns, strict=True)]
+
+
+@pytest.mark.parametrize(("down", "across", "levels"), [(3, 2, 1), (1, 0, 2), (0, 4, 2)])
+def test_coefficients_are_told_in_grey_levels(down: int, across: int, levels: int) -> None:
+    row, column = np.cos(np.pi * (2 * np.arange(32)[None] + 1) * np.array([[down], [across]]) / 64)
+    pixels = np.rint(120 + 50 * row[:, None] * column).astype(np.uint8)[:, :, None].repeat(3, axis=2)
+    found = coefficients(pixels)
+    assert np.count_nonzero(np.abs(found) > LEVEL) == 1
+    assert np.abs(found).max() == pytest.approx(50 * levels * LEVEL, rel=0.01)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 255))

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from forensic.case.flags import of_decoder
 from forensic.data.decode import decode
-from forensic.scan.frames import Settings, pack_job, pack_settings, unpack, unpack_read
+from forensic.scan.frames import Read, Settings, pack_job, pack_settings, unpack, unpack_read
 from forensic.scan.pool import WORKER_COMMAND
-from forensic.scan.worker import CONTROL_PICTURE, make_thumbnail
+from forensic.scan.worker import CONTROL_PICTURE, make_thumbnail, read_image
 
 ROOT = WORKER_COMMAND[-1]
 CONTROL = Path(__file__).parents[1] / "hostile" / "jpeg-ok-control.jpg"
@@ -96,3 +100,22 @@ def test_thumbnails_keep_the_shape_and_never_enlarge(shape: tuple[int, int], exp
         assert (image.height, image.width) == expected
         np.testing.assert_allclose(np.asarray(image.convert("RGB")).mean((0, 1)), (200, 100, 50), atol=6)
     assert make_thumbnail(pixels) == make_thumbnail(pixels)
+
+
+def test_a_thumbnail_of_another_picture_is_a_flag_and_changes_nothing_else(samples: Path) -> None:
+    """Read, not scored: tiles, size and outcome are those of the same file without its EXIF block."""
+    thumbnail = encoded(cv2.imread(str(samples / "real-00044.png")))
+    plain = encoded(cv2.imread(str(samples / "real-00006.png")))
+    second = struct.pack("<HHHIHHHHIIHHIII", 3, 0x103, 3, 1, 6, 0, 0x201, 4, 1, 56, 0x202, 4, 1, len(thumbnail), 0)
+    block = b"Exif\0\0II*\0" + struct.pack("<IHI", 8, 0, 14) + second + thumbnail
+    carrying = plain[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(block)) + block + plain[2:]
+    one, other = (read_image(Read(0), data, "x.jpg", SETTINGS) for data in (plain, carrying))
+    (flag,) = other.flags
+    assert flag.startswith("thumbnail-differs=")
+    assert of_decoder(other.flags) == other.flags  # so that a case's files are read again with it
+    assert replace(other, flags=(), tiles=None) == replace(one, tiles=None)
+    np.testing.assert_array_equal(one.tiles, other.tiles)
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
