@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from forensic.calibration.file import calibration_from_toml, calibration_to_toml
@@ -106,6 +107,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def ratio_in_digits(llr: float) -> str:
+    """A ratio with two digits.
+
+    Args:
+        llr: its log10; what no number holds, as an altered case may say, is told as a power.
+    """
+    return f"{10**llr:.2g}" if abs(llr) < sys.float_info.max_10_exp else f"10^{llr:.3g}"
+
+
 def in_words(calibration: Calibration) -> dict[str, Any]:
     """What a case keeps of a calibration beside its hash, so that a report needs nothing else; JSON values."""
     classes = {}
@@ -170,7 +180,7 @@ def ratio_in_words(calibration: Calibration, name: str, llr: float | None, flags
         return f"The score is as probable if {first} as if {second}: {calibration.scale.words(llr)}."
     one, other = (first, second) if llr > 0 else (second, first)
     bounded = "llr-at-bound" in flags
-    times = f"{'at least ' if bounded else ''}{10 ** abs(llr):.2g} times"
+    times = f"{'at least ' if bounded else ''}{ratio_in_digits(abs(llr))} times"
     words = "" if bounded else f": {calibration.scale.words(llr)} for the former"
     return f"The score is {times} more probable if {one} than if {other}{words}."
 

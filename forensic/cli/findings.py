@@ -152,8 +152,10 @@ def _tell_in_words(listed: list[Finding], calibration: Calibration) -> None:
 def _ratio(finding: Finding) -> str:
     if finding.llr is None:
         return ""
+    from forensic.calibration.words import ratio_in_digits
+
     bound = ("at least " if finding.llr > 0 else "at most ") if "llr-at-bound" in finding.flags else ""
-    return f"{bound}{10**finding.llr:.2g}"
+    return f"{bound}{ratio_in_digits(finding.llr)}"
 
 
 def _row(finding: Finding, calibration: Calibration | None = None) -> tuple[Cell, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from forensic.calibration.words import ratio_in_digits
 from forensic.report.escaping import visible
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def strength(
         own_threshold: whether the scan was given a threshold in place of the card's.
     """
     if likelihoods:
-        low, high = (10 ** choose(likelihoods) for choose in (min, max))
-        head = f"Likelihood ratios from {low:.2g} to {high:.2g}, for {len(likelihoods):,} of {scored:,} scored images."
+        low, high = (ratio_in_digits(choose(likelihoods)) for choose in (min, max))
+        head = f"Likelihood ratios from {low} to {high}, for {len(likelihoods):,} of {scored:,} scored images."
         text = (
             "Each says how many times more probable the score is under the first proposition than under the second; "
             "below 1 it is the second under which the score is more probable."
