@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from forensic.engines.choice import Choice, choose
+from forensic.engines.lanes import Lanes
 from forensic.engines.winograd_network import SHARE, WinogradNetwork
 from forensic.models.predict import BATCH, Predictor
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from forensic.engines.choice import Precision
     from forensic.models.weights import Weights
 
+MOST_LANES = 8
+"""Networks side by side; each keeps its own weights and values."""
 AHEAD = 128
 """Tiles that are gathered for a call, so that what is scored anew fills a batch too."""
 _CONTROL_FACTOR = 2.0
@@ -77,10 +80,9 @@ class Runner:
         self._threshold = threshold
         self._exact = Predictor(weights, device)
         self._exact_choice = choose("torch", device)
-        self._fast: Predictor | None = None
+        self._fast: Predictor | Lanes | None = None
         if self.choice.name != "torch":
-            batch, network = _network(self.choice, weights)
-            self._fast = Predictor(weights, device, batch, network=network)
+            self._fast = _fast(self.choice, weights, device)
             self.tolerance = self._measured_tolerance(self._fast)
 
     @property
@@ -111,7 +113,7 @@ class Runner:
         threshold = self._weights.card.threshold.at(len(output.logits)) if self._threshold is None else self._threshold
         return abs(score - threshold) <= self.tolerance.score or lead <= self.tolerance.gap
 
-    def _measured_tolerance(self, fast: Predictor) -> Tolerance:
+    def _measured_tolerance(self, fast: Predictor | Lanes) -> Tolerance:
         """What the card states, or more for weights on which control tiles show more."""
         precision = self.choice.precision
         stated = Tolerance(self._weights.card.tolerance_in(precision), _GAPS[precision])
@@ -137,15 +139,23 @@ def _control_tiles(side: int) -> list[NDArray[np.uint8]]:
     return tiles
 
 
-def _network(choice: Choice, weights: Weights) -> tuple[int, Callable[[Tensor], tuple[Tensor, Tensor]]]:
-    """Tiles a call, and the network."""
+def _fast(choice: Choice, weights: Weights, device: str) -> Predictor | Lanes:
     threads = torch.get_num_threads()
     if choice.name == "winograd":
-        return SHARE * threads, WinogradNetwork(weights.model, SHARE * threads, threads)
+        tiles = SHARE * threads
+        return Predictor(weights, device, tiles, network=WinogradNetwork(weights.model, tiles, threads))
+    lanes = min(threads, MOST_LANES)
+    each = threads // lanes
+    return Lanes(
+        [Predictor(weights, device, BATCH, network=_network(choice, weights, each)) for _ in range(lanes)], each
+    )
+
+
+def _network(choice: Choice, weights: Weights, threads: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     if choice.name == "openvino":
         from forensic.engines.openvino_network import OpenVinoNetwork  # noqa: PLC0415 - an extra
 
-        return BATCH, OpenVinoNetwork(weights.model, BATCH, choice.precision, threads)
+        return OpenVinoNetwork(weights.model, BATCH, choice.precision, threads)
     from forensic.engines.onnx_network import OnnxNetwork  # noqa: PLC0415 - an extra
 
-    return BATCH, OnnxNetwork(weights.model, BATCH, threads)
+    return OnnxNetwork(weights.model, BATCH, threads)

@@ -123,7 +123,7 @@ class Predictor:
         return list(zip(np.split(logits, ends), np.split(features, ends), strict=True))
 
     def _forward(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        with torch.inference_mode(), _same_every_time():
+        with torch.inference_mode(), same_every_time():
             tiles = torch.from_numpy(self._slots).to(self.device)
             images = scaled(tiles)
             images = images if self.augmenter is None else self.augmenter(images)
@@ -196,6 +196,6 @@ def scaled(images: torch.Tensor) -> torch.Tensor:
     return (images.to(torch.float32) / 255.0 - 0.5) / 0.5
 
 
-def _same_every_time() -> AbstractContextManager[None]:
+def same_every_time() -> AbstractContextManager[None]:
     """The cuDNN library without benchmarks, without algorithms that add in any order, in full float32."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

@@ -1,0 +1,62 @@
+"""Several networks of few threads each, side by side, in place of one with many threads.
+
+Threads of one network wait for each other behind every layer; where decoders want the same processors, one of them is
+always late. Lanes do not wait: each takes whole batches, the same as one network would, so the results are the same.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from forensic.models.predict import same_every_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from forensic.models.predict import Outputs, Predictor
+
+
+class Lanes:
+    """Predictors that share the tiles of a call.
+
+    Args:
+        predictors: alike, one at least; each is used by one thread of its own.
+        threads: that torch computes with in each of these.
+    """
+
+    def __init__(self, predictors: Sequence[Predictor], threads: int) -> None:
+        self._predictors = predictors
+        self._threads = ThreadPoolExecutor(len(predictors), "lane")
+        before, all_there = torch.get_num_threads(), Barrier(len(predictors))
+        for ready in [self._threads.submit(_prepare, threads, all_there) for _ in predictors]:
+            ready.result()
+        torch.set_num_threads(before)  # of this thread, and of those that are yet to come
+
+    def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
+        """As `Predictor.of_images`, to the bit."""
+        if not images:
+            return []
+        tiles = np.concatenate(images)
+        batch = self._predictors[0].batch
+        batches = -(-len(tiles) // batch)
+        firsts = [batch * (batches * lane // len(self._predictors)) for lane in range(len(self._predictors))]
+        parts = [part for part in np.split(tiles, firsts[1:]) if len(part)]
+        with same_every_time():  # the setting is the process's: lanes that end first must not take it from the others
+            work = [self._threads.submit(one, part) for one, part in zip(self._predictors, parts, strict=False)]
+            found = [one.result() for one in work]
+        logits, features = (np.concatenate(column) for column in zip(*found, strict=True))
+        ends = np.cumsum([len(one) for one in images])[:-1]
+        return list(zip(np.split(logits, ends), np.split(features, ends), strict=True))
+
+
+def _prepare(threads: int, all_there: Barrier) -> None:
+    torch.set_num_threads(threads)
+    torch.get_num_threads()  # at its first call a thread takes over the process's number: now, while it is this one
+    all_there.wait()
