@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from forensic.calibration.digits import ratio_in_digits
 from forensic.calibration.file import calibration_from_toml, calibration_to_toml
 from forensic.calibration.weigh import NO_RATE, OUTSIDE_CALIBRATION
 from forensic.errors import MissingError
@@ -105,15 +105,6 @@ def _range(calibration: Calibration, what: Literal["known", "real"]) -> str:
 def percent(share: float) -> str:
     """A share in percent, with one decimal."""
     return f"{100 * share:.1f} %"
-
-
-def ratio_in_digits(llr: float) -> str:
-    """A ratio with two digits.
-
-    Args:
-        llr: its log10; what no number holds, as an altered case may say, is told as a power.
-    """
-    return f"{10**llr:.2g}" if abs(llr) < sys.float_info.max_10_exp else f"10^{llr:.3g}"
 
 
 def in_words(calibration: Calibration) -> dict[str, Any]:

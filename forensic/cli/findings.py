@@ -6,6 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Literal
 
+from forensic.calibration.digits import ratio_in_digits
 from forensic.case.rows import finding_to_json
 from forensic.cli import console
 from forensic.report.card import real_in_words
@@ -152,8 +153,6 @@ def _tell_in_words(listed: list[Finding], calibration: Calibration) -> None:
 def _ratio(finding: Finding) -> str:
     if finding.llr is None:
         return ""
-    from forensic.calibration.words import ratio_in_digits
-
     bound = ("at least " if finding.llr > 0 else "at most ") if "llr-at-bound" in finding.flags else ""
     return f"{bound}{ratio_in_digits(finding.llr)}"
 

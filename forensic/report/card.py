@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forensic.calibration.words import ratio_in_digits
+from forensic.calibration.digits import ratio_in_digits
 from forensic.report.escaping import visible
 
 if TYPE_CHECKING:

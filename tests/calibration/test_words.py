@@ -12,7 +12,6 @@ from forensic.calibration.words import (
     in_words,
     kept_calibration,
     propositions,
-    ratio_in_digits,
     ratio_in_words,
     real_in_words,
     stand_ins,
@@ -158,10 +157,3 @@ def test_a_case_keeps_the_whole_calibration(make_calibration) -> None:
     for other in (make_calibration(seed=1).hash, None):
         with pytest.raises(MissingError, match="is not the one that the case was begun with"):
             kept_calibration({"calibration": in_words(made)}, other)
-
-
-@pytest.mark.parametrize(
-    ("llr", "told"), [(1.0, "10"), (-0.5, "0.32"), (306.0, "1e+306"), (1e22, "10^1e+22"), (-400.0, "10^-400")]
-)
-def test_a_ratio_in_digits_also_where_no_number_holds_it(llr, told) -> None:
-    assert ratio_in_digits(llr) == told

@@ -119,13 +119,13 @@ def test_spectra_are_heights_as_steps(make_case: Any) -> None:
     assert gaps[3] == ""
 
 
-def test_a_spectrum_of_another_length_is_left_out(make_case: Any) -> None:
+def test_a_spectrum_of_another_length_is_left_out(make_case: Any) -> None:  # weights without any say no length
     rows = [
         (make_case.scored("a", 1.0, "real"), Artefacts()),
         (make_case.scored("b", 1.0, "real"), Artefacts(spectrum=(5.0,) * 64)),
         (make_case.scored("c", 1.0, "real"), Artefacts(spectrum=(5.0,) * 32)),
     ]
-    _, blocks, _ = blocks_of(make_case(rows))
+    _, blocks, _ = blocks_of(make_case(rows, class_spectra={}))
     assert len(blocks["spectrum"]) == 3 * 62
     assert [any(blocks["spectrum"][62 * n : 62 * n + 62]) for n in range(3)] == [False, True, False]
 
