@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from forensic.case.evidence import real_path
 from forensic.errors import MachineError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
     Raises:
         MachineError: the disk is full or the folder can not be written to; nothing of the new file is left.
     """
-    target = Path(os.path.realpath(out))  # a link keeps pointing where it points
+    target = real_path(out)  # a link keeps pointing where it points
     temporary: Path | None = None
     try:
         prefix = f".{target.name[:80]}."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from forensic.calibration.digits import ratio_in_digits
 from forensic.cli import console
 from forensic.errors import ExitCode, UsageError
 
@@ -164,7 +165,7 @@ def _row(name: str, one: ClassCalibration) -> tuple[str, ...]:
     misled = [entry.name for entry in ratio.generators if entry.misleading > 0.5]
     remark = f"{', '.join(map(console.safe, misled))} mostly has a ratio above 1" if misled else ""
     remark = "no information" if ratio.bounds == (0, 0) else remark
-    return (*start, f"{10**ratio.bounds.lower:.2g}", f"{10**ratio.bounds.upper:.2g}", *costs, remark)
+    return (*start, *map(ratio_in_digits, ratio.bounds), *costs, remark)
 
 
 def _to_dict(fitted: Fitted) -> dict[str, Any]:

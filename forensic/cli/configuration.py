@@ -136,8 +136,7 @@ def refused(context: typer.Context, name: str) -> Setting | None:
     if source is None or source.name != "DEFAULT_MAP":
         return None
     command = context.command_path.partition(" ")[2]
-    found: list[Setting] = context.find_root().obj or []
-    return strongest(for_command(found, command.split()[0], load_command(command.split()[0]))).get((command, name))
+    return _in_force(context, command).get((command, name))
 
 
 def merged(context: typer.Context, others: Mapping[str, tuple[Any, str]] | None = None) -> list[Setting]:
@@ -148,8 +147,7 @@ def merged(context: typer.Context, others: Mapping[str, tuple[Any, str]] | None 
         others: values that take the place of a default, and their origin, under the names of the parameters.
     """
     command = context.command_path.partition(" ")[2]
-    found: list[Setting] = context.find_root().obj or []
-    named = strongest(for_command(found, command.split()[0], load_command(command.split()[0])))
+    named = _in_force(context, command)
     every: list[Setting] = []
     for option, name in _names_inside(context.command).items():
         source = context.get_parameter_source(name)
@@ -161,6 +159,13 @@ def merged(context: typer.Context, others: Mapping[str, tuple[Any, str]] | None 
             origin = named[command, name].origin
         every.append(Setting(command, option, value, origin))
     return every
+
+
+def _in_force(context: typer.Context, command: str) -> dict[tuple[str, str], Setting]:
+    """What files and environment set for the command that runs, under the names of its parameters."""
+    found: list[Setting] = context.find_root().obj or []
+    name = command.split(maxsplit=1)[0]
+    return strongest(for_command(found, name, load_command(name)))
 
 
 def strongest(found: list[Setting]) -> dict[tuple[str, str], Setting]:

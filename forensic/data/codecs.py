@@ -185,7 +185,6 @@ def _quiet(text: list[str]) -> Iterator[None]:
         _occupy_stderr()
         warnings.simplefilter("ignore")
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)  # less, by OPENCV_LOG_LEVEL, hides damage
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)  # OPENCV_LOG_LEVEL would hide damage
         limit = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None  # our own limit has been kept from the header already
         stack.callback(setattr, Image, "MAX_IMAGE_PIXELS", limit)

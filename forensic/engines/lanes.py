@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from forensic.models.predict import same_every_time
+from forensic.models.predict import of_images, same_every_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +39,8 @@ class Lanes:
             ready.result()
         torch.set_num_threads(before)  # of this thread, and of those that are yet to come
 
-    def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
-        """As `Predictor.of_images`, to the bit."""
-        if not images:
-            return []
-        tiles = np.concatenate(images)
+    def __call__(self, tiles: NDArray[np.uint8]) -> Outputs:
+        """As a `Predictor`, to the bit."""
         batch = self._predictors[0].batch
         batches = -(-len(tiles) // batch)
         firsts = [batch * (batches * lane // len(self._predictors)) for lane in range(len(self._predictors))]
@@ -52,8 +49,11 @@ class Lanes:
             work = [self._threads.submit(one, part) for one, part in zip(self._predictors, parts, strict=False)]
             found = [one.result() for one in work]
         logits, features = (np.concatenate(column) for column in zip(*found, strict=True))
-        ends = np.cumsum([len(one) for one in images])[:-1]
-        return list(zip(np.split(logits, ends), np.split(features, ends), strict=True))
+        return logits, features
+
+    def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
+        """As `Predictor.of_images`, to the bit."""
+        return of_images(self, images)
 
 
 def _prepare(threads: int, all_there: Barrier) -> None:

@@ -116,11 +116,7 @@ class Predictor:
 
     def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
         """Logits (T, K) and features of each image, from its tiles (T, 3, S, S); batches are filled across."""
-        if not images:
-            return []
-        logits, features = self(np.concatenate(images))
-        ends = np.cumsum([len(tiles) for tiles in images])[:-1]
-        return list(zip(np.split(logits, ends), np.split(features, ends), strict=True))
+        return of_images(self, images)
 
     def _forward(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode(), same_every_time():
@@ -136,6 +132,20 @@ class Predictor:
                 behind.append(trace_features(tiles))
             features = torch.cat([features, *behind], dim=1)
             return logits.cpu().numpy(), features.cpu().numpy()
+
+
+def of_images(predict: Callable[[NDArray[np.uint8]], Outputs], images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
+    """Logits (T, K) and features of each image, from one call with the tiles of all.
+
+    Args:
+        predict: tiles (N, 3, S, S) -> logits (N, K) and features of each.
+        images: tiles of each, (T, 3, S, S) uint8.
+    """
+    if not images:
+        return []
+    logits, features = predict(np.concatenate(images))
+    ends = np.cumsum([len(tiles) for tiles in images])[:-1]
+    return list(zip(np.split(logits, ends), np.split(features, ends), strict=True))
 
 
 def _whole(model: TaskModel) -> Callable[[Tensor], tuple[Tensor, Tensor]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from forensic.calibration.digits import ratio_in_digits
 from forensic.report.escaping import visible
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def _line(name: str, one: ClassCalibration) -> ClassLine:
     ends = "" if interval.low is None else f"{interval.low:.3f} to {interval.high:.3f}"
     carried, misled = visible(f"none: {one.withheld}"), "–"
     if one.ratio is not None:
-        lower, upper = one.ratio.bounds
-        carried = "none: no information" if lower == upper == 0 else f"{10**lower:.2g} to {10**upper:.2g}"
+        bounds = one.ratio.bounds
+        carried = "none: no information" if bounds == (0, 0) else " to ".join(map(ratio_in_digits, bounds))
         shares = [entry.misleading for entry in one.ratio.generators]
         misled = f"{min(shares):.3f} to {max(shares):.3f}"
     threshold = f"{one.threshold:.3f}".replace("-", "−")

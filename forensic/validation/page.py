@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from forensic.calibration.costs import entropy, neutral_entropy
+from forensic.calibration.digits import ratio_in_digits
 from forensic.calibration.isotonic import pav
 from forensic.calibration.words import propositions, stand_ins
 from forensic.evaluate import plots
@@ -166,7 +167,7 @@ def _ratios(validated: Validated) -> Markup:
     rows = []
     for name, row in statement.ratios.items():
         ratio = calibration.classes[name].ratio
-        ends = ("", "") if ratio is None else tuple(f"{10**end:.2g}" for end in ratio.bounds)
+        ends = ("", "") if ratio is None else tuple(map(ratio_in_digits, ratio.bounds))
         rows.append((name, *ends, *_ratio_cells(row)))
     rows.append(("nearest, as a scan tells", "", "", *_ratio_cells(statement.told)))
     own = f"; for class {calibration.real}: a camera made it" if calibration.real in statement.ratios else ""
