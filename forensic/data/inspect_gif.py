@@ -98,7 +98,7 @@ def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
 def _check_frame(data: bytes, at: int, limits: DecodeLimits) -> None:
     width, height = struct.unpack_from("<HH", data, at + 5)
     if width == 0 or height == 0:
-        raise Unreadable(f"empty frame ({width}x{height})")
+        raise Unreadable(f"empty frame ({width} by {height} pixels)")
     if not (data[10] | data[at + 9]) & 0x80:  # the decoder would take indices for greys
         raise Unreadable("damaged GIF: a frame without a colour table")
     check_pixels(width, height, limits)

@@ -215,8 +215,8 @@ def _check_coded_sizes(found: _Found, data: bytes, name: str) -> None:
         sizes = [struct.unpack_from(">II", body, 4) for kind, body in _own(found, item) if kind == b"ispe"]
         coded = coded_size(begin)
         if coded is not None and sizes and (coded[0] < sizes[-1][0] or coded[1] < sizes[-1][1]):
-            stated, really = (f"{width}x{height}" for width, height in (sizes[-1], coded))
-            raise Unreadable(f"damaged {name}: its header states {stated}, {really} are coded")
+            stated, really = (f"{width} by {height}" for width, height in (sizes[-1], coded))
+            raise Unreadable(f"damaged {name}: its header states {stated} pixels, {really} are coded")
 
 
 def _links(found: _Found, body: bytes) -> None:

@@ -71,7 +71,7 @@ def check_pixels(width: int, height: int, limits: DecodeLimits) -> None:
         Unreadable: a side is 0, or the product is above the limit.
     """
     if width <= 0 or height <= 0:
-        raise Unreadable(f"damaged header: size {width}x{height}")
+        raise Unreadable(f"damaged header: size {width} by {height} pixels")
     if width * height > limits.max_pixels:
         raise Unreadable(f"{width * height:,} pixels exceed the limit of {limits.max_pixels:,}")
 

@@ -66,7 +66,7 @@ def test_a_frame_whose_codes_end_early_is_unreadable() -> None:
         (b";", "no frame in it"),
         (b"\x7f", "damaged GIF: no block at byte 13"),
         (b",\0\0\0\0\0\0\x10\0\0", "truncated: the file ends inside a frame"),
-        (b",\0\0\0\0\0\0\x10\0\0\x02", r"empty frame \(0x16\)"),
+        (b",\0\0\0\0\0\0\x10\0\0\x02", r"empty frame \(0 by 16 pixels\)"),
         (b",\0\0\0\0\x10\0\x10\0\0\x02\x02\x44\x01\0;", "damaged GIF: a frame without a colour table"),
         (b"!\xfe\x05ab", "truncated: the file ends inside a block"),
         (b"", "truncated in header"),

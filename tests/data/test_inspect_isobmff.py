@@ -182,7 +182,7 @@ def test_pixels_that_are_not_coded_are_not_scored(size: tuple[int, int], saved, 
     """A decoder scales a picture up to what its header states: resampled pixels that nobody stored."""
     data = saved(smooth(32, 48), "AVIF")
     assert decode(stated(data, 48, 32), name="x.avif").pixels.shape == (32, 48, 3)
-    reason = f"^damaged AVIF: its header states {size[0]}x{size[1]}, 48x32 are coded$"
+    reason = f"^damaged AVIF: its header states {size[0]} by {size[1]} pixels, 48 by 32 are coded$"
     with pytest.raises(Unreadable, match=reason):
         decode(stated(data, *size), name="x.avif")
 
