@@ -25,7 +25,6 @@ DISTRIBUTIONS: dict[EngineName, str] = {
 _SAID = DISTRIBUTIONS | {"winograd": "torch-winograd"}
 _X86 = ("x86_64", "AMD64")
 _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
-_INT8 = frozenset({"avx512_vnni", "amx_int8"})
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def precisions(name: EngineName, features: frozenset[str]) -> list[Precision]:
     if name != "openvino":
         return ["float32"]
     narrow: list[tuple[Precision, bool]] = [
-        ("int8", bool(features & _INT8)),
+        ("int8", "avx2" in features),
         ("bfloat16", multiplies_bfloat16(features)),
     ]
     return [precision for precision, able in narrow if able] + ["float32"]

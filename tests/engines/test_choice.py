@@ -19,10 +19,10 @@ from forensic.engines.choice import (
 )
 from forensic.errors import MissingError, UsageError
 
-BFLOAT16 = frozenset({"avx2", "avx512f", "avx512_bf16"})
-INT8 = BFLOAT16 | {"avx512_vnni"}
-AVX512 = frozenset({"avx2", "avx512f"})
 AVX2 = frozenset({"avx2"})
+AVX512 = AVX2 | {"avx512f"}
+BFLOAT16 = AVX512 | {"avx512_bf16"}
+BEFORE_AVX2 = frozenset({"avx"})
 
 
 @pytest.fixture
@@ -41,17 +41,16 @@ def install(monkeypatch: pytest.MonkeyPatch):
     ("engines", "features", "expected"),
     [
         ((), BFLOAT16, "torch 1.2.3 float32"),
-        (("openvino", "onnx"), INT8, "openvino 1.2.3 int8"),
-        (("openvino", "onnx"), AVX512 | {"avx512_vnni"}, "openvino 1.2.3 int8"),
-        (("onnx",), INT8, "onnxruntime 1.2.3 float32"),
-        (("openvino", "onnx"), BFLOAT16, "openvino 1.2.3 bfloat16"),
-        (("openvino", "onnx"), AVX512, "openvino 1.2.3 float32"),
-        (("onnx",), AVX512, "onnxruntime 1.2.3 float32"),
-        ((), AVX512, "torch 1.2.3 float32"),
-        (("openvino", "onnx"), AVX2, "torch-winograd 1.2.3 float32"),
-        ((), AVX2, "torch-winograd 1.2.3 float32"),
+        (("openvino", "onnx"), BFLOAT16, "openvino 1.2.3 int8"),
+        (("openvino", "onnx"), AVX512, "openvino 1.2.3 int8"),
+        (("openvino", "onnx"), AVX2, "openvino 1.2.3 int8"),
+        (("openvino", "onnx"), BEFORE_AVX2, "openvino 1.2.3 float32"),
         (("onnx",), BFLOAT16, "onnxruntime 1.2.3 float32"),
-        (("openvino", "onnx"), frozenset({"avx2", "avx512f", "amx_bf16"}), "openvino 1.2.3 bfloat16"),
+        (("onnx",), AVX512, "onnxruntime 1.2.3 float32"),
+        (("onnx",), BEFORE_AVX2, "onnxruntime 1.2.3 float32"),
+        ((), AVX512, "torch 1.2.3 float32"),
+        (("onnx",), AVX2, "torch-winograd 1.2.3 float32"),
+        ((), AVX2, "torch-winograd 1.2.3 float32"),
     ],
 )
 @pytest.mark.parametrize("asked", [None, "auto"])
@@ -65,13 +64,13 @@ def test_auto_is_the_fastest_that_is_here(install, engines, features, expected: 
 @pytest.mark.parametrize(
     ("name", "features", "wished", "expected"),
     [
-        ("openvino", INT8, "bfloat16", "bfloat16"),
-        ("openvino", INT8, "float32", "float32"),
-        ("openvino", INT8, None, "int8"),
-        ("openvino", BFLOAT16, "int8", "bfloat16"),
-        ("openvino", AVX2, "bfloat16", "float32"),
-        ("onnx", INT8, "int8", "float32"),
-        ("winograd", INT8, "bfloat16", "float32"),
+        ("openvino", BFLOAT16, "bfloat16", "bfloat16"),
+        ("openvino", BFLOAT16, "float32", "float32"),
+        ("openvino", BFLOAT16, None, "int8"),
+        ("openvino", BEFORE_AVX2, "int8", "float32"),
+        ("openvino", AVX2, "bfloat16", "int8"),
+        ("onnx", BFLOAT16, "int8", "float32"),
+        ("winograd", BFLOAT16, "bfloat16", "float32"),
     ],
 )
 def test_a_precision_is_had_where_engine_and_processor_have_it(install, name, features, wished, expected: str) -> None:
