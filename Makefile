@@ -39,10 +39,10 @@ demo: setup  ## scan the sample pictures into report.html
 	@echo "Now open report.html in a browser."
 
 test: setup  ## the tests, about seven minutes on two cores
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile $(ARGS)  # a core a process
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)  # a core a process
 
 slow: setup  ## the tests that take minutes
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -m "slow and not cuda" --numprocesses $(JOBS) --dist load $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -m "slow and not cuda" --numprocesses $(JOBS) --dist load --maxschedchunk 1 $(ARGS)
 
 soak: setup  ## the long forms: many kills, many mutations, thousands of files
 	@$(BIN)/python -m pytest tests -m soak $(ARGS)

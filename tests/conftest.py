@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -281,6 +282,17 @@ _FORBIDDEN_IN_CI = (
     "needs case-utils",
 )
 
+LONGEST = (
+    "house/test_readme.py",
+    "train/test_golden_trace.py",
+    "cli/test_scan_stopped.py",
+    "report/test_desk.py",
+    "report/test_browser.py",
+    "engines/test_runner.py",
+    "scan/test_memory.py",
+)
+"""The files that take longest, in `make test` or in `make slow`, longest first."""
+
 _skipped_for_no_good_reason: list[str] = []
 
 
@@ -293,6 +305,18 @@ def pytest_configure() -> None:
     # a shell that starts the tests in the background has them, and all they start, ignore Ctrl-C
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several processes, none is left with a long file at the end when the others have nothing to do any more."""
+    if hasattr(config, "workerinput"):
+        places = {TESTS / name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """What has been loaded and collected stays to the end: not looked through for cycles again and again."""
+    gc.freeze()
 
 
 def pytest_report_header() -> list[str]:

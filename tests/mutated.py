@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 
@@ -91,8 +92,7 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """PNG's colour types and how many samples a pixel has."""
 
 
-def png_forms() -> Iterator[tuple[str, bytes]]:
-    """A picture of 33 x 21 in every colour type, depth, interlacing and filter that PNG has, by name."""
+def _forms() -> Iterator[tuple[str, tuple[int, int, bool, int]]]:
     for colour, channels in CHANNELS.items():
         for depth in (1, 2, 4, 8, 16):
             if (depth > 8 and colour == 3) or (depth < 8 and channels > 1):
@@ -100,7 +100,20 @@ def png_forms() -> Iterator[tuple[str, bytes]]:
             for interlaced in (False, True):
                 for filtering in range(5) if depth >= 8 else (0,):
                     name = f"colour{colour}-depth{depth}-{'adam7' if interlaced else 'plain'}-filter{filtering}"
-                    yield name, _png(colour, depth, interlaced=interlaced, filtering=filtering)
+                    yield name, (colour, depth, interlaced, filtering)
+
+
+FORMS = dict(_forms())
+"""Every colour type, depth, interlacing and filter that PNG has, by name."""
+
+
+@cache
+def png_forms() -> dict[str, bytes]:
+    """A picture of 33 x 21 in each of `FORMS`; not to be changed."""
+    return {
+        name: _png(colour, depth, interlaced=interlaced, filtering=filtering)
+        for name, (colour, depth, interlaced, filtering) in FORMS.items()
+    }
 
 
 def _png(colour: int, depth: int, *, interlaced: bool, filtering: int) -> bytes:

@@ -3,12 +3,14 @@
 Importing torch takes longer than most tests, and is the same every time. So an interpreter beside the tests imports
 the large packages once, nothing of `forensic`, and does nothing with them: unlike the test process, which has used
 them, it can be forked. Each command is such a fork and then does what `python -m forensic` does: it has its own
-environment, folder, streams and process id, can be signalled, and ends as an interpreter ends. There are two such
+environment, folder, streams and process id, can be signalled, and ends as an interpreter ends, but for the last thing
+an interpreter does: taking down its modules, which with torch takes longer than most commands. There are two such
 interpreters, which take turns, so that a command and its repetition do not share the order of their sets.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import json
@@ -25,13 +27,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
-LOADED = ("cv2", "numpy", "torch", "typer")
+LOADED = ("cv2", "jinja2", "numpy", "torch", "typer")
 READ_LATE = ("FORENSIC_", "XDG_", "SOURCE_DATE_EPOCH")
 """Beginnings of the names that `forensic` alone reads; if others differ it must be a new interpreter."""
 BEGUN_WITH = dict(os.environ)
 """What the tests began with: OpenCV, scikit-learn and torch add to the environment of who loads them."""
 INTERPRETERS = 2
 _ROOM = 1 << 17
+_ended_with: list[int] = []
 Arguments = Sequence[str | bytes | Path]
 
 
@@ -198,13 +201,45 @@ def _like(stream: io.TextIOWrapper, descriptor: int) -> io.TextIOWrapper:
     return io.TextIOWrapper(binary, stream.encoding, stream.errors, "\n", stream.line_buffering, unbuffered)
 
 
+def _read_a_command_line() -> None:
+    """typer loads half of itself, and pydantic, with the first option that it reads."""
+    typer = import_module("typer")
+    app = typer.Typer()
+
+    @app.command()
+    def command(number: int = 0) -> None:
+        del number
+
+    typer.main.get_command(app).main(["--number", "1"], standalone_mode=False)
+
+
+def _leave() -> None:
+    """The last thing that runs at the end; returns where a stream can not be flushed, which Python then tells of."""
+    if _ended_with:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(_ended_with[0])
+
+
+def _run_the_command() -> None:
+    try:
+        runpy.run_module("forensic", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            _ended_with.append(end.code)
+        raise
+
+
 if __name__ == "__main__":
+    atexit.register(_leave)  # what is registered first is called last
     for name in LOADED:
         import_module(name)
+    _read_a_command_line()
     gc.collect()
     gc.freeze()  # a fork that looked for cycles here would copy all of it
     words = _wait_to_be_forked(socket.socket(fileno=int(sys.argv[1])))
     assert "forensic" not in sys.modules
     sys.argv[1:] = words
     sys.orig_argv = [sys.executable, "-m", "forensic", *words]
-    runpy.run_module("forensic", run_name="__main__", alter_sys=True)
+    _run_the_command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,30 @@ def test_it_can_be_killed(starter: Starter, hostile: Path) -> None:
             assert process.wait(60) == process.poll() == -signal.SIGKILL
     os.close(reading)
     os.close(writing)
+
+
+ENDING = """
+import atexit, starting
+atexit.register(starting._leave)
+atexit.register(print, "registered")
+class Held:
+    def __del__(self): print("taken down")
+held = Held()
+print("printed")
+starting._ended_with.append(7)
+"""
+
+
+@pytest.mark.parametrize(("full", "code"), [(False, 7), (True, 120)])
+def test_it_ends_as_python_does_but_leaves_the_modules_standing(full: bool, code: int) -> None:
+    """A stream that can not be flushed is told by Python itself: 120 is its code for that."""
+    with Path("/dev/full").open("wb") as device:
+        out = device if full else subprocess.PIPE
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTHONUNBUFFERED": ""}
+        command = [sys.executable, "-c", ENDING]
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, env=env, check=False)
+    assert (done.returncode, "No space left on device" in done.stderr) == (code, full)
+    assert done.stdout == (None if full else "printed\nregistered\n")
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,14 @@ class Scanned:
 
 @pytest.fixture(scope="session")
 def scan(tiny_weights: Path) -> Callable[..., Scanned]:
-    """`scan(folder, case=..., follow_links=True)`: findings and summary; options are those of `ScanPlan`."""
+    """`scan(folder, case=..., follow_links=True)`: findings and summary; options are those of `ScanPlan`.
+
+    With one worker where nothing else is said: a second one takes longer to start than these pictures to read.
+    """
 
     def call(*paths: Path | bytes | str, **options: Any) -> Scanned:
-        plan = ScanPlan(paths=tuple(os.fsencode(path) for path in paths), weights=tiny_weights, **options)
-        with closing(run(plan)) as events:
+        settings = {"workers": 1, "weights": tiny_weights, **options}
+        with closing(run(ScanPlan(paths=tuple(os.fsencode(path) for path in paths), **settings))) as events:
             told = list(events)
         assert isinstance(told[-1], Finished)
         return Scanned([event.finding for event in told if isinstance(event, Found)], told[-1].summary)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from conftest import clean_environment, forensic_command
+from conftest import clean_environment
+from starting import Starter
 
 KINDS = ("jpg", "png", "webp")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -63,19 +63,22 @@ long = [pytest.mark.slow, pytest.mark.timeout(1800)]
     ],
 )
 def test_memory_of_a_scan_stays_flat(
-    count: int, most: int, settled: int, case: bool, tmp_path: Path, tiny_weights: Path
+    count: int, most: int, settled: int, case: bool, tmp_path: Path, tiny_weights: Path, starter: Starter
 ) -> None:
     """TruFor 29: a batch of 500 died after a while, single pictures worked."""
     folder = mixed_sizes(tmp_path / "in", count, most)
     kept = ["--case", tmp_path / "x.case"] if case else []
-    command = forensic_command(["scan", folder, "--weights", tiny_weights, "--workers", "1", "--quiet", *kept])
+    arguments = ["scan", folder, "--weights", tiny_weights, "--workers", "1", "--quiet", *kept]
     seen: list[tuple[int, int]] = []
-    with subprocess.Popen(command, env=clean_environment({}), stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        for done, _ in enumerate(process.stdout, start=1):
-            if done % 8 == 0 and process.poll() is None:
-                seen.append((done, resident(process.pid)))
-        assert (process.wait(timeout=60), done) == (0, count)
+    reading, writing = os.pipe()
+    with Path(os.devnull).open("r+b") as nothing, os.fdopen(reading, "rb") as findings:
+        streams = [nothing.fileno(), writing, nothing.fileno()]
+        with starter.start(arguments, clean_environment({}), tmp_path, streams) as process:
+            os.close(writing)
+            for done, _ in enumerate(findings, start=1):
+                if done % 8 == 0 and process.poll() is None:
+                    seen.append((done, resident(process.pid)))
+            assert (process.wait(60), done) == (0, count)
     early = [memory for done, memory in seen if settled <= done < settled + (count - settled) // 3]
     late = [memory for done, memory in seen if done >= count - (count - settled) // 3]
     assert max(late) <= 1.1 * max(early)

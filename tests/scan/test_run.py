@@ -30,7 +30,7 @@ def lines(findings) -> list[str]:
 
 def test_hostile_folder_end_to_end(scan, hostile, tmp_path) -> None:
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in hostile.iterdir()}
-    scanned = scan(hostile, case=tmp_path / "a.case")
+    scanned = scan(hostile, case=tmp_path / "a.case", workers=2)
     by_status: dict[str, int] = {}
     for finding in scanned.findings:
         by_status[finding.status] = by_status.get(finding.status, 0) + 1
