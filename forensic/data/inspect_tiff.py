@@ -23,7 +23,7 @@ _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_SIZES, _SUB_DIRECTORIES = 322, 3
 _EXTRA, _FORMAT, _SUBSAMPLING, _FILL_ORDER, _INKS = 338, 339, 530, 266, 332
 _ICC, _DNG = 34675, 50706
 _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = 0, 2, 3, 5, 6, 32803, 34892
-_UNREAD_SAMPLES = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+_UNREAD_SAMPLES = {2: "signed", 3: "floating-point", 4: "undefined", 5: "complex", 6: "complex"}
 _DEFLATE = (8, 32946)
 _COMPRESSIONS_READ = frozenset({1, 2, 3, 4, 5, 7, *_DEFLATE, 32771, 32773, 32809, 32909})
 _COMPRESSIONS_UNREAD = {
@@ -190,6 +190,8 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
     if bits == 16 and samples > 1 and file.value(page, _PLANES, 1) != 1:
         raise Unreadable("16-bit TIFF with separate planes is not read")  # OpenCV takes one plane for the whole picture
     alpha = samples > colours and any(kind in (1, 2) for kind in file.values(page, _EXTRA, (0,)))
+    misread = bits == 2 or (bits == 4 and photometric != _PALETTE)  # by OpenCV, or not read
+    misread |= colours == 1 and samples > 1 and _TILE_OFFSETS in page.entries
     orientation = file.values(page, ORIENTATION, (1,))
     valid = len(orientation) == 1 and 1 <= orientation[0] <= 8
     return Inspection(
@@ -197,9 +199,7 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
         width=width,
         height=height,
         payload=_first_page(file, page),
-        codec="pillow"
-        if colours == 1 and samples > 1 and _TILE_OFFSETS in page.entries
-        else "opencv",  # misread by OpenCV
+        codec="pillow" if misread else "opencv",
         flags=_flags(file, page, bits, photometric, alpha=alpha and samples == 2, valid=valid),
         orientation=orientation[0] if valid else 1,
         depth=bits if bits == 16 else 8,
@@ -227,7 +227,7 @@ def _bits(file: TiffFile, page: Directory, photometric: int) -> int:
         raise Unreadable("TIFF with inks other than CMYK is not read")
     if len(set(bits)) != 1 or bits[0] not in ((8, 16) if photometric in (0, 1, _RGB) else (8,)):
         small = len(set(bits)) == 1 and bits[0] in (1, 2, 4) and photometric in (0, 1, _PALETTE)
-        if not small:
+        if not small or file.value(page, _SAMPLES, 1) != 1:
             raise Unreadable(f"TIFF with samples of {', '.join(map(str, sorted(set(bits))))} bits is not read")
     return bits[0]
 
@@ -352,7 +352,7 @@ def _first_page(file: TiffFile, page: Directory) -> bytes:
         struct.pack_into(file.order + file.offset, copy, page.next_at, 0)
     for tag, value in ((ORIENTATION, 1), (_EXTRA, 0)):
         entry = page.entries.get(tag)
-        if entry is not None and entry.kind == 3:
-            for index in range(entry.length):
-                struct.pack_into(file.order + "H", copy, entry.at + 2 * index, value)
+        code = None if entry is None else _CODES.get(entry.kind)
+        if entry is not None and code is not None:
+            struct.pack_into(f"{file.order}{entry.length}{code}", copy, entry.at, *(entry.length * (value,)))
     return bytes(copy)
