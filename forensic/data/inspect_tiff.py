@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import NamedTuple
 
-from forensic.data.exif import ORIENTATION, TYPE_SIZES, icc_is_sound
-from forensic.data.inspection import DecodeLimits, Inspection, check_pixels
+from forensic.data.exif import ORIENTATION, icc_is_sound
+from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
+from forensic.data.tiff_file import CODES, Directory, TiffFile
 from forensic.errors import Unreadable
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
@@ -41,115 +41,9 @@ _COMPRESSIONS_UNREAD = {
     52546: "JPEG XL",
 }
 _PIECE = 1 << 20
-_MOST_VALUES = 1 << 24
-"""Of one tag that is read; more strips than that are no picture within the limits."""
 _MOST_PAGES = 100_000
-_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-
-
-class Entry(NamedTuple):
-    """One field: its type, its number of values, where they stand."""
-
-    kind: int
-    length: int
-    at: int
-
-
-class Directory(NamedTuple):
-    """One page's fields, and where the offset of the next page is stored."""
-
-    entries: dict[int, Entry]
-    next_at: int
-
-
-class TiffFile:
-    """A TIFF's bytes with their order and offset size; a block of EXIF is one too.
-
-    Args:
-        data: the whole file.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.order = "<" if data[:2] == b"II" else ">"
-        self.big = data[2:4] in (b"+\0", b"\0+")
-        self.offset = "Q" if self.big else "I"
-        self.first_at = 8 if self.big else 4
-
-    def integer(self, code: str, at: int) -> int:
-        """One unsigned number by its `struct` code.
-
-        Raises:
-            Unreadable: it lies beyond the file.
-        """
-        if at + struct.calcsize("=" + code) > len(self.data):
-            raise Unreadable("truncated in header")
-        return int(struct.unpack_from(self.order + code, self.data, at)[0])
-
-    def first(self) -> Directory:
-        """The first directory.
-
-        Raises:
-            Unreadable: it lies beyond the file.
-        """
-        return self.directory(self.integer(self.offset, self.first_at))
-
-    def directory(self, at: int) -> Directory:
-        """The directory that begins there; of two fields with one tag the first counts.
-
-        Raises:
-            Unreadable: it reaches beyond the file.
-        """
-        size, inline = (20, 8) if self.big else (12, 4)
-        count = self.integer("Q" if self.big else "H", at)
-        begin = at + (8 if self.big else 2)
-        if begin + size * count > len(self.data):
-            raise Unreadable("damaged TIFF header: the directory reaches beyond the file")
-        entries: dict[int, Entry] = {}
-        for place in range(begin, begin + size * count, size):
-            tag, kind = self.integer("H", place), self.integer("H", place + 2)
-            values = self.integer(self.offset, place + 4)
-            stored = place + 4 + inline
-            wide = TYPE_SIZES.get(kind, 1) * values > inline
-            entries.setdefault(tag, Entry(kind, values, self.integer(self.offset, stored) if wide else stored))
-        return Directory(entries, begin + size * count)
-
-    def stored(self, entry: Entry) -> bytes:
-        """A field's bytes as they are.
-
-        Raises:
-            Unreadable: a type that is not known, or they reach beyond the file.
-        """
-        size = TYPE_SIZES.get(entry.kind, 0) * entry.length
-        if not size or entry.at + size > len(self.data):
-            raise Unreadable(f"a field of type {entry.kind} with {entry.length:,} values does not fit the file")
-        return self.data[entry.at : entry.at + size]
-
-    def values(self, directory: Directory, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """A field's unsigned numbers, or the default where it is absent.
-
-        Raises:
-            Unreadable: another type, no or too many values, or they reach beyond the file.
-        """
-        entry = directory.entries.get(tag)
-        if entry is None:
-            return default
-        code = _CODES.get(entry.kind)
-        end = entry.at + TYPE_SIZES.get(entry.kind, 1) * entry.length
-        if code is None or not 1 <= entry.length <= _MOST_VALUES or end > len(self.data):
-            raise Unreadable(f"damaged TIFF header: tag {tag} has type {entry.kind} and {entry.length:,} values")
-        return struct.unpack_from(f"{self.order}{entry.length}{code}", self.data, entry.at)
-
-    def value(self, directory: Directory, tag: int, default: int | None = None) -> int:
-        """A field's one number, or the default where it is absent.
-
-        Raises:
-            Unreadable: as `values`, or not one value.
-        """
-        values = self.values(directory, tag, () if default is None else (default,))
-        if len(values) != 1:
-            raise Unreadable(f"damaged TIFF header: tag {tag} has {len(values):,} values instead of one")
-        return values[0]
+_ALIGNMENT, _SLACK = 16, 8
+"""Zero bytes, and then any, that a program may leave behind the end: padding, a block's last bytes once more (GDAL)."""
 
 
 def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
@@ -329,7 +223,17 @@ def _flags(
     pages = _count_pages(file, page)
     if pages > 1:
         flags.append(f"multi-page-first={pages}")
-    return tuple(flags)
+    return (*flags, *_behind(file))
+
+
+def _behind(file: TiffFile) -> tuple[str, ...]:
+    """`trailing-data` where something stands behind all that the directories speak of."""
+    end = file.end()
+    if end is None:
+        return ()
+    following = file.data[end : end + _ALIGNMENT]
+    end += len(following) - len(following.lstrip(b"\0"))
+    return trailing_flag(file.data, end) if len(file.data) - end > _SLACK else ()
 
 
 def _count_pages(file: TiffFile, page: Directory) -> int:
@@ -352,7 +256,7 @@ def _first_page(file: TiffFile, page: Directory) -> bytes:
         struct.pack_into(file.order + file.offset, copy, page.next_at, 0)
     for tag, value in ((ORIENTATION, 1), (_EXTRA, 0)):
         entry = page.entries.get(tag)
-        code = None if entry is None else _CODES.get(entry.kind)
+        code = None if entry is None else CODES.get(entry.kind)
         if entry is not None and code is not None:
             struct.pack_into(f"{file.order}{entry.length}{code}", copy, entry.at, *(entry.length * (value,)))
     return bytes(copy)

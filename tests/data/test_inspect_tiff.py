@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from forensic.data.decode import decode
-from forensic.data.inspect_tiff import TiffFile, inspect_tiff
+from forensic.data.inspect_tiff import inspect_tiff
 from forensic.data.inspection import DecodeLimits
 from forensic.errors import Unreadable
 
@@ -285,18 +285,6 @@ def test_whole_palette_is_applied(tiff, noise) -> None:
     samples, colours = noise(16, 20), noise(768, seed=1).astype(int) * 257
     decoded = decode(tiff(samples, {262: (3,), 320: tuple(colours.tolist())}), name="x")
     np.testing.assert_array_equal(decoded.pixels, (colours // 257).reshape(3, 256).T[samples])
-
-
-@ORDERS
-@pytest.mark.parametrize("big", [False, True])
-def test_fields_are_told_as_stored(order: str, big: bool, tiff, noise) -> None:
-    file = TiffFile(tiff(noise(16, 20, 3), {700: (1, 2, 3, 4, 5)}, order=order, big=big))
-    entry = file.first().entries[700]
-    assert file.stored(entry) == struct.pack(order + "5H", 1, 2, 3, 4, 5)
-    with pytest.raises(Unreadable, match="does not fit the file"):
-        file.stored(entry._replace(length=1 << 40))
-    with pytest.raises(Unreadable, match="type 99"):
-        file.stored(entry._replace(kind=99))
 
 
 @pytest.mark.parametrize(
