@@ -55,6 +55,12 @@ _SURPLUS_AT_THE_END = re.compile(r"\d+ extraneous bytes before marker 0xd9")
 _FILLED_UP = re.compile(r"Improper JPEG strip/tile size, expected \w+, got \w+|Fax\w+: .{0,80}")
 """Warnings of libtiff behind which it leaves pixels as they were, or makes them up."""
 
+_HIDES_OTHERS = re.compile(
+    r"Inconsistent progression sequence|Invalid SOS parameters|unknown JFIF revision|Unknown Adobe color transform"
+)
+"""Of libjpeg: warnings behind which it tells no other, such as that of data which end early. Headers of JPEG files are
+put right before, so that they come from JPEG in other containers."""
+
 _SURPLUS_IN_PNG = re.compile(r"IDAT: (Too much image data|Extra compressed data)")
 """Of libpng: the image data hold more than the picture has pixels."""
 
@@ -180,6 +186,11 @@ def _judge(said: str, inspection: Inspection) -> tuple[str, ...]:
     if corrupt and not _SURPLUS_AT_THE_END.match(corrupt[1]):
         # libjpeg tells its first warning only: behind one inside a scan there may be lost intervals and grey fill
         raise Unreadable(f"damaged JPEG: {corrupt[1].strip()}")
+    if corrupt and inspection.intervals_missing:  # what looks like a surplus has been passed over in search of a marker
+        raise Unreadable(f"damaged JPEG: {inspection.intervals_missing:,} restart intervals are missing")
+    hiding = _HIDES_OTHERS.search(said)
+    if hiding:
+        raise Unreadable(f"damaged {inspection.format}: {hiding[0]}")
     if "TIFF_Error" in said:
         raise Unreadable(f"damaged TIFF: {said.split('TIFF_Error', 1)[1].strip()[:120]}")
     invented = _FILLED_UP.search(said)

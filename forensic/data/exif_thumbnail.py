@@ -16,8 +16,8 @@ import numpy as np
 
 from forensic.data.decode import inspect, read_stored
 from forensic.data.exif import turn
-from forensic.data.inspect_tiff import TiffFile
 from forensic.data.look import BITS, LEVEL, coefficients
+from forensic.data.tiff_file import TiffFile
 from forensic.errors import Unreadable
 
 if TYPE_CHECKING:

@@ -16,6 +16,9 @@ _PLAIN, _RLE8, _RLE4, _MASKS, _JPEG, _PNG, _ALPHA_MASKS = 0, 1, 2, 3, 4, 5, 6
 _MASKS_READ = ((0xFF0000, 0xFF00, 0xFF), (0xFF, 0xFF00, 0xFF0000))
 """Of red, green and blue in 32 bits; the second is followed in longer headers only."""
 _MASKS_OF_16_READ = ((0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F))
+_V5 = 124
+_PROFILES = (0x4D424544, 0x4C494E4B)
+"""Embedded, linked."""
 _OS2 = 64
 """Size of OS/2's second header: other fields, and other meanings of compressions 3 and 4."""
 
@@ -85,9 +88,10 @@ def inspect_bmp(data: bytes, limits: DecodeLimits) -> Inspection:
         if end > len(data):
             raise Unreadable(f"truncated: pixels end at byte {end} of {len(data)}")
     flags: tuple[str, ...] = ()
-    padding = len(data) - end <= 3 and not any(data[end:])
-    if not padding and header.size <= 108:  # a V5 header may have its colour profile behind the pixels
-        flags += trailing_flag(data, end)
+    behind = max(end, _profile_end(data, header))
+    padding = len(data) - behind <= 3 and not any(data[behind:])
+    if not padding:
+        flags += trailing_flag(data, behind)
     return Inspection(
         format="BMP",
         width=header.width,
@@ -98,6 +102,14 @@ def inspect_bmp(data: bytes, limits: DecodeLimits) -> Inspection:
         alpha=header.alpha,
         indices=_indices(data, begin, end, header),
     )
+
+
+def _profile_end(data: bytes, header: BitmapHeader) -> int:
+    """Of the colour profile that a V5 header may have behind the pixels; 0 without one."""
+    if header.size != _V5:
+        return 0
+    kind, at, size = (struct.unpack_from("<I", data, 14 + place)[0] for place in (56, 112, 116))
+    return 14 + at + size if kind in _PROFILES and 14 + at + size <= len(data) else 0
 
 
 def _indices(data: bytes, begin: int, end: int, header: BitmapHeader) -> tuple[bytes, int] | None:

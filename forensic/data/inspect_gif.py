@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+_MOST_CODE_BITS = 8
 
 
 def inspect_gif(data: bytes, limits: DecodeLimits) -> Inspection:
@@ -99,6 +100,9 @@ def _check_frame(data: bytes, at: int, limits: DecodeLimits) -> None:
     width, height = struct.unpack_from("<HH", data, at + 5)
     if width == 0 or height == 0:
         raise Unreadable(f"empty frame ({width} by {height} pixels)")
+    smallest = data[at + 10 + _colour_table(data[at + 9]) : at + 11 + _colour_table(data[at + 9])]
+    if smallest and not 1 <= smallest[0] <= _MOST_CODE_BITS:  # the decoder would make something of them
+        raise Unreadable(f"damaged GIF: a frame with codes of {smallest[0]} bits")
     if not (data[10] | data[at + 9]) & 0x80:  # the decoder would take indices for greys
         raise Unreadable("damaged GIF: a frame without a colour table")
     check_pixels(width, height, limits)

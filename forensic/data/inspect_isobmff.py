@@ -204,7 +204,7 @@ def _auxiliary(found: _Found, item: int) -> bytes:
 
 
 def _check_coded_sizes(found: _Found, data: bytes, name: str) -> None:
-    """Refuses pictures whose header states more pixels than are coded: decoders scale them up without a word."""
+    """Refuses pictures whose header states another size than is coded: decoders scale them to it without a word."""
     wanted = {found.primary}
     for kind, source, targets in found.references:
         wanted |= set(targets) if kind == b"dimg" and source == found.primary else set()
@@ -212,10 +212,14 @@ def _check_coded_sizes(found: _Found, data: bytes, name: str) -> None:
     if found.meta is None or not wanted:
         return
     for item, begin in beginnings(data, *found.meta, wanted):
-        sizes = [struct.unpack_from(">II", body, 4) for kind, body in _own(found, item) if kind == b"ispe"]
+        own = dict(_own(found, item))
+        stated_size = struct.unpack_from(">II", own[b"ispe"], 4) if b"ispe" in own else None
         coded = coded_size(begin)
-        if coded is not None and sizes and (coded[0] < sizes[-1][0] or coded[1] < sizes[-1][1]):
-            stated, really = (f"{width} by {height}" for width, height in (sizes[-1], coded))
+        if coded is None or stated_size is None:
+            continue
+        layer = b"lsel" in own  # one layer of several, each of a size up to that which is coded
+        if stated_size != coded and not (layer and stated_size[0] <= coded[0] and stated_size[1] <= coded[1]):
+            stated, really = (f"{width} by {height}" for width, height in (stated_size, coded))
             raise Unreadable(f"damaged {name}: its header states {stated} pixels, {really} are coded")
 
 

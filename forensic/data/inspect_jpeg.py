@@ -2,9 +2,9 @@
 
 The decoder is given frame, tables and scans, with the JFIF and Adobe segments that decide its colours. EXIF, ICC,
 XMP and what stands behind the end can not stop it. Whether a scan is whole only the decoder can say; it says so on
-stderr ("premature end"), which `decode` reads. Here is seen whether scans are missing altogether.
+stderr ("premature end"), which `decode` reads. Here is seen whether scans are missing altogether (`jpeg_scans`).
 
-Source: ITU-T T.81 annex B and G (markers, progression); CIPA DC-007 (MPO); T.872 for the Adobe segment.
+Source: ITU-T T.81 annex B (markers); CIPA DC-007 (MPO); T.872 for the Adobe segment.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from forensic.data.exif import NO_EXIF, Exif, icc_is_sound, read_exif
 from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
+from forensic.data.jpeg_scans import Scans, quiet_segment
 from forensic.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 _MARKER_OR_FILL = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 """In a scan: no stuffed byte and no restart. With a repeat in it the search takes 30 times as long."""
 _FILL = re.compile(rb"\xff*")
-_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+_FRAMES = {0xC0, 0xC1, 0xC2}
 _UNREAD_FRAMES = {
     0xC3: "lossless",
     0xC5: "hierarchical",
     0xC6: "hierarchical",
     0xC7: "hierarchical",
+    0xC9: "arithmetic-coded",  # decoders go on behind the end of such data without a word
+    0xCA: "arithmetic-coded",
     0xCB: "lossless arithmetic",
     0xCD: "hierarchical",
     0xCE: "hierarchical",
@@ -37,8 +40,8 @@ _UNREAD_FRAMES = {
     0xDE: "hierarchical",
     0xF7: "lossless (LS)",
 }
-_SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
-_PROGRESSIVE = {0xC2, 0xCA}
+_SOI, _EOI, _SOS, _DRI, _APP0, _APP1, _APP2, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xDD, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
+_PROGRESSIVE = 0xC2
 
 
 class Segment(NamedTuple):
@@ -60,11 +63,11 @@ class _Found:
     kept: list[bytes] = field(default_factory=lambda: [b"\xff\xd8"])
     width: int = 0
     height: int = 0
-    progressive: bool = False
-    missing: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(component, coefficient) -> bits still to come; empty when every scan is there."""
     components: int = 0
-    scans: int = 0
+    scans: Scans | None = None
+    """Of the frame, once it has been met."""
+    interval: int = 0
+    """Units between restart markers."""
     exif: Exif | None = None
     icc: dict[int, bytes] = field(default_factory=dict)
     pictures: tuple[int, int] | None = None
@@ -83,7 +86,7 @@ def inspect_jpeg(data: bytes, limits: DecodeLimits) -> Inspection:
         Unreadable: truncated in header, scans missing, a kind of JPEG that is not read, too many pixels.
     """
     found = _walk(data, 2, limits)
-    if not found.scans:
+    if found.scans is None or not found.scans.count:
         raise Unreadable("damaged JPEG: no picture before the end marker")
     return _concluded(found, data, limits)
 
@@ -154,7 +157,13 @@ def _take(data: bytes, segment: Segment, found: _Found, limits: DecodeLimits) ->
     if marker in _FRAMES:
         _frame(body, marker, found, limits)
     elif marker == _SOS:
-        _scan(body, found)
+        if found.scans is None:
+            raise Unreadable("damaged JPEG: scan before its frame")
+        body = found.scans.add(body, data, (end, stop), found.interval)
+        found.kept.append(data[at - 2 : at + 2] + body + data[end:stop])
+        return
+    elif marker == _DRI and len(body) >= 2:
+        found.interval = struct.unpack_from(">H", body)[0]
     else:
         _application(marker, body, at + 2, found)
     if marker in (_APP0, _APP14) or not (0xE0 <= marker <= 0xEF or marker == _COM):
@@ -175,24 +184,7 @@ def _frame(body: bytes, marker: int, found: _Found, limits: DecodeLimits) -> Non
     if count not in (1, 3, 4):
         raise Unreadable(f"JPEG with {count} components is not read")
     found.components = count
-    found.progressive = marker in _PROGRESSIVE
-    last = 64 if found.progressive else 1
-    found.missing = {(body[6 + 3 * index], k): 14 for index in range(count) for k in range(last)}
-
-
-def _scan(body: bytes, found: _Found) -> None:
-    if not found.components:
-        raise Unreadable("damaged JPEG: scan before its frame")
-    count = body[0] if body else 0
-    if len(body) < 4 + 2 * count or not count:
-        raise Unreadable("damaged JPEG: scan header")
-    first, last, bits = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count] & 15
-    for index in range(count):
-        for k in range(first, last + 1) if found.progressive else (0,):
-            key = (body[1 + 2 * index], k)
-            if key in found.missing:
-                found.missing[key] = min(found.missing[key], bits) if found.progressive else 0
-    found.scans += 1
+    found.scans = Scans(body, progressive=marker == _PROGRESSIVE)
 
 
 def _scan_end(data: bytes, at: int) -> int:
@@ -256,9 +248,11 @@ def _end_of_last(data: bytes, at: int, limits: DecodeLimits) -> int:
 
 
 def _concluded(found: _Found, data: bytes, limits: DecodeLimits) -> Inspection:
-    if any(found.missing.values()):
+    assert found.scans is not None  # noqa: S101 - without a scan there is nothing to conclude; narrows the type
+    if found.scans.missing:
         raise Unreadable("truncated: scans are missing")
-    kept = b"".join(found.kept).rstrip(b"\xff") if found.end is None else b"".join(found.kept)
+    kept = b"".join(quiet_segment(segment, found.components) for segment in found.kept)
+    kept = kept.rstrip(b"\xff") if found.end is None else kept
     exif = found.exif or NO_EXIF
     flags = [*exif.flags]
     if found.components == 1:
@@ -283,4 +277,5 @@ def _concluded(found: _Found, data: bytes, limits: DecodeLimits) -> Inspection:
         orientation=exif.orientation,
         exif=exif.block,
         alpha=False,
+        intervals_missing=found.scans.intervals_missing,
     )

@@ -297,5 +297,6 @@ def _transparent(stored: bytes | None, depth: int, colour: int) -> tuple[int, ..
     if stored is None or samples is None or len(stored) != 2 * samples:
         return None
     values = struct.unpack(f">{samples}H", stored)
-    scale = 255 // ((1 << depth) - 1) if depth < 8 else 1
-    return tuple(value * scale for value in values)
+    most = (1 << depth) - 1
+    scale = 255 // most if depth < 8 else 1
+    return tuple((value & most) * scale for value in values)  # bits beyond the depth do not count (11.3.1.1)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import NamedTuple
 
-from forensic.data.exif import ORIENTATION, TYPE_SIZES, icc_is_sound
-from forensic.data.inspection import DecodeLimits, Inspection, check_pixels
+from forensic.data.exif import ORIENTATION, icc_is_sound
+from forensic.data.inspection import DecodeLimits, Inspection, check_pixels, trailing_flag
+from forensic.data.tiff_file import CODES, Directory, TiffFile
 from forensic.errors import Unreadable
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
@@ -23,7 +23,7 @@ _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_SIZES, _SUB_DIRECTORIES = 322, 3
 _EXTRA, _FORMAT, _SUBSAMPLING, _FILL_ORDER, _INKS = 338, 339, 530, 266, 332
 _ICC, _DNG = 34675, 50706
 _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = 0, 2, 3, 5, 6, 32803, 34892
-_UNREAD_SAMPLES = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+_UNREAD_SAMPLES = {2: "signed", 3: "floating-point", 4: "undefined", 5: "complex", 6: "complex"}
 _DEFLATE = (8, 32946)
 _COMPRESSIONS_READ = frozenset({1, 2, 3, 4, 5, 7, *_DEFLATE, 32771, 32773, 32809, 32909})
 _COMPRESSIONS_UNREAD = {
@@ -41,115 +41,9 @@ _COMPRESSIONS_UNREAD = {
     52546: "JPEG XL",
 }
 _PIECE = 1 << 20
-_MOST_VALUES = 1 << 24
-"""Of one tag that is read; more strips than that are no picture within the limits."""
 _MOST_PAGES = 100_000
-_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-
-
-class Entry(NamedTuple):
-    """One field: its type, its number of values, where they stand."""
-
-    kind: int
-    length: int
-    at: int
-
-
-class Directory(NamedTuple):
-    """One page's fields, and where the offset of the next page is stored."""
-
-    entries: dict[int, Entry]
-    next_at: int
-
-
-class TiffFile:
-    """A TIFF's bytes with their order and offset size; a block of EXIF is one too.
-
-    Args:
-        data: the whole file.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.order = "<" if data[:2] == b"II" else ">"
-        self.big = data[2:4] in (b"+\0", b"\0+")
-        self.offset = "Q" if self.big else "I"
-        self.first_at = 8 if self.big else 4
-
-    def integer(self, code: str, at: int) -> int:
-        """One unsigned number by its `struct` code.
-
-        Raises:
-            Unreadable: it lies beyond the file.
-        """
-        if at + struct.calcsize("=" + code) > len(self.data):
-            raise Unreadable("truncated in header")
-        return int(struct.unpack_from(self.order + code, self.data, at)[0])
-
-    def first(self) -> Directory:
-        """The first directory.
-
-        Raises:
-            Unreadable: it lies beyond the file.
-        """
-        return self.directory(self.integer(self.offset, self.first_at))
-
-    def directory(self, at: int) -> Directory:
-        """The directory that begins there; of two fields with one tag the first counts.
-
-        Raises:
-            Unreadable: it reaches beyond the file.
-        """
-        size, inline = (20, 8) if self.big else (12, 4)
-        count = self.integer("Q" if self.big else "H", at)
-        begin = at + (8 if self.big else 2)
-        if begin + size * count > len(self.data):
-            raise Unreadable("damaged TIFF header: the directory reaches beyond the file")
-        entries: dict[int, Entry] = {}
-        for place in range(begin, begin + size * count, size):
-            tag, kind = self.integer("H", place), self.integer("H", place + 2)
-            values = self.integer(self.offset, place + 4)
-            stored = place + 4 + inline
-            wide = TYPE_SIZES.get(kind, 1) * values > inline
-            entries.setdefault(tag, Entry(kind, values, self.integer(self.offset, stored) if wide else stored))
-        return Directory(entries, begin + size * count)
-
-    def stored(self, entry: Entry) -> bytes:
-        """A field's bytes as they are.
-
-        Raises:
-            Unreadable: a type that is not known, or they reach beyond the file.
-        """
-        size = TYPE_SIZES.get(entry.kind, 0) * entry.length
-        if not size or entry.at + size > len(self.data):
-            raise Unreadable(f"a field of type {entry.kind} with {entry.length:,} values does not fit the file")
-        return self.data[entry.at : entry.at + size]
-
-    def values(self, directory: Directory, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """A field's unsigned numbers, or the default where it is absent.
-
-        Raises:
-            Unreadable: another type, no or too many values, or they reach beyond the file.
-        """
-        entry = directory.entries.get(tag)
-        if entry is None:
-            return default
-        code = _CODES.get(entry.kind)
-        end = entry.at + TYPE_SIZES.get(entry.kind, 1) * entry.length
-        if code is None or not 1 <= entry.length <= _MOST_VALUES or end > len(self.data):
-            raise Unreadable(f"damaged TIFF header: tag {tag} has type {entry.kind} and {entry.length:,} values")
-        return struct.unpack_from(f"{self.order}{entry.length}{code}", self.data, entry.at)
-
-    def value(self, directory: Directory, tag: int, default: int | None = None) -> int:
-        """A field's one number, or the default where it is absent.
-
-        Raises:
-            Unreadable: as `values`, or not one value.
-        """
-        values = self.values(directory, tag, () if default is None else (default,))
-        if len(values) != 1:
-            raise Unreadable(f"damaged TIFF header: tag {tag} has {len(values):,} values instead of one")
-        return values[0]
+_ALIGNMENT, _SLACK = 16, 8
+"""Zero bytes, and then any, that a program may leave behind the end: padding, a block's last bytes once more (GDAL)."""
 
 
 def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
@@ -190,6 +84,8 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
     if bits == 16 and samples > 1 and file.value(page, _PLANES, 1) != 1:
         raise Unreadable("16-bit TIFF with separate planes is not read")  # OpenCV takes one plane for the whole picture
     alpha = samples > colours and any(kind in (1, 2) for kind in file.values(page, _EXTRA, (0,)))
+    misread = bits == 2 or (bits == 4 and photometric != _PALETTE)  # by OpenCV, or not read
+    misread |= colours == 1 and samples > 1 and _TILE_OFFSETS in page.entries
     orientation = file.values(page, ORIENTATION, (1,))
     valid = len(orientation) == 1 and 1 <= orientation[0] <= 8
     return Inspection(
@@ -197,9 +93,7 @@ def inspect_tiff(data: bytes, limits: DecodeLimits) -> Inspection:
         width=width,
         height=height,
         payload=_first_page(file, page),
-        codec="pillow"
-        if colours == 1 and samples > 1 and _TILE_OFFSETS in page.entries
-        else "opencv",  # misread by OpenCV
+        codec="pillow" if misread else "opencv",
         flags=_flags(file, page, bits, photometric, alpha=alpha and samples == 2, valid=valid),
         orientation=orientation[0] if valid else 1,
         depth=bits if bits == 16 else 8,
@@ -227,7 +121,7 @@ def _bits(file: TiffFile, page: Directory, photometric: int) -> int:
         raise Unreadable("TIFF with inks other than CMYK is not read")
     if len(set(bits)) != 1 or bits[0] not in ((8, 16) if photometric in (0, 1, _RGB) else (8,)):
         small = len(set(bits)) == 1 and bits[0] in (1, 2, 4) and photometric in (0, 1, _PALETTE)
-        if not small:
+        if not small or file.value(page, _SAMPLES, 1) != 1:
             raise Unreadable(f"TIFF with samples of {', '.join(map(str, sorted(set(bits))))} bits is not read")
     return bits[0]
 
@@ -329,7 +223,17 @@ def _flags(
     pages = _count_pages(file, page)
     if pages > 1:
         flags.append(f"multi-page-first={pages}")
-    return tuple(flags)
+    return (*flags, *_behind(file))
+
+
+def _behind(file: TiffFile) -> tuple[str, ...]:
+    """`trailing-data` where something stands behind all that the directories speak of."""
+    end = file.end()
+    if end is None:
+        return ()
+    following = file.data[end : end + _ALIGNMENT]
+    end += len(following) - len(following.lstrip(b"\0"))
+    return trailing_flag(file.data, end) if len(file.data) - end > _SLACK else ()
 
 
 def _count_pages(file: TiffFile, page: Directory) -> int:
@@ -352,7 +256,7 @@ def _first_page(file: TiffFile, page: Directory) -> bytes:
         struct.pack_into(file.order + file.offset, copy, page.next_at, 0)
     for tag, value in ((ORIENTATION, 1), (_EXTRA, 0)):
         entry = page.entries.get(tag)
-        if entry is not None and entry.kind == 3:
-            for index in range(entry.length):
-                struct.pack_into(file.order + "H", copy, entry.at + 2 * index, value)
+        code = None if entry is None else CODES.get(entry.kind)
+        if entry is not None and code is not None:
+            struct.pack_into(f"{file.order}{entry.length}{code}", copy, entry.at, *(entry.length * (value,)))
     return bytes(copy)

@@ -57,6 +57,8 @@ class Inspection:
     indices: tuple[bytes, int] | None = None
     """A file whose grey samples are this picture's palette indices, and the largest that the palette has a colour
     for; None where every index has one."""
+    intervals_missing: int = 0
+    """Restart intervals that the scans of a JPEG lack."""
 
 
 def check_pixels(width: int, height: int, limits: DecodeLimits) -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_AT_THE_TOP = frozenset(b"ftyp meta mdat moov moof mfra free skip wide uuid idat pdin styp sidx ssix emsg prft".split())
+"""Kinds that stand at the top of a file: one of these that reaches beyond it is cut off, anything else is no box."""
+
+
 def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Kind, begin and end of each box's body; at the top of a file, what is no box any more is left as trailing.
 
@@ -40,6 +44,8 @@ def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         if top and at and not (kind.isalnum() and size >= 8):
             return
         if size < begin - at or at + size > end:
+            if top and at and kind not in _AT_THE_TOP:
+                return
             box = kind.decode() if kind.isalnum() else "a box"
             raise Unreadable(f"truncated: {box} ends at byte {at + size} of {end}")
         yield kind, begin, at + size

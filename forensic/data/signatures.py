@@ -28,7 +28,8 @@ EXTENSIONS: dict[str, frozenset[str]] = {
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_DIB_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+DIB_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+"""Of the bitmap headers that there are."""
 
 
 class Content(NamedTuple):
@@ -124,7 +125,7 @@ def image_format(head: bytes) -> str | None:  # noqa: PLR0911 - a table of magic
         return "GIF"
     if head[4:8] == b"ftyp":
         return _isobmff_format(head)
-    if head[:2] == b"BM" and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _DIB_HEADER_SIZES:
+    if head[:2] == b"BM" and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in DIB_HEADER_SIZES:
         return "BMP"
     return "ICO" if _is_icon(head) else None
 

@@ -11,9 +11,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from forensic.data import inspect_gif, inspect_png, inspect_webp
-from forensic.data.inspect_tiff import TiffFile
 from forensic.data.isobmff_boxes import boxes
 from forensic.data.isobmff_items import metadata_items
+from forensic.data.tiff_file import TiffFile
 from forensic.errors import Unreadable
 from forensic.provenance.blocks import Block, Budget, Damage, exif_block, raw_profile
 from forensic.provenance.jpeg import jpeg_blocks, photoshop_blocks

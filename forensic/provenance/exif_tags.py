@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from forensic.data.inspect_tiff import Directory, TiffFile
+from forensic.data.tiff_file import Directory, TiffFile
 from forensic.errors import Unreadable
 
 if TYPE_CHECKING:

@@ -76,6 +76,18 @@ def test_what_stands_behind_the_pixels_is_flagged_and_padding_is_not(noise) -> N
     assert inspect_bmp(data + b"PK\x03\x04", LIMITS).flags == (f"trailing-data={len(data)}+4:zip",)
 
 
+def test_a_profile_behind_the_pixels_belongs_to_the_picture(noise) -> None:
+    pixels = noise(16, 20, 3).tobytes()
+    header = struct.pack("<IiiHHI", 124, 20, 16, 1, 24, 0) + bytes(36) + b"DEBM" + bytes(52)
+    header += struct.pack("<III", 124 + len(pixels), 40, 0)
+    data = struct.pack("<2sIII", b"BM", 0, 0, 14 + len(header)) + header + pixels + 40 * b"p"
+    assert len(header) == 124
+    assert inspect_bmp(data, LIMITS).flags == ()
+    assert inspect_bmp(data + b"PK\x03\x04", LIMITS).flags == (f"trailing-data={len(data)}+4:zip",)
+    none = data.replace(b"DEBM", b"BGRs")
+    assert inspect_bmp(none, LIMITS).flags == (f"trailing-data={len(data) - 40}+40:text",)
+
+
 def run_length(codes: bytes) -> bytes:
     header = struct.pack("<IiiHHIIiiII", 40, 4, 2, 1, 8, 1, len(codes), 0, 0, 2, 0) + bytes([0, 0, 0, 0, 9, 8, 7, 0])
     return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(codes), 0, 0, 14 + len(header)) + header + codes

@@ -68,6 +68,11 @@ def test_a_frame_whose_codes_end_early_is_unreadable() -> None:
         (b",\0\0\0\0\0\0\x10\0\0", "truncated: the file ends inside a frame"),
         (b",\0\0\0\0\0\0\x10\0\0\x02", r"empty frame \(0 by 16 pixels\)"),
         (b",\0\0\0\0\x10\0\x10\0\0\x02\x02\x44\x01\0;", "damaged GIF: a frame without a colour table"),
+        (b",\0\0\0\0\x10\0\x10\0\x80" + bytes(6) + b"\0\x02\x44\x01\0;", "damaged GIF: a frame with codes of 0 bits"),
+        (
+            b",\0\0\0\0\x10\0\x10\0\x80" + bytes(6) + b"\x0b\x02\x44\x01\0;",
+            "damaged GIF: a frame with codes of 11 bits",
+        ),
         (b"!\xfe\x05ab", "truncated: the file ends inside a block"),
         (b"", "truncated in header"),
     ],

@@ -177,14 +177,20 @@ def stated(data: bytes, width: int, height: int) -> bytes:
     return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
 
 
-@pytest.mark.parametrize("size", [(96, 64), (48, 64), (4800, 3200)])
+@pytest.mark.parametrize("size", [(96, 64), (48, 64), (4800, 3200), (47, 32), (24, 16)])
 def test_pixels_that_are_not_coded_are_not_scored(size: tuple[int, int], saved, smooth) -> None:
-    """A decoder scales a picture up to what its header states: resampled pixels that nobody stored."""
+    """A decoder scales a picture to what its header states: resampled pixels that nobody stored."""
     data = saved(smooth(32, 48), "AVIF")
     assert decode(stated(data, 48, 32), name="x.avif").pixels.shape == (32, 48, 3)
     reason = f"^damaged AVIF: its header states {size[0]} by {size[1]} pixels, 48 by 32 are coded$"
     with pytest.raises(Unreadable, match=reason):
         decode(stated(data, *size), name="x.avif")
+
+
+def test_one_of_several_layers_may_be_smaller(saved, smooth) -> None:
+    data = with_property(stated(saved(smooth(32, 48), "AVIF"), 24, 16), box(b"lsel", b"\0\0"))
+    inspection = inspect_avif(data, LIMITS)
+    assert (inspection.width, inspection.height) == (24, 16)
 
 
 def items(*kinds: bytes, references: bytes = b"", primary: int = 1) -> bytes:

@@ -72,6 +72,8 @@ def test_every_cut_of_the_header_says_so() -> None:
     [
         (0xC3, bytes(20), "lossless JPEG is not read"),
         (0xC5, bytes(20), "hierarchical JPEG is not read"),
+        (0xC9, bytes(20), "arithmetic-coded JPEG is not read"),
+        (0xCA, bytes(20), "arithmetic-coded JPEG is not read"),
         (0xDE, bytes(20), "hierarchical JPEG is not read"),
         (0xF7, bytes(20), r"lossless \(LS\) JPEG is not read"),
         (0xC1, struct.pack(">BHHB", 12, 8, 8, 1) + b"\1\x11\0", "JPEG with 12-bit samples is not read"),

@@ -134,6 +134,10 @@ def test_transparent_colour_is_counted(png, chunk) -> None:
     wide = samples.astype(np.uint16) * 256
     decoded = decode(png(wide, colour=2, depth=16, before=chunk(b"tRNS", struct.pack(">3H", 256, 512, 768))), name="x")
     assert decoded.flags == ("16-bit-reduced", "alpha-dropped=0.25")
+    beyond = chunk(b"tRNS", struct.pack(">H", 0x4001))  # eight bits of it count
+    decoded = decode(png(samples[..., 0], colour=0, before=beyond), name="x")
+    assert "alpha-dropped=0.25" in decoded.flags
+    np.testing.assert_array_equal(decoded.pixels[..., 0], samples[..., 0])
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])

@@ -25,6 +25,8 @@ def test_short_long_and_open_boxes() -> None:
 def test_what_is_no_box_ends_the_top_alone() -> None:
     data = box(b"ftyp", b"avif") + b"\xff\xd8\xff\xe0 something else"
     assert [kind for kind, _, _ in boxes(data, 0, len(data))] == [b"ftyp"]
+    text = box(b"ftyp", b"avif") + b"hiddenmessage"  # four letters where a kind would stand, as a size too
+    assert [kind for kind, _, _ in boxes(text, 0, len(text))] == [b"ftyp"]
     with pytest.raises(Unreadable, match=r"^truncated: a box ends at byte"):
         list(boxes(b"x" + data, 1, len(data) + 1))
 
