@@ -84,7 +84,7 @@ def inspect_jpeg(data: bytes, limits: DecodeLimits) -> Inspection:
     """
     found = _walk(data, 2, limits)
     if not found.scans:
-        raise Unreadable("damaged JPEG: no picture before the end marker")
+        raise Unreadable("damaged JPEG: no image before the end marker")
     return _concluded(found, data, limits)
 
 
