@@ -34,7 +34,7 @@ help:  ## list what there is
 
 setup: $(VENV)/.built  ## .venv with everything in it, and the kernels built; done once
 
-demo: setup  ## scan the sample pictures into report.html
+demo: setup  ## scan the sample images into report.html
 	@$(BIN)/forensic scan tests/samples --format table --report report.html
 	@echo "Now open report.html in a browser."
 

@@ -59,7 +59,7 @@ def fit_calibration(known: Sequence[Picture], unknown: Sequence[Picture], terms:
         MissingError: no known picture, or the sides have no condition in common.
     """
     if not known:
-        raise MissingError("--known", "no picture of it got a score")
+        raise MissingError("--known", "no image of it got a score")
     coverage = coverage_of([known, unknown])
     if coverage is None:
         raise MissingError(
@@ -75,7 +75,7 @@ def fit_calibration(known: Sequence[Picture], unknown: Sequence[Picture], terms:
         if own:
             classes[name] = _of_class(own, others, label, terms)
     if not classes:
-        raise MissingError("--known", f"has no picture within what both sides cover ({coverage.sentence})")
+        raise MissingError("--known", f"has no image within what both sides cover ({coverage.sentence})")
     every = [*inside, *others]
     return Calibration(
         weights=terms.weights,
@@ -133,5 +133,5 @@ def _missing(classes: dict[str, ClassCalibration], terms: Terms, *, with_unknown
 def _remarks(dropped: int, coverage: Coverage) -> tuple[str, ...]:
     if not dropped:
         return ()
-    told = "1 picture was" if dropped == 1 else f"{dropped} pictures were"
+    told = "1 image was" if dropped == 1 else f"{dropped} images were"
     return (f"{told} left out: not within what both sides have ({coverage.sentence})",)

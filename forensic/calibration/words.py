@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 WITHHELD = {
     "outside": NO_RATE,
-    "took-part": "the picture took part in the fit of the calibration or in the enrolment of a class",
+    "took-part": "the image took part in the fit of the calibration or in the enrolment of a class",
     "small": "a side is shorter than 128 px",
-    "class-not-calibrated": "the calibration has no pictures of this class",
+    "class-not-calibrated": "the calibration has no images of this class",
 }
 """Reason of a flag -> words; `no-ratio` has those of the file."""
 
@@ -28,7 +28,7 @@ def propositions(calibration: Calibration, name: str) -> tuple[str, str]:
         calibration: with the class.
         name: of the class.
     """
-    first = f"a camera made the picture (class {name})" if name == calibration.real else f"{name} made the picture"
+    first = f"a camera made the image (class {name})" if name == calibration.real else f"{name} made the image"
     return first, "a generator made it that is none of the known classes"
 
 
@@ -36,7 +36,7 @@ def stand_ins(calibration: Calibration) -> str:
     """Which pictures stand in for the second proposition, a sentence."""
     count = len(calibration.generators)
     if not count:
-        return "No pictures stand in for a generator that is none of the known classes."
+        return "No images stand in for a generator that is none of the known classes."
     verb = "generator stands" if count == 1 else "generators stand"
     return f"{count} {verb} in for those that are none of the known classes: {', '.join(calibration.generators)}."
 
@@ -46,7 +46,7 @@ def taken_in_words(calibration: Calibration) -> tuple[str, ...]:
 
     Sentences; what was not measured is said not to be.
     """
-    real = tuple(filter(None, [real_in_words(calibration)]))
+    real = tuple(filter(None, [real_by_calibration(calibration)]))
     if not calibration.taken:
         return ("How often images of unknown generators are taken for a known class was not measured.", *real)
     return (
@@ -67,7 +67,7 @@ def _unseen(generators: int) -> str:
     )
 
 
-def real_in_words(calibration: Calibration, flags: tuple[str, ...] = ()) -> str:
+def real_by_calibration(calibration: Calibration, flags: tuple[str, ...] = ()) -> str:
     """What stands beside every attribution to class real, a sentence; empty where no class is real.
 
     Args:
@@ -92,7 +92,8 @@ def _range(calibration: Calibration, what: Literal["known", "real"]) -> str:
     shares = {name: getattr(one, what) for name, one in taken.items()}
     low, high = (choose(shares, key=lambda name: shares[name]) for choose in (min, max))
     if len(taken) > 1 and shares[low] == shares[high]:
-        return f"{passed} of {images}, {percent(shares[low])} for each of {len(taken)} generators"
+        each = f"{passed} of {images}, {percent(shares[low])} for each of {len(taken)} generators"
+        return each if passed else f"{each}, which says nothing of another one"
     counted = f"{passed} of {images} ({percent(passed / images)})"
     if len(taken) == 1:
         return f"{counted}, of one generator, which says nothing of another one"
@@ -167,8 +168,9 @@ def ratio_in_words(calibration: Calibration, name: str, llr: float | None, flags
         return f"No ratio is given for: {first}; against: {second}. Reason: {_reason(calibration, name, flags)}."
     if "no-information" in flags:
         return f"No information: these data carry no ratio but 1 between: {first}; and: {second}."
-    if llr == 0:
-        return f"The score is as probable if {first} as if {second}: {calibration.scale.words(llr)}."
+    if ratio_in_digits(abs(llr)) == "1":
+        about = "" if llr == 0 else "about "
+        return f"The score is {about}as probable if {first} as if {second}: {calibration.scale.words(0.0)}."
     one, other = (first, second) if llr > 0 else (second, first)
     bounded = "llr-at-bound" in flags
     times = f"{'at least ' if bounded else ''}{ratio_in_digits(abs(llr))} times"
@@ -184,7 +186,7 @@ def beside_in_words(
     Arguments as for `finding_in_words`.
     """
     said = ratio_in_words(calibration, name, llr, flags)
-    return f"{said} {real_in_words(calibration, flags)}" if known and name == calibration.real else said
+    return f"{said} {real_by_calibration(calibration, flags)}" if known and name == calibration.real else said
 
 
 def finding_in_words(
@@ -200,9 +202,11 @@ def finding_in_words(
         known: the verdict.
     """
     if known:
-        said = f"Attributed to class {name}: the score reaches the threshold."
+        said = f"Attributed to class {name}: its score reaches the threshold for it."
     else:
-        said = f"Rejected by all known classes, nearest is {name}: the score stays below the threshold."
+        said = (
+            f"Attributed to no known class: the score of the nearest class, {name}, stays below the threshold for it."
+        )
     return f"{said} {beside_in_words(calibration, name, llr, flags, known=known)}"
 
 

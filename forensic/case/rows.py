@@ -174,6 +174,11 @@ class CaseHeader:
     """Class -> (mean, spread) of log10 of the radial spectrum of 128 px tiles, 64 values each; may be empty."""
     tool_version: str
 
+    @property
+    def own_threshold(self) -> bool:
+        """Whether the scan was given a threshold of its own, which no error rate of the card holds for."""
+        return self.configuration.get("threshold") is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Artefacts:

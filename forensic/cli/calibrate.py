@@ -35,7 +35,7 @@ _COLUMNS = (
 def calibrate(
     known: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Class folders named like classes of the weights; or pictures of class real."),
+        typer.Option(metavar="DIR", help="Class folders named like classes of the weights; or images of class real."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to, NAME.calibration.toml.")],
     unknown: Annotated[
@@ -59,7 +59,7 @@ def calibrate(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,
 ) -> None:
-    """Fit thresholds, p and likelihood ratios of weights to pictures of your own.
+    """Fit thresholds, p and likelihood ratios of weights to images of your own.
 
     \b
     forensic calibrate --known val/ --unknown val_unseen/ --out lab.calibration.toml
@@ -69,7 +69,7 @@ def calibrate(
     Photographs count once on the known side, generators on the unknown side: with m unknown generators no ratio of
     m + 1 is claimed, however many images there are. What took part is kept by hash, so that it measures nothing later.
     The figures told here come from generators and photographs that were left out of the fit one at a time; for error
-    rates take other pictures: `forensic validate`.
+    rates take other images: `forensic validate`.
     """
     console.set_quiet(quiet=quiet)
     _check(out, known, unknown, keep)
@@ -139,12 +139,12 @@ def _tell(fitted: Fitted, form: str) -> None:
     for entry in fitted.left_out[:_NAMED]:
         console.warn(f"{console.safe(entry.path)}: {entry.reason}. Left out")
     if count := len(fitted.left_out):
-        console.warn("1 picture got no score" if count == 1 else f"{count} pictures got no score")
+        console.warn("1 image got no score" if count == 1 else f"{count} images got no score")
     console.talk(_what_it_holds_for(calibration))
     for line in taken_in_words(calibration):
         console.talk(console.safe(line))
     for line in calibration.missing:
-        console.warn(f"not given by these pictures: {line}")
+        console.warn(f"not given by these images: {line}")
 
 
 def _what_it_holds_for(calibration: Calibration) -> str:

@@ -32,16 +32,14 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
-    "scan": Entry(
-        "forensic.cli.scan:scan", "Name the generator of every image, or say that none of the known ones made it."
-    ),
+    "scan": Entry("forensic.cli.scan:scan", "Attribute every image to one of the known classes, or to none of them."),
     "report": Entry(
         "forensic.cli.report:report", "Write a case as HTML, CSV or JSON Lines; needs no weights and no images."
     ),
     "case": Entry("forensic.cli.case:app", "Show, verify, annotate, export, compare and merge cases."),
     "spectrum": Entry("forensic.cli.spectrum:spectrum", "Show the spectra of images: Fourier, DCT, radial."),
     "compare": Entry(
-        "forensic.cli.compare:compare", "Tell whether two images or folders were made by one generator, known or not."
+        "forensic.cli.compare:compare", "Weigh whether one generator made two images or folders, known or not."
     ),
     "discover": Entry(
         "forensic.cli.discover:discover",
@@ -49,17 +47,17 @@ COMMANDS: dict[str, Entry] = {
     ),
     "provenance": Entry(
         "forensic.cli.provenance:provenance",
-        "Show what picture files claim about their own origin, and how far that is signed.",
+        "Show what image files claim about their own origin, and how far that is signed.",
     ),
     "train": Entry("forensic.cli.train:train", "Train weights on a folder of known generators."),
     "evaluate": Entry("forensic.cli.evaluate:evaluate", "Measure weights on known and unknown generators."),
     "calibrate": Entry(
         "forensic.cli.calibrate:calibrate",
-        "Fit thresholds, p and likelihood ratios of weights to pictures of your own.",
+        "Fit thresholds, p and likelihood ratios of weights to images of your own.",
     ),
     "validate": Entry(
         "forensic.cli.validate:validate",
-        "State the error rates of weights, and of a calibration, on pictures of your own.",
+        "State the error rates of weights, and of a calibration, on images of your own.",
     ),
     "benchmark": Entry("forensic.cli.benchmark:app", "Train variants of a recipe side by side and tabulate them."),
     "weights": Entry(

@@ -36,7 +36,7 @@ def compare(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,
 ) -> None:
-    """Tell whether two images or folders were made by one generator, known or not.
+    """Weigh whether one generator made two images or folders, known or not.
 
     \b
     forensic compare a.png b.png                     two images: often no decision

@@ -27,7 +27,7 @@ _FORMATS = {
     "WebP": "WEBP",
 }
 _EXTRAS = {
-    "pillow_heif": ("HEIC and HEIF pictures", "pip install pillow-heif"),
+    "pillow_heif": ("HEIC and HEIF images", "pip install pillow-heif"),
     "matplotlib": ("pictures of spectra and histograms", "pip install matplotlib"),
     "c2pa": ("checking signatures of C2PA manifests", "pip install c2pa-python"),
     "pyarrow": ("cases as Parquet", "pip install pyarrow"),
@@ -170,11 +170,11 @@ def _format(name: str, pillow_name: str) -> Check:
     except (KeyError, OSError):  # a Pillow that was built without it
         return Check("decoders", name, "absent", "this Pillow has no such codec", "pip install --upgrade pillow")
     try:
-        decoded = decode(file.getvalue(), name=f"control picture ({name})")
+        decoded = decode(file.getvalue(), name=f"control image ({name})")
     except FileOutcome as outcome:
         return Check("decoders", name, "broken", outcome.reason, "pip install --upgrade opencv-python-headless pillow")
     height, width = decoded.pixels.shape[:2]
-    return Check("decoders", name, "ok", f"{width}x{height} control picture read by {decoded.decoder}")
+    return Check("decoders", name, "ok", f"{width}x{height} control image read by {decoded.decoder}")
 
 
 def _weights() -> Iterator[Check]:

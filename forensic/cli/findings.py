@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from forensic.calibration.digits import ratio_in_digits
 from forensic.case.rows import finding_to_json
 from forensic.cli import console
-from forensic.report.card import real_in_words
+from forensic.report.card import real_by_card
 from forensic.scan.events import Finished, Found, Summary
 
 if TYPE_CHECKING:
@@ -108,13 +108,15 @@ def tell_summary(summary: Summary, written: Iterable[Path]) -> None:
         some = "a part" if summary.salvaged == 1 else "parts"
         console.talk(f"salvaged: {some} of {summary.salvaged} unreadable, scored beside and in no count")
     if summary.claiming:
-        carry = "1 carries" if summary.claiming == 1 else f"{summary.claiming} carry"
-        console.talk(f"{carry} claims about their origin, told in the findings; no verdict is made of them")
+        carry = (
+            "1 carries claims about its" if summary.claiming == 1 else f"{summary.claiming} carry claims about their"
+        )
+        console.talk(f"{carry} origin, told in the findings; no verdict is made of them")
     if summary.as_real and "calibration" not in summary.card:  # with one, the table and the report say it
         real = summary.card["real"]
-        console.talk(console.safe(real_in_words(summary.card, real, own_threshold=summary.own_threshold)))
+        console.talk(console.safe(real_by_card(summary.card, real, own_threshold=summary.own_threshold)))
     if summary.unread_heic:
-        console.talk(f"HEIC pictures not read: {summary.unread_heic}; pip install 'forensic-attribution[heic]'")
+        console.talk(f"HEIC images not read: {summary.unread_heic}; pip install 'forensic-attribution[heic]'")
     if summary.outcome == "interrupted":
         kept = f"{counts.total} findings are kept in {summary.case}; the same command goes on from there"
         console.warn(f"interrupted: {kept if summary.case else 'without --case or --report nothing is kept'}")

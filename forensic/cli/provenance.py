@@ -43,7 +43,7 @@ def provenance(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Warnings and errors only.")] = False,
 ) -> None:
-    """Show what picture files claim about their own origin, and how far that is signed.
+    """Show what image files claim about their own origin, and how far that is signed.
 
     \b
     forensic provenance photo.jpg                            each claim, its place, its words

@@ -98,10 +98,10 @@ def scan(
     exhibit: Annotated[str | None, typer.Option(help="For the report.")] = None,
     note: Annotated[str | None, typer.Option(help="For the report.")] = None,
     stability: Annotated[
-        int, typer.Option(min=0, max=5, help="Also score so many mild changes of each picture; each costs as much.")
+        int, typer.Option(min=0, max=5, help="Also score so many mild changes of each image; each costs as much.")
     ] = 0,
     salvage: Annotated[
-        bool, typer.Option("--salvage", help="Also score the rows that truncated pictures still hold; in no count.")
+        bool, typer.Option("--salvage", help="Also score the rows that truncated images still hold; in no count.")
     ] = False,
     thumbnails: Annotated[
         Thumbnails, typer.Option(help="Small pictures in the case and its reports; blur: reports only blurred ones.")
@@ -114,7 +114,7 @@ def scan(
         Literal["auto", "torch", "winograd", "openvino", "onnx"] | None,
         typer.Option(help="What runs it on a CPU: the fastest that is here; torch with --case or --report."),
     ] = None,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Larger pictures are unreadable.")] = 250_000_000,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Larger images are unreadable.")] = 250_000_000,
     max_bytes: Annotated[int, typer.Option(min=1, help="Larger files are unreadable.")] = 1 << 30,
     timeout: Annotated[float, typer.Option(help="Seconds one file may take.")] = 30.0,
     print_config: Annotated[
@@ -122,7 +122,7 @@ def scan(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
-    """Name the generator of every image, or say that none of the known ones made it.
+    """Attribute every image to one of the known classes, or to none of them.
 
     \b
     forensic scan photos/                                    a table

@@ -36,14 +36,14 @@ def validate(
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap that gives the intervals.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,
 ) -> None:
-    """State the error rates of weights, and of a calibration, on pictures of your own.
+    """State the error rates of weights, and of a calibration, on images of your own.
 
     \b
     forensic validate --data lab/ --out statement.html
     forensic validate --data lab/ --calibration lab.calibration.toml --out statement.html
 
     In a folder of class folders those named like classes of the weights are known, all others are unknown generators.
-    Pictures that took part in training, in the weights' validation or in the calibration are refused, as far as hashes
+    Images that took part in training, in the weights' validation or in the calibration are refused, as far as hashes
     tell. Shares have intervals over photographs; for a generator not seen before the range over generators is told.
     """
     console.set_quiet(quiet=quiet)
@@ -149,6 +149,6 @@ def _tell(outcome: Validated, out: Path | None) -> None:
     for entry in outcome.left_out[:_NAMED]:
         console.warn(f"{console.safe(entry.path)}: {entry.reason}. Left out")
     if count := len(outcome.left_out):
-        console.warn("1 picture got no score" if count == 1 else f"{count} pictures got no score")
+        console.warn("1 image got no score" if count == 1 else f"{count} images got no score")
     if out is not None:
         console.talk(f"written: {console.safe(str(out))}")

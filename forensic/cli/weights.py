@@ -208,7 +208,7 @@ def enrol(
 
     \b
     forensic weights enrol osma-mini new-generator images/ --out more.safetensors
-    forensic scan pictures/ --weights more.safetensors
+    forensic scan images/ --weights more.safetensors
 
     All classes then share one score, by residual traces alone, and the threshold is fitted anew to the validation
     images that the weights keep. The card says what that changes: `forensic weights show`.

@@ -107,7 +107,7 @@ def _inspect(data: bytes, limits: DecodeLimits, name: str) -> Inspection:
             check_pixels(claimed_width, claimed_height, limits)
     own = dict(reversed(_own(found)))
     if b"ispe" not in own:
-        raise Unreadable(f"damaged {name}: no primary picture" if end else "truncated in header")
+        raise Unreadable(f"damaged {name}: no primary image" if end else "truncated in header")
     width, height = struct.unpack_from(">II", own[b"ispe"], 4)
     _check_coded_sizes(found, data, name)
     angle = own[b"irot"][0] & 3 if b"irot" in own else 0
@@ -145,7 +145,7 @@ def _crop(aperture: bytes, width: int, height: int) -> tuple[int, int, int, int]
     if any(value.denominator != 1 for value in (wide, high, left, top)):
         raise Unreadable("a clean aperture between pixels is not read")
     if wide < 1 or high < 1 or left < 0 or top < 0 or left + wide > width or top + high > height:
-        raise Unreadable("damaged header: the clean aperture reaches beyond the picture")
+        raise Unreadable("damaged header: the clean aperture reaches beyond the image")
     return int(left), int(top), int(wide), int(high)
 
 

@@ -87,7 +87,7 @@ def inspect_jpeg(data: bytes, limits: DecodeLimits) -> Inspection:
     """
     found = _walk(data, 2, limits)
     if found.scans is None or not found.scans.count:
-        raise Unreadable("damaged JPEG: no picture before the end marker")
+        raise Unreadable("damaged JPEG: no image before the end marker")
     return _concluded(found, data, limits)
 
 

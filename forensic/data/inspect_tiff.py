@@ -107,7 +107,7 @@ def _refuse_raw(file: TiffFile, page: Directory) -> None:
     preview = file.values(page, _SUBFILE, (0,))[0] & 1 and _SUB_DIRECTORIES in page.entries
     mosaic = file.values(page, _PHOTOMETRIC, (1,))[0] in (_CFA, _LINEAR_RAW)
     if _DNG in page.entries or file.data[8:10] == b"CR" or preview or mosaic:
-        raise Unreadable("camera raw pictures are not read; develop to TIFF or PNG first", format="TIFF")
+        raise Unreadable("camera raw images are not read; develop to TIFF or PNG first", format="TIFF")
 
 
 def _bits(file: TiffFile, page: Directory, photometric: int) -> int:
@@ -153,19 +153,19 @@ def _check_sizes(file: TiffFile, page: Directory, width: int, height: int, bits:
     rows = file.value(page, _TILE_HEIGHT) if tiled else file.value(page, _STRIP_ROWS, height)
     own_width = file.value(page, _TILE_WIDTH) if tiled else width
     if rows < 1 or own_width < 1:
-        raise Unreadable("damaged TIFF header: parts of the picture without pixels")
+        raise Unreadable("damaged TIFF header: parts of the image without pixels")
     rows = rows if tiled else min(rows, height)
     down, across = -(-height // rows), -(-width // own_width)
     count = down * across
     if len(sizes) < count * planes:
-        raise Unreadable(f"truncated: {len(sizes):,} of {count * planes:,} parts of the picture are there")
+        raise Unreadable(f"truncated: {len(sizes):,} of {count * planes:,} parts of the image are there")
     full = _stored_bytes(file, page, own_width, rows, bits // planes)
     last = full if tiled else _stored_bytes(file, page, width, height - (down - 1) * rows, bits // planes)
     for first in range(0, count * planes, count):
         plane = sizes[first : first + count]
         for some, needed in ((plane[:-1], full), (plane[-1:], last)):
             if min(some, default=needed) < needed:
-                raise Unreadable(f"truncated: a part of the picture holds {min(some):,} of {needed:,} bytes")
+                raise Unreadable(f"truncated: a part of the image holds {min(some):,} of {needed:,} bytes")
 
 
 def _check_deflate(file: TiffFile, page: Directory, most: int) -> None:

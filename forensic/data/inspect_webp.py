@@ -57,10 +57,10 @@ def inspect_webp(data: bytes, limits: DecodeLimits) -> Inspection:
     if end > len(data) + 1:  # one byte of padding is often left out
         raise Unreadable(f"truncated: the container ends at byte {end} of {len(data)}")
     if found.size is None and not found.frames:
-        raise Unreadable("truncated in header" if found.canvas or empty else "damaged WebP: no picture in it")
+        raise Unreadable("truncated in header" if found.canvas or empty else "damaged WebP: no image in it")
     width, height = found.canvas or found.size or (0, 0)
     if not found.frames and found.size not in (None, (width, height)):
-        raise Unreadable(f"damaged WebP: a picture of {_by(found.size)} on a canvas of {width}x{height}")
+        raise Unreadable(f"damaged WebP: an image of {_by(found.size)} on a canvas of {width}x{height}")
     exif = found.exif or NO_EXIF
     flags = [*found.flags, *exif.flags]
     if found.frames:

@@ -205,7 +205,7 @@ def why_no_image(data: bytes) -> str:
     if name is None and _PORTABLE.match(data[:4096]):
         name = "portable anymap (PBM, PGM, PPM)"
     if name is not None:
-        return f"{name} pictures are not read"
+        return f"{name} images are not read"
     content = content_of(data)
     if content is None:
         return "content is not an image (unknown bytes)"

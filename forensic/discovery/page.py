@@ -76,7 +76,7 @@ def _short(found: Discovery) -> Markup:
     rows.append(("in no cluster", str(len(found.noise)), str(found.noise_groups), ""))
     rows.append(("all", str(images), "", ""))
     counted = (
-        "Images are counted once however many files hold their bytes; pictures that look alike are a group, so that "
+        "Images are counted once however many files hold their bytes; images that look alike are a group, so that "
         "copies do not pass for many. Groups are counted within each row."
     )
     said = [counted, *remarks(found)]

@@ -268,7 +268,7 @@ def remarks(found: Discovery) -> list[str]:
     if len(found.clusters) == 1 and found.k is None:
         said.append("There is one cluster only: nothing was told apart. That does not make it one source.")
     if found.copies:
-        said.append(f"{found.copies} images lay together but show fewer than {LEAST} different pictures: no cluster.")
+        said.append(f"{found.copies} images lay together but show fewer than {LEAST} different images: no cluster.")
     if found.sampled is not None:
         said.append(f"{found.sampled} images, drawn by the seed, were clustered; the others were assigned to them.")
     return said

@@ -219,9 +219,7 @@ def _halves(pictures: Sequence[_Picture], folder: Path) -> tuple[list[_Picture],
     for group in sorted(groups, key=lambda group: (-len(group), min(one.digest for one in group))):
         (fit if len(fit) <= len(held) else held).extend(group)
     if min(len(fit), len(held)) < LEAST_HALF:
-        raise UsageError(
-            str(folder), f"shows {len(groups)} pictures only, in {len(pictures)} files", "Add other pictures"
-        )
+        raise UsageError(str(folder), f"shows {len(groups)} images only, in {len(pictures)} files", "Add other images")
     return fit, held
 
 

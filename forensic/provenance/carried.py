@@ -11,7 +11,7 @@ from forensic.provenance.claims import Claim
 from forensic.provenance.read import collect
 from forensic.provenance.verification import Verification
 
-CARRIED = 1
+CARRIED = 2
 """Version of what is carried and how it is shortened; it changes whenever a finding may carry something else."""
 MOST_CARRIED = 24
 """Claims a file; a record tells how many there are beyond."""

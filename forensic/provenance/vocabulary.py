@@ -70,13 +70,13 @@ def source_type(value: str) -> str:
     """A digital source type in words."""
     match = _SOURCE_TYPE.match(value.strip())
     words = _table()["digital_source_types"].get(match[1]) if match else None
-    return f"of the picture: {words}" if words else "a digital source type that the table does not know"
+    return f"of the image: {words}" if words else "a digital source type that the table does not know"
 
 
 def aigc_label(value: str) -> str:
     """A `Label` of GB 45438-2025 in words."""
     words = _table()["aigc_labels"].get(value)
-    return f"of the picture: {words}" if words else "a label that the table does not know"
+    return f"of the image: {words}" if words else "a label that the table does not know"
 
 
 def c2pa_failure(code: str) -> str:

@@ -58,7 +58,7 @@ def salvaged_words(part: Salvaged | None) -> str:
     if part.verdict == "known":
         said = f"attributed to class {visible(part.label or '')}"
     else:
-        said = f"rejected by all known classes, nearest is {visible(part.nearest or 'none')}"
+        said = f"attributed to no known class, nearest is {visible(part.nearest or 'none')}"
     score, threshold = told_apart(part.score, part.threshold)
     rows = f"{part.rows:,} of {part.of_rows or 0:,} rows"
     return f"Salvaged part, in no count: {rows}, {said}; score {score}, threshold {threshold}"

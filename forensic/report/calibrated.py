@@ -82,7 +82,7 @@ class Wording:
             return None
         sentences = tuple(visible(said) for said in _sentences(self.calibration, scored, outside))
         classes = tuple(_line(name, one) for name, one in self.calibration.classes.items())
-        return Calibrated(sentences, classes, visible(str(_words().real_in_words(self.calibration))))
+        return Calibrated(sentences, classes, visible(str(_words().real_by_calibration(self.calibration))))
 
 
 def _words() -> ModuleType:
@@ -97,13 +97,13 @@ def _sentences(calibration: Calibration, scored: int, outside: int) -> Iterator[
 
     of_real = f", of class {calibration.real} that a camera made it" if calibration.real else ""
     yield (
-        f"The first proposition of a class is that it made the picture{of_real}; the second, that a generator made it "
+        f"The first proposition of a class is that it made the image{of_real}; the second, that a generator made it "
         "that is none of the known classes."
     )
     yield _words().stand_ins(calibration)
     yield from _words().taken_in_words(calibration)
     yield (
-        f"Calibration {calibration.short_hash} holds for {calibration.coverage.sentence}. Any other picture keeps the "
+        f"Calibration {calibration.short_hash} holds for {calibration.coverage.sentence}. Any other image keeps the "
         f"threshold of the weights: {NO_RATE}, neither ratio nor p. Here: {outside:,} of {scored:,}."
     )
     for missing in calibration.missing:

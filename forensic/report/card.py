@@ -16,11 +16,11 @@ _MEASURES = {
     "rightly_named": "Known images accepted and rightly named",
     "known_accepted": "Known images accepted as known",
     "accepted": "Known images accepted as known",
-    "unknown_rejected": "Unknown images rejected by all classes",
-    "rejected": "Unknown images rejected by all classes",
+    "unknown_rejected": "Unknown images attributed to no class",
+    "rejected": "Unknown images attributed to no class",
     "false_known": "Unknown images taken for a known class",
     "false_real": "Unknown images taken for class real",
-    "false_unknown": "Known images rejected by all classes",
+    "false_unknown": "Known images attributed to no class",
     "auroc": "AUROC, known above unknown",
     "oscr": "OSCR, known accepted and rightly named above unknown",
     "fpr95": "Unknown images accepted where 95 % of the known are",
@@ -30,8 +30,8 @@ _MEASURES = {
 _CONDITIONS = {
     "stored": "Crops, as stored",
     "jpeg": "Crops, re-encoded as JPEG",
-    "whole_stored": "Whole pictures, as stored",
-    "whole_jpeg": "Whole pictures, re-encoded as JPEG",
+    "whole_stored": "Whole images, as stored",
+    "whole_jpeg": "Whole images, re-encoded as JPEG",
 }
 _PASSING = ("false_real", "false_known", "unknown_rejected")
 """Measures that tell how many images of unknown generators pass, the first as class real."""
@@ -95,7 +95,7 @@ def strength(
     return Strength(head, text, rates, _covered(card.get("validated")) + _enrolled(card.get("enrolled")), own_threshold)
 
 
-def real_in_words(card: Mapping[str, Any], real: str, *, own_threshold: bool = False) -> str:
+def real_by_card(card: Mapping[str, Any], real: str, *, own_threshold: bool = False) -> str:
     """What stands beside attributions to class real where no calibration does, a sentence.
 
     Args:
@@ -113,14 +113,18 @@ def real_in_words(card: Mapping[str, Any], real: str, *, own_threshold: bool = F
         for measure in _PASSING
     }
     if told["false_real"]:
-        return f"By the card of the weights {what}: {told['false_real']}."
+        return f"By the card of the weights {what}: {told['false_real']}.{_over_images(told['false_real'])}"
     said = f"The card of the weights does not state how many {what}."
     passing = told["false_known"] or told["unknown_rejected"]
-    return (
-        f"{said} It states how many were taken for any known class, this one among them: {passing}."
-        if passing
-        else said
-    )
+    if not passing:
+        return said
+    taken = f"It states how many were taken for any known class, this one among them: {passing}."
+    return f"{said} {taken}{_over_images(passing)}"
+
+
+def _over_images(shares: str) -> str:
+    """What an interval over images is not, where one was told."""
+    return " Intervals are over those images, and say nothing of another generator." if "interval" in shares else ""
 
 
 def _passing(metrics: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:

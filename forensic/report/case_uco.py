@@ -141,7 +141,7 @@ def _file(finding: Finding, place: Place, digest: str) -> Node:
                 "uco-analysis:classification": {
                     "@id": _name("ArtifactClassification", digest),
                     "@type": "uco-analysis:ArtifactClassification",
-                    "uco-analysis:class": finding.label if known else "rejected by all known classes",
+                    "uco-analysis:class": finding.label if known else "attributed to no known class",
                 },
             }
         )

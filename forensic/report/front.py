@@ -14,7 +14,7 @@ from forensic.codes.table import find
 from forensic.report.card import Strength, strength
 from forensic.report.drawing import PLOT_WIDTH
 from forensic.report.escaping import visible
-from forensic.report.propositions import beside_real, own_threshold, propositions
+from forensic.report.propositions import beside_real, propositions
 from forensic.report.repeat import Repeat, full_hash, repeat_of
 from forensic.report.view import STATES, State, Survey
 
@@ -30,14 +30,15 @@ DEFAULT_QUESTION = "Which of the known generators made each of these images, if 
 
 _GLOSSES: dict[State, str] = {
     "known": "attributed to a class of these weights",
-    "unknown": "rejected by all known classes",
+    "unknown": "attributed to no known class",
     "unreadable": "could not be read as an image",
     "skipped": "left out by rule",
 }
 
 _LIMITS = (
     "Nothing is said of an image's content, author, date, edits or intent.",
-    "Unknown means only that none of the classes below accepted it: not that it is a photograph, nor that it is none.",
+    "Unknown means only that the nearest class has a score below the threshold for it; no other class is asked.",
+    "Unknown does not mean that the image is a photograph, nor that it is none.",
     "A generator that is not in the list can be taken for one that is. How often that was seen stands under 4.",
     "Results relate to the listed files only, as they were when they were read.",
 )
@@ -48,13 +49,13 @@ _SETTING_NAMES = {
     "follow_links": "Links followed",
     "machine": "Processor type",
     "max_bytes": "Largest file, bytes",
-    "max_pixels": "Largest picture, pixels",
+    "max_pixels": "Largest image, pixels",
     "memory": "Memory of a decode, bytes",
     "profile": "Profile",
-    "salvage": "Parts of truncated pictures scored beside",
+    "salvage": "Parts of truncated images scored beside",
     "scores": "Scores of each class kept",
     "skip_hashes": "List of hashes to skip",
-    "stability": "Mild changes of each picture scored beside",
+    "stability": "Mild changes of each image scored beside",
     "threshold": "Threshold set for this scan",
     "tiles": "Tiles in the grid of an image, at most",
     "timeout": "Time of a decode, seconds",
@@ -184,7 +185,7 @@ def front_page(case: CaseReader, case_name: str, found: Survey, writer: RowWrite
         shares=_shares(found),
         classes=_classes(header, found),
         reasons=_reasons(found),
-        strength=strength(header.card, found.likelihoods, len(found.scores), own_threshold=own_threshold(header)),
+        strength=strength(header.card, found.likelihoods, len(found.scores), own_threshold=header.own_threshold),
         calibrated=calibrated,
         real=beside_real(header, found, calibrated),
         limits=_limits(header.card),
@@ -326,13 +327,14 @@ def _method(header: CaseHeader, found: Survey) -> tuple[tuple[str, tuple[str, ..
     chosen = threshold.get("chosen_by") if isinstance(threshold, dict) else None
     used = ", ".join(f"{value:.6g} ({count:,})".replace("-", "−") for value, count in sorted(found.thresholds.items()))
     decoders = ", ".join(f"{visible(name)} ({count:,})" for name, count in _by_count(found.decoders))
-    scale = header.card.get("score")
+    scale, tolerance = header.card.get("score"), header.card.get("tolerance")
     facts: list[tuple[str, tuple[str, ...]]] = [
         ("Tool", (f"forensic {visible(header.tool_version)}",)),
         ("Weights", (visible(header.weights_name), f"hash {visible(full_hash(header))}")),
         ("Preprocessing", (visible(header.preprocessing),)),
         ("Scale of the score", (visible(scale),) if isinstance(scale, str) else ()),
         ("Thresholds (images)", (used,) if used else ("none was used",)),
+        ("Tolerance of a score, between machines", (f"{tolerance:g}",) if isinstance(tolerance, int | float) else ()),
         (
             "How the threshold of the weights was chosen",
             (visible(chosen),) if isinstance(chosen, str) else ("the card does not say",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forensic.report.card import real_in_words
+from forensic.report.card import real_by_card
 from forensic.report.escaping import visible
 
 if TYPE_CHECKING:
@@ -17,11 +17,6 @@ def _real(header: CaseHeader) -> str:
     """The name of class real; empty where no class is."""
     real = header.card.get("real")
     return real if isinstance(real, str) and real in header.classes else ""
-
-
-def own_threshold(header: CaseHeader) -> bool:
-    """Whether the scan was given a threshold of its own, which no error rate of the card holds for."""
-    return header.configuration.get("threshold") is not None
 
 
 def propositions(header: CaseHeader) -> tuple[str, str]:
@@ -49,7 +44,7 @@ def beside_real(header: CaseHeader, found: Survey, calibrated: Calibrated | None
     if not real:
         return ""
     if calibrated is None:
-        return real_in_words(header.card, real, own_threshold=own_threshold(header))
+        return real_by_card(header.card, real, own_threshold=header.own_threshold)
     attributed, outside = found.classes[real], found.outside[real]
     if not outside:
         return calibrated.real

@@ -121,7 +121,10 @@ def _needs(header: CaseHeader, given: Sequence[bytes], *, complete: bool) -> Ite
         f"Weights {header.weights_name}: a name where `forensic weights list` shows them, else their file; SHA-256 "
         f"{full_hash(header)}."
     )
-    yield "DIR: where the files lie now; without --evidence they are looked for where they lay."
+    yield (
+        "DIR: where the deepest folder that held all that was given to the scan is now: of one folder that folder "
+        "itself, of one file the folder it lies in. Without --evidence the files are looked for where they lay."
+    )
     if configuration.get("calibration"):
         yield f"FILE: the calibration with SHA-256 {configuration['calibration']}, as its line `hash` says."
     if configuration.get("skip_hashes"):

@@ -1,7 +1,7 @@
 """A case as dataclasses that a page can print: every word of the report about a row or a sum is chosen here.
 
 Two passes over the rows: `survey` adds up, `row_views` tells them one by one. Words follow one table: a finding is
-*attributed to a class* or *rejected by all known classes*; nothing is said of content, author or intent.
+*attributed to a class* or *attributed to no known class*; nothing is said of content, author or intent.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def _said(finding: Finding, state: State) -> str:
     if state == "known":
         return f"attributed to class {visible(finding.label or '')}"
     if state == "unknown":
-        return f"rejected by all known classes; nearest is {visible(finding.nearest or 'none')}"
+        return f"attributed to no known class; nearest is {visible(finding.nearest or 'none')}"
     return visible(finding.reason or "no reason was recorded")
 
 

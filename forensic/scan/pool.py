@@ -242,7 +242,7 @@ class _Worker:
             said = self._last_words()
         self.end()
         remedy = "Try `forensic doctor`; the decoder or its memory limit is at fault, not a file"
-        raise MachineError("decode workers", f"a fresh one fails on the control picture: {said}", remedy)
+        raise MachineError("decode workers", f"a fresh one fails on the control image: {said}", remedy)
 
     def read(self, index: int, path: bytes) -> Read:
         """One file's result; when the process dies over it, the result says so and `alive` is False."""

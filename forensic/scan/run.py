@@ -335,7 +335,7 @@ class _Tally:
             claiming=self._claiming,
             as_real=self._labels[card["real"]] if card["real"] else 0,
             card=card,
-            own_threshold=case.header.configuration.get("threshold") is not None,
+            own_threshold=case.header.own_threshold,
         )
 
 

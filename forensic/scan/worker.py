@@ -90,7 +90,7 @@ def _limit_memory(growth: int) -> None:
 def _check_control() -> None:
     pixels = decode(CONTROL_PICTURE, name="control.jpg").pixels
     if pixels.shape != (16, 16, 3) or abs(int(pixels.mean()) - 128) > 2:
-        sys.exit("the control picture is decoded wrongly")
+        sys.exit("the control image is decoded wrongly")
 
 
 def _take(stream: BinaryIO, size: int) -> bytes:
@@ -148,7 +148,7 @@ def _salvaged(data: bytes, settings: Settings) -> Rows:
         if min(height, width) < TILE:
             return replace(rows, reason=f"part not scored: {width}x{height}, its least side must be {TILE}")
         if not keeps_resolution(settings.preprocessing):
-            return replace(rows, reason=f"part not scored: {settings.preprocessing} resizes whole pictures")
+            return replace(rows, reason=f"part not scored: {settings.preprocessing} resizes whole images")
         return replace(rows, tiles=prepare(part.pixels, settings.preprocessing, max_tiles=settings.max_tiles).tiles)
     except FileOutcome as outcome:
         return Rows(reason=outcome.reason)

@@ -45,7 +45,7 @@ def check_sides(known: Sequence[Scored], unknown: Sequence[Scored]) -> None:
             raise MissingError(
                 one.path,
                 f"is the same file as {other.path}, of {other.picture.source}",
-                "One picture has one source: remove it on one side",
+                "One image has one source: remove it on one side",
             )
 
 
@@ -58,16 +58,16 @@ def check_not_trained_on(scored: Sequence[Scored], card: Card) -> None:
     by_class: dict[str, list[str]] = defaultdict(list)
     for one in scored:
         by_class[one.picture.source].append(one.picture.sha256)
-    remedy = "Take pictures that the weights have not seen"
+    remedy = "Take images that the weights have not seen"
     known = [one.picture.sha256 for one in scored if one.picture.label >= 0]
     if known and files_hash(known) == card.training.hash:
-        raise MissingError("the known pictures", "are the training images of these weights", remedy)
+        raise MissingError("the known images", "are the training images of these weights", remedy)
     for one in scored:
         if card.enrolled_with(one.picture.sha256):
             raise MissingError(one.path, "took part in the enrolment of a class of these weights", remedy)
     for name, entry in card.enrolled.items():  # of earlier versions, which kept one hash over all of a class
         if files_hash(by_class.get(name, [])) == entry.get("hash"):
-            raise MissingError(f"the pictures of {name}", "are those that the class was enrolled with", remedy)
+            raise MissingError(f"the images of {name}", "are those that the class was enrolled with", remedy)
 
 
 def check_not_fitted_on(scored: Sequence[Scored], calibration: Calibration) -> None:
@@ -77,7 +77,7 @@ def check_not_fitted_on(scored: Sequence[Scored], calibration: Calibration) -> N
         MissingError: one did.
     """
     files, units = set(calibration.files), set(calibration.units)
-    remedy = "What fitted a calibration can not measure it: take other pictures"
+    remedy = "What fitted a calibration can not measure it: take other images"
     for one in scored:
         if one.picture.sha256 in files:
             raise MissingError(one.path, "took part in the calibration", remedy)

@@ -53,9 +53,7 @@ def to_page(validated: Validated, *, told: Callable[[str], str]) -> bytes:
     ]
     if validated.left_out:
         rows = [(entry.path, entry.reason) for entry in validated.left_out[:50]]
-        sections.append(
-            Section(f"Pictures without a score: {len(validated.left_out)}", table(("picture", "reason"), rows))
-        )
+        sections.append(Section(f"Images without a score: {len(validated.left_out)}", table(("image", "reason"), rows)))
     title = f"Validation of the weights {plan.weights.name} on {validated.data}"
     return render(title, _facts(validated), sections, _FOOT, told=told)
 
@@ -83,7 +81,7 @@ def _facts(validated: Validated) -> list[tuple[str, str]]:
         ("weights, SHA-256", card.hash),
         ("calibration, SHA-256", "none" if calibration is None else calibration.hash),
         ("calibration made by", "" if calibration is None else calibration.command),
-        ("pictures, SHA-256 over their hashes", validated.files),
+        ("images, SHA-256 over their hashes", validated.files),
         ("command", plan.command),
         ("made with", ", ".join(f"{name} {value}" for name, value in versions().items())),
     ]
@@ -119,7 +117,7 @@ def _known_cells(row: KnownRow) -> tuple[str, ...]:
 
 def _unknown(statement: Statement) -> Markup:
     if not statement.generators:
-        return paragraph("No unknown pictures: nothing can be said of how often one is taken for a known class.")
+        return paragraph("No unknown images: nothing can be said of how often one is taken for a known class.")
     columns = ("generator", ">taken for a known class %", ">for real %", "nearest to", ">ratio above 1 %", ">images")
     rows = [(name, *_unknown_cells(row)) for name, row in statement.generators.items()]
     count = len(statement.generators)
@@ -172,7 +170,7 @@ def _ratios(validated: Validated) -> Markup:
     rows.append(("nearest, as a scan tells", "", "", *_ratio_cells(statement.told)))
     own = f"; for class {calibration.real}: a camera made it" if calibration.real in statement.ratios else ""
     said = (
-        f"First proposition: the class made the picture{own}. Second: {propositions(calibration, rows[0][0])[1]}. "
+        f"First proposition: the class made the image{own}. Second: {propositions(calibration, rows[0][0])[1]}. "
         f"{stand_ins(calibration)} A ratio is of the class's own score, whichever is nearest, but in the last row."
     )
     return paragraph(said) + table(columns, rows, strong=1) + figures(_tippett(statement.told), _ece(statement.told))
@@ -186,15 +184,15 @@ def _ratio_cells(row: RatioRow) -> tuple[str, ...]:
 def _tippett(row: RatioRow) -> Markup:
     x = Axis.over("log10 of the ratio", [*row.first.values, *row.second.values, -0.5, 0.5])
     drawing = plots.lines(
-        "Tippett plot: share of pictures whose ratio is at least so large",
+        "Tippett plot: share of images whose ratio is at least so large",
         x,
-        Axis.shares("pictures with at least this ratio, %"),
+        Axis.shares("images with at least this ratio, %"),
         [Line("line l1", *_reaching(row.first, x)), Line("line l2", *_reaching(row.second, x))],
         upright=0.0,
     )
     legend = [
-        ("line l1", "known pictures, for their own class"),
-        ("line l2", "unknown pictures, for their nearest class"),
+        ("line l1", "known images, for their own class"),
+        ("line l2", "unknown images, for their nearest class"),
     ]
     return figure(
         drawing, "Tippett: how large ratios are where either proposition is true. Dashed: a ratio of 1.", legend
@@ -250,8 +248,8 @@ def _base_rates(statement: Statement) -> Markup:
         for row in rows
     ]
     said = paragraph(
-        "Of 100,000 pictures, how many are named as a known generator rightly and wrongly at these rates: how many of "
-        "those named are named rightly depends on how many there are, which no picture tells. In brackets the upper "
+        "Of 100,000 images, how many are named as a known generator rightly and wrongly at these rates: how many of "
+        "those named are named rightly depends on how many there are, which no image tells. In brackets the upper "
         "end of the 95 % interval; the last column has the least and the largest rate over generators."
     )
     return said + table(columns, cells)

@@ -120,7 +120,7 @@ def _of_real(folder: Path, classes: tuple[str, ...], real: str) -> tuple[Sample,
     if not real:
         remedy = "Give class folders named like the classes, and --unknown"
         raise UsageError(
-            f"--known {folder}", "pictures without class folders are of class real, which these weights lack", remedy
+            f"--known {folder}", "images without class folders are of class real, which these weights lack", remedy
         )
     samples = read_flat(folder, classes.index(real), real)
     if not samples:
@@ -170,9 +170,9 @@ def _with_photographs(
     total = len(known) + len(unknown)
     how = f"the column photo of {MANIFEST} tells the photograph"
     if by_table == total:
-        said = f"{how} of each picture"
+        said = f"{how} of each image"
     elif by_table:
-        said = f"{how} of {by_table} of {total} pictures; of the others each file counts as one"
+        said = f"{how} of {by_table} of {total} images; of the others each file counts as one"
     else:
         said = f"each file counts as a photograph of its own; no {MANIFEST} says which were made from one"
     return Sources(known, unknown, said, tuple(left_out))

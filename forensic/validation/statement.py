@@ -152,7 +152,7 @@ def measure_statement(
     covered = coverage_of([inside, others]) if inside else None
     if covered is None:
         raise MissingError(
-            "the known pictures",
+            "the known images",
             f"{NO_RATE}: known and unknown ones, and the calibration, have no format, size and quality in common",
             "Give both sides in the same form",
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from forensic.validation.validate import Validated
 
 _NOT_CHECKED = (
-    "The weights keep one hash over all training images: that no single one of them is among these pictures was not "
+    "The weights keep one hash over all training images: that no single one of them is among these images was not "
     "checked. Equal files were looked for, near-duplicates were not."
 )
 PREVALENCES = (0.01, 0.1, 0.5)
@@ -86,7 +86,7 @@ def limits(validated: Validated) -> list[str]:
     """What the statement can not say, a sentence each."""
     statement, plan = validated.statement, validated.plan
     told = [
-        f"It holds for pictures like those: {statement.coverage.sentence}. For any other: {NO_RATE}.",
+        f"It holds for images like those: {statement.coverage.sentence}. For any other: {NO_RATE}.",
         f"Unknown generators: {len(statement.generators)}. Images of one generator are not independent of each other.",
         _NOT_CHECKED,
     ]
@@ -98,10 +98,10 @@ def limits(validated: Validated) -> list[str]:
             "chosen by the score; what such ratios are worth stands in the last row of their table."
         )
     else:
-        told.append("The calibration gives no ratios that these pictures could measure.")
+        told.append("The calibration gives no ratios that these images could measure.")
     if statement.outside:
         counts = ", ".join(f"{count} for their {what}" for what, count in statement.outside.items())
-        told.append(f"Pictures that count nowhere, not being in a condition that is covered: {counts}.")
+        told.append(f"Images that count nowhere, not being in a condition that is covered: {counts}.")
     return [*told, plan.weights.card.limits]
 
 

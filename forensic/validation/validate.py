@@ -73,7 +73,7 @@ def validate(plan: ValidationPlan, on_picture: Callable[[int, int], None] | None
         raise MissingError(
             kept[0].path,
             f"helped to choose the threshold of these weights, and so did {len(kept) - 1} more: their traces are kept",
-            "What chose anything can not measure it: take other pictures",
+            "What chose anything can not measure it: take other images",
         )
     statement = measure_statement(
         [one.picture for one in known], [one.picture for one in unknown], card, plan.calibration, seed=plan.seed

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 VERSION = 1
-"""Of the drawing: other pictures get another folder."""
+"""Of the drawing: other images get another folder."""
 LEAST, MOST = 1e6, 12e6
 """Pixels; sizes are spread evenly between them."""
 SIDE = 4640

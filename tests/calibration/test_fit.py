@@ -58,7 +58,7 @@ def test_what_one_side_lacks_is_left_out_and_told(make_pictures, terms) -> None:
     large = [replace(p, condition=Condition("PNG", 500, 500, 8)) for p in unknown[:5]]
     found = fit_calibration(known, [*large, *unknown[5:]], terms)
     assert found.coverage.sides == (128, 128)
-    assert found.remarks[0].startswith("5 pictures were left out")
+    assert found.remarks[0].startswith("5 images were left out")
     assert found.generators["g0"] == 25
     assert not {p.sha256 for p in large} & set(found.files)
 
@@ -71,7 +71,7 @@ def test_sides_in_two_containers_are_refused(make_pictures, terms) -> None:
 
 
 def test_nothing_to_fit_is_told(make_pictures, terms) -> None:
-    with pytest.raises(MissingError, match="no picture"):
+    with pytest.raises(MissingError, match="no image"):
         fit_calibration([], make_pictures()[1], terms)
 
 

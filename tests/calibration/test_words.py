@@ -13,7 +13,7 @@ from forensic.calibration.words import (
     kept_calibration,
     propositions,
     ratio_in_words,
-    real_in_words,
+    real_by_calibration,
     stand_ins,
     taken_in_words,
 )
@@ -27,11 +27,11 @@ NEVER = re.compile(
 
 def test_class_real_has_a_pair_of_propositions_of_its_own(make_calibration) -> None:
     made = make_calibration()
-    assert propositions(made, "alpha")[0] == "alpha made the picture"
-    assert propositions(made, "real")[0] == "a camera made the picture (class real)"
+    assert propositions(made, "alpha")[0] == "alpha made the image"
+    assert propositions(made, "real")[0] == "a camera made the image (class real)"
     for name in ("alpha", "real"):
         assert propositions(made, name)[1] == "a generator made it that is none of the known classes"
-    assert propositions(make_calibration(real=""), "real")[0] == "real made the picture"
+    assert propositions(make_calibration(real=""), "real")[0] == "real made the image"
 
 
 def test_what_stands_in_for_the_second_is_named(make_calibration) -> None:
@@ -39,7 +39,7 @@ def test_what_stands_in_for_the_second_is_named(make_calibration) -> None:
         "4 generators stand in for those that are none of the known classes: g0, g1, g2, g3."
     )
     assert stand_ins(make_calibration(generators=1)).startswith("1 generator stands in")
-    assert stand_ins(make_calibration(known_alone=True)).startswith("No pictures stand in")
+    assert stand_ins(make_calibration(known_alone=True)).startswith("No images stand in")
 
 
 @pytest.mark.parametrize("name", ["alpha", "real"])
@@ -72,7 +72,7 @@ def test_every_verdict_names_both_propositions(make_calibration, known, llr, fla
     for proposition in propositions(made, "alpha"):
         assert proposition in said
     assert not NEVER.search(said)
-    assert said.startswith("Attributed to class alpha" if known else "Rejected by all known classes")
+    assert said.startswith("Attributed to class alpha" if known else "Attributed to no known class")
 
 
 def test_what_a_case_keeps_is_json_and_has_both_propositions_of_each_class(make_calibration) -> None:
@@ -90,28 +90,31 @@ def test_what_passes_is_told_with_its_range(make_calibration) -> None:
     made = replace(make_calibration(), taken={"g0": Taken(20, 0.5, 0.25), "g1": Taken(20, 0.1, 0.0)})
     known, real, unseen = taken_in_words(made)
     assert known.endswith("known class: 12 of 40 (30.0 %), from 10.0 % (g1) to 50.0 % (g0) over 2 generators.")
-    assert real == real_in_words(made)
+    assert real == real_by_calibration(made)
     assert real.endswith("come out as class real: 5 of 40 (12.5 %), from 0.0 % (g1) to 25.0 % (g0) over 2 generators.")
     assert unseen == (
         "A generator that was not seen may do anything in these ranges, or worse: were it drawn like these 2, it would "
         "lie above the largest share with a probability of at most 1/3, and nothing says that it is."
     )
     alike = replace(made, taken={"g0": Taken(20, 0.5, 0.0), "g1": Taken(40, 0.5, 0.0)})
-    assert real_in_words(alike).endswith("come out as class real: 0 of 60, 0.0 % for each of 2 generators.")
+    assert real_by_calibration(alike).endswith(
+        "come out as class real: 0 of 60, 0.0 % for each of 2 generators, which says nothing of another one."
+    )
+    assert taken_in_words(alike)[0].endswith("known class: 30 of 60, 50.0 % for each of 2 generators.")
     alone = replace(made, taken={"g0": Taken(20, 0.5, 0.25)})
     assert taken_in_words(alone)[-1] == "A generator that was not seen may do anything."
-    assert "5 of 20 (25.0 %), of one generator, which says nothing of another one" in real_in_words(alone)
+    assert "5 of 20 (25.0 %), of one generator, which says nothing of another one" in real_by_calibration(alone)
 
 
 def test_what_was_not_measured_is_said_not_to_be(make_calibration) -> None:
     made = make_calibration(known_alone=True)
     assert all(said.endswith("was not measured.") for said in taken_in_words(made))
-    assert "as class real was not measured" in real_in_words(made)
-    assert real_in_words(replace(made, real="")) == ""
+    assert "as class real was not measured" in real_by_calibration(made)
+    assert real_by_calibration(replace(made, real="")) == ""
     measured = make_calibration()
-    assert "in this condition was not measured" in real_in_words(measured, ("small", "outside-calibration=size"))
+    assert "in this condition was not measured" in real_by_calibration(measured, ("small", "outside-calibration=size"))
     without = {name: one for name, one in measured.classes.items() if name != "real"}
-    assert real_in_words(replace(measured, classes=without)).endswith("was not measured.")
+    assert real_by_calibration(replace(measured, classes=without)).endswith("was not measured.")
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -119,7 +122,18 @@ def test_what_was_not_measured_is_said_not_to_be(make_calibration) -> None:
 def test_class_real_is_never_told_without_how_many_others_come_out_so(make_calibration, name, known) -> None:
     made = make_calibration()
     said = finding_in_words(made, name, 0.4, (), known=known)
-    assert (real_in_words(made) in said) == (known and name == "real")
+    assert (real_by_calibration(made) in said) == (known and name == "real")
+
+
+@pytest.mark.parametrize(("llr", "about"), [(0.0, ""), (0.012, "about "), (-0.012, "about ")])
+def test_a_ratio_that_reads_as_one_supports_neither(make_calibration, llr, about) -> None:
+    """`1 times more probable: weak support` says two things."""
+    said = ratio_in_words(make_calibration(), "alpha", llr, ())
+    assert said == (
+        f"The score is {about}as probable if alpha made the image as if a generator made it that is none of the known "
+        "classes: no support for either proposition."
+    )
+    assert "1.1 times more probable" in ratio_in_words(make_calibration(), "alpha", 0.03, ())
 
 
 def test_number_and_phrase_stand_together_and_a_bound_has_no_phrase(make_calibration) -> None:
@@ -138,7 +152,7 @@ def test_number_and_phrase_stand_together_and_a_bound_has_no_phrase(make_calibra
     [
         (("llr-withheld=outside",), "no error rate for this condition"),
         (("llr-withheld=small",), "shorter than 128 px"),
-        (("llr-withheld=class-not-calibrated",), "no pictures of this class"),
+        (("llr-withheld=class-not-calibrated",), "no images of this class"),
         (("llr-withheld=no-ratio",), "2 unknown generators, at least 3 are needed"),
     ],
 )

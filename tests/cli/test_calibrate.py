@@ -20,7 +20,7 @@ def test_it_writes_the_file_and_tells_what_it_holds_for(forensic, arguments, tmp
     made = read_calibration(tmp_path / "lab.calibration.toml")
     told = json.loads(said.out)
     assert (told["hash"], told["keep"]) == (made.hash, 0.9)
-    assert told["classes"]["real"]["propositions"][0] == "a camera made the picture (class real)"
+    assert told["classes"]["real"]["propositions"][0] == "a camera made the image (class real)"
     assert told["classes"]["real"]["withheld"] == "2 unknown generators, at least 3 are needed"
     assert "each file counts as a photograph of its own" in said.err
     assert "unknown generators: ae_psin_d1_s1, esrgan_medium_x2" in said.err
@@ -39,7 +39,7 @@ def test_the_users_own_pictures_fit_class_real_and_name_what_is_missing(
     )
     assert said.code == 0, said.err
     assert list(read_calibration(out).classes) == ["real"]
-    assert "not given by these pictures: likelihood ratios and their costs, of every class" in said.err
+    assert "not given by these images: likelihood ratios and their costs, of every class" in said.err
     assert "share of unknown images rejected" in said.err
     assert "threshold and p of ae_ct4_d1_s0" in said.err
     assert "no images of unknown generators" in said.out

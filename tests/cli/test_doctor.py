@@ -24,7 +24,7 @@ def test_everything_that_is_needed_works(checks: list[doctor.Check]) -> None:
 def test_each_format_is_tried(checks: list[doctor.Check], name: str) -> None:
     (check,) = [check for check in checks if check.subject == name]
     assert check.state == "ok"
-    assert "256x256 control picture" in check.found
+    assert "256x256 control image" in check.found
 
 
 def test_kernels_and_weights_are_told(checks: list[doctor.Check]) -> None:

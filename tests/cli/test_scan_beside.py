@@ -33,7 +33,7 @@ def test_every_output_tells_it_apart(forensic, folder, tmp_path, tiny_weights, m
         line for line in plain.err.splitlines() if "images:" in line
     ]
     assert "salvaged: a part of 1 unreadable, scored beside and in no count" in ran.err
-    assert "1 carries claims about their origin" in ran.err
+    assert "1 carries claims about its origin" in ran.err
     assert "salvaged" not in plain.out + plain.err
     rows = [json.loads(line) for line in ran.out.splitlines()]
     for before, after in zip(map(json.loads, plain.out.splitlines()), rows, strict=True):

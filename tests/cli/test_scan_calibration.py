@@ -72,7 +72,7 @@ def test_a_table_tells_each_finding_with_both_propositions(forensic, tiny_weight
     )
     told = [" ".join(line.split()) for line in said.out.splitlines()]
     assert {"ratio", "p"} <= set(told[0].split())
-    sentences = [line for line in told if line.startswith(str(folder)) and "made the picture" in line]
+    sentences = [line for line in told if line.startswith(str(folder)) and "made the image" in line]
     assert len(sentences) == 2
     assert all("a generator made it that is none of the known classes" in line for line in sentences)
     assert any("no error rate for this condition" in line for line in sentences)
@@ -109,7 +109,7 @@ def test_a_case_keeps_hash_and_words_and_goes_on_with_the_same_calibration_only(
         assert case.header.configuration["calibration"] == made.hash
         kept = case.header.card["calibration"]
         digest = case.closing_digest
-    assert kept["classes"]["real"]["first"] == "a camera made the picture (class real)"
+    assert kept["classes"]["real"]["first"] == "a camera made the image (class real)"
     verified = forensic("case", "verify", tmp_path / "x.case", "--level", "3", "--weights", tiny_weights)
     assert (verified.code, "none differs" in verified.out) == (0, True), verified.out
     again = forensic(*arguments, "--calibration", calibration)

@@ -43,7 +43,7 @@ def test_a_picture_without_a_score_is_told(forensic, tiny_weights, osma_mini_sma
     shutil.copy(hostile / "jpeg-truncated-half.jpg", tmp_path / "lab" / "real")
     said = forensic("validate", "--weights", tiny_weights, "--data", tmp_path / "lab")
     assert said.code == 3
-    assert "1 picture got no score" in said.err
+    assert "1 image got no score" in said.err
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_every_reason_has_one_code() -> None:
         "permission denied (EACCES)",
         "input/output error (EIO)",
         "no such file",
-        "JPEG 2000 pictures are not read",
+        "JPEG 2000 images are not read",
         "content is not an image (unknown bytes)",
         "content is a PDF document, not an image",
     ]

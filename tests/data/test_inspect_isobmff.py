@@ -1,4 +1,4 @@
-"""AVIF and HEIC: the primary picture's own size and transform; what a missing extra says."""
+"""AVIF and HEIC: the primary image's own size and transform; what a missing extra says."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ def test_clean_aperture_is_cut_out_before_the_turn(angle: int, smooth) -> None:
         ((40, 1, 30, 1, 0, 0, 0, 1), "divides by zero"),
         ((41, 2, 30, 1, 0, 1, 0, 1), "between pixels"),
         ((39, 1, 30, 1, 0, 1, 0, 1), "between pixels"),
-        ((42, 1, 30, 1, 0, 1, 0, 1), "beyond the picture"),
-        ((40, 1, 30, 1, 1, 1, 0, 1), "beyond the picture"),
-        ((40, 1, 30, 1, 0, 1, -1, 1), "beyond the picture"),
-        ((0, 1, 30, 1, 0, 1, 0, 1), "beyond the picture"),
-        ((-2, 1, 30, 1, 0, 1, 0, 1), "beyond the picture"),
+        ((42, 1, 30, 1, 0, 1, 0, 1), "beyond the image"),
+        ((40, 1, 30, 1, 1, 1, 0, 1), "beyond the image"),
+        ((40, 1, 30, 1, 0, 1, -1, 1), "beyond the image"),
+        ((0, 1, 30, 1, 0, 1, 0, 1), "beyond the image"),
+        ((-2, 1, 30, 1, 0, 1, 0, 1), "beyond the image"),
     ],
 )
 def test_clean_aperture_that_can_not_be(values: tuple[int, ...], reason: str) -> None:
@@ -143,7 +143,7 @@ def test_what_stands_behind_the_boxes_is_flagged() -> None:
 @pytest.mark.parametrize("cut", ["pitm", "ispe", "ipma"])
 def test_without_a_primary_picture_it_is_damaged(cut: str) -> None:
     data = container(b"avif").replace(cut.encode(), b"free")
-    with pytest.raises(Unreadable, match="damaged AVIF: no primary picture"):
+    with pytest.raises(Unreadable, match="damaged AVIF: no primary image"):
         inspect_avif(data, LIMITS)
 
 

@@ -93,7 +93,7 @@ def test_two_frames_and_no_picture_are_damaged() -> None:
     frame = segment(0xC0, struct.pack(">BHHB", 8, 8, 8, 1) + b"\1\x11\0")
     with pytest.raises(Unreadable, match="two frames"):
         inspect_jpeg(b"\xff\xd8" + frame + frame, LIMITS)
-    with pytest.raises(Unreadable, match="no picture before the end marker"):
+    with pytest.raises(Unreadable, match="no image before the end marker"):
         inspect_jpeg(b"\xff\xd8" + frame + b"\xff\xd9", LIMITS)
 
 

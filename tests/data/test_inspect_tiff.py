@@ -231,14 +231,14 @@ def test_uncompressed_strips_that_hold_less_than_their_pixels_are_unreadable(
     tags = strips(samples, rows)
     sizes = list(tags[279])
     sizes[place] -= less
-    with pytest.raises(Unreadable, match=rf"^truncated: a part of the picture holds {sizes[place]} of "):
+    with pytest.raises(Unreadable, match=rf"^truncated: a part of the image holds {sizes[place]} of "):
         decode(tiff(samples, {**tags, 279: tuple(sizes)}), name="x")
 
 
 def test_missing_strips_are_unreadable(tiff, noise) -> None:
     samples = noise(16, 20, 3)
     tags = {tag: values if tag == 278 else values[:2] for tag, values in strips(samples, 5).items()}
-    with pytest.raises(Unreadable, match=r"^truncated: 2 of 4 parts of the picture are there$"):
+    with pytest.raises(Unreadable, match=r"^truncated: 2 of 4 parts of the image are there$"):
         inspect_tiff(tiff(samples, tags), LIMITS)
 
 
@@ -271,7 +271,7 @@ def test_tiles_are_whole_also_at_the_edge(less: int, tiff, noise) -> None:
 @pytest.mark.parametrize("tag", [278, 322, 323])
 def test_parts_without_pixels_are_a_damaged_header(tag: int, tiff, noise) -> None:
     tiles = {} if tag == 278 else {273: (), 279: (), 322: (16,), 323: (16,), 324: (8,), 325: (320,)}
-    with pytest.raises(Unreadable, match="parts of the picture without pixels"):
+    with pytest.raises(Unreadable, match="parts of the image without pixels"):
         inspect_tiff(tiff(noise(16, 20), {**tiles, tag: (0,)}), LIMITS)
 
 

@@ -69,7 +69,7 @@ def test_length_of_the_container_decides(saved, smooth) -> None:
 
 
 def test_a_container_without_a_picture_is_damaged() -> None:
-    with pytest.raises(Unreadable, match="damaged WebP: no picture in it"):
+    with pytest.raises(Unreadable, match="damaged WebP: no image in it"):
         inspect_webp(riff(chunk(b"XMP ", b"<x/>")), LIMITS)
 
 
@@ -128,7 +128,7 @@ def test_a_second_picture_is_told_and_a_canvas_of_another_size_is_damaged(saved,
     whole = saved(noise(20, 30, 3), "WEBP", lossless=True)
     picture = whole[12:]
     assert decode(riff(picture, picture), name="x").flags == ("multi-frame-first=2",)
-    with pytest.raises(Unreadable, match=r"^damaged WebP: a picture of 30x20 on a canvas of 31x20$"):
+    with pytest.raises(Unreadable, match=r"^damaged WebP: an image of 30x20 on a canvas of 31x20$"):
         inspect_webp(riff(canvas(31, 20), picture), LIMITS)
 
 

@@ -128,7 +128,7 @@ def test_copies_of_few_pictures_are_no_cluster(monkeypatch) -> None:
     assert len(found.clusters) == 1
     assert found.copies > 30
     assert found.noise_groups <= 1 + len(found.noise) - found.copies
-    assert "show fewer than 5 different pictures" in " ".join(remarks(found))
+    assert "show fewer than 5 different images" in " ".join(remarks(found))
     assert "nothing was told apart" in " ".join(remarks(found))
 
 

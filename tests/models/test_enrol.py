@@ -137,7 +137,7 @@ def test_what_is_refused(
         image = np.full((128, 128, 3), 90, np.uint8)
         image[number] = 91
         cv2.imwrite(str(alike / f"{number}.png"), image)
-    with pytest.raises(UsageError, match="shows 1 pictures only, in 12 files"):
+    with pytest.raises(UsageError, match="shows 1 images only, in 12 files"):
         run(of_traces, "flat", alike, out)
     with pytest.raises(UsageError, match="class real: is known to seven already"):
         run(of_traces, "real", dotted, out)

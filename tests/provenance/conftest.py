@@ -100,7 +100,7 @@ def png() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def jpeg() -> Callable[..., bytes]:
-    """`jpeg((0xE1, body), ...)`: the control picture with these segments at its head."""
+    """`jpeg((0xE1, body), ...)`: the control image with these segments at its head."""
     return _jpeg
 
 

@@ -33,7 +33,7 @@ def test_forms(key: str, text: str) -> None:
     claim = claim_in(key, text)
     assert claim is not None
     assert (claim.kind, claim.state, claim.value) == (KIND, "unsigned", text)
-    assert "of the picture: made by artificial intelligence" in claim.says
+    assert "of the image: made by artificial intelligence" in claim.says
     assert claim.details == ("Label: 1", "ContentProducer: a producer", "ProduceID: 7", "PropagateID: 9")
 
 

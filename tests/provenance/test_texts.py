@@ -36,7 +36,7 @@ def test_xmp_names_property_and_byte(xmp) -> None:
     first, second = claims_in(Block("xmp", "X", packet, 1000))
     assert (first.kind, first.says) == (
         "iptc:DigitalSourceType",
-        "of the picture: captured from real life by a digital device",
+        "of the image: captured from real life by a digital device",
     )
     at = 1000 + packet.index(b"<i:Digital")
     assert first.place == f"X, Iptc4xmpExt:DigitalSourceType at byte {at}"

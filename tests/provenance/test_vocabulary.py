@@ -33,8 +33,8 @@ TABLE = tomllib.loads(Path(vocabulary.__file__).with_name("vocabulary.toml").rea
         ("Description", "a boat Job ID: 01234567-89ab", "generator", "Midjourney"),
         ("photoshop:Credit", "Made with Google AI", "credit", "Google"),
         ("Credit", "An agency", "credit", "as written"),
-        ("xmp:CreatorTool", "Adobe Firefly", "tool", "generates pictures"),
-        ("Software", "DALL·E 3", "tool", "generates pictures"),
+        ("xmp:CreatorTool", "Adobe Firefly", "tool", "generates images"),
+        ("Software", "DALL·E 3", "tool", "generates images"),
         ("stEvt:softwareAgent", "Adobe Photoshop 25.0", "tool", "as written"),
         ("Iptc4xmpExt:AISystemUsed", "x", "iptc:AI", "generative"),
         ("dcterms:provenance", "http://example.org", "c2pa:remote", "not fetched"),
@@ -76,7 +76,7 @@ def test_no_row_is_hidden_by_one_before_it() -> None:
     ],
 )
 def test_spellings_of_a_source_type(value: str) -> None:
-    assert vocabulary.source_type(value) == "of the picture: made by a model that was trained on sampled content"
+    assert vocabulary.source_type(value) == "of the image: made by a model that was trained on sampled content"
 
 
 @pytest.mark.parametrize("value", ["", "http://example.org/trainedAlgorithmicMedia", "unheardOf", "a b"])
@@ -85,7 +85,7 @@ def test_unknown_source_types_get_no_words(value: str) -> None:
 
 
 def test_labels_failures_and_prefixes() -> None:
-    assert vocabulary.aigc_label("2") == "of the picture: possibly made by artificial intelligence"
+    assert vocabulary.aigc_label("2") == "of the image: possibly made by artificial intelligence"
     assert vocabulary.aigc_label("9") == "a label that the table does not know"
     assert vocabulary.c2pa_failure("signingCredential.expired").endswith("no alteration (signingCredential.expired)")
     assert vocabulary.c2pa_failure("unheard.of") == "unheard.of"

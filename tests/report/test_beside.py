@@ -39,7 +39,7 @@ PART = Salvaged(rows=94, of_rows=1440, verdict="known", label="alpha", nearest="
         (
             replace(PART, verdict="unknown", label=None, score=-1.0),
             (
-                "Salvaged part, in no count: 94 of 1,440 rows, rejected by all known classes, nearest is alpha; "
+                "Salvaged part, in no count: 94 of 1,440 rows, attributed to no known class, nearest is alpha; "
                 "score −1.000, threshold 0.250"
             ),
         ),

@@ -81,6 +81,15 @@ def test_nothing_sticks_out(open_page: Any, make_case: Any, scheme: str, width: 
     assert page.evaluate(measure) == width
 
 
+@pytest.mark.parametrize("width", [320, 400])
+def test_words_of_a_card_do_not_stick_out(open_page: Any, make_case: Any, width: int) -> None:
+    """A reason without a blank in it, where the page has numbers."""
+    card = make_case.header().card | {"metrics": {"val": {"auroc": {"reason": f"{MARKUP.replace(' ', '')}{'x' * 90}"}}}}
+    page = open_page(make_case(card=card), width=width).page
+    assert "onerror" in page.inner_text(".rates")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_rows_built_by_script_are_the_rows_of_the_page(open_page: Any, make_case: Any) -> None:
     case = make_case()
     plain = open_page(case, script=False).page

@@ -14,7 +14,7 @@ from forensic.calibration.pictures import Condition, Picture
 from forensic.calibration.record import Calibration
 from forensic.calibration.scale import read_scale
 from forensic.calibration.weigh import NO_RATE, weigh
-from forensic.calibration.words import beside_in_words, in_words, real_in_words, taken_in_words
+from forensic.calibration.words import beside_in_words, in_words, real_by_calibration, taken_in_words
 from forensic.case.rows import Artefacts, Finding
 from forensic.errors import MissingError
 from forensic.report.calibrated import Wording
@@ -25,7 +25,7 @@ WHOLE = Condition("PNG", 640, 448, 8)
 
 
 def made(*, generators: int = 4, mean: float = -2.0) -> Calibration:
-    """Of drawn scores: known pictures about 3, those of unknown generators about `mean`."""
+    """Of drawn scores: known images about 3, those of unknown generators about `mean`."""
     draws = np.random.default_rng(0)
     known, unknown = [], []
     for label, name in enumerate(CLASSES):
@@ -89,6 +89,21 @@ def expected(calibration: Calibration, finding: Finding) -> str:
     return beside_in_words(calibration, finding.nearest or "", finding.llr, finding.flags, known=known)
 
 
+def test_a_narrow_page_names_every_figure_and_keeps_captions_whole(open_page: Any, case: Any) -> None:
+    """Without its head a row of six numbers says nothing; a caption in a column of a word each is not read."""
+    page = open_page(case, width=400).page
+    heads = page.locator("table.calibration thead th").all_text_contents()
+    named = "cells => cells.map((cell) => getComputedStyle(cell, '::before').content.replaceAll('\"', ''))"
+    rows = page.locator("table.calibration tbody tr")
+    assert rows.count() == 3
+    for row in rows.all():
+        assert row.locator("td").evaluate_all(named) == heads[1:]
+    widths = page.locator("table.rates caption").evaluate_all("all => all.map((one) => one.clientWidth)")
+    assert min(widths) > 300
+    wide = open_page(case, width=1400).page.locator("table.calibration tbody td")
+    assert set(wide.evaluate_all(named)) == {"none"}
+
+
 def test_the_first_page_says_what_the_terminal_says(open_page: Any, case: Any, calibration: Calibration) -> None:
     page = open_page(case, script=False).page
     strong = page.inner_text("section[aria-labelledby=h-strong]")
@@ -110,7 +125,7 @@ def test_the_first_page_says_what_the_terminal_says(open_page: Any, case: Any, c
 def test_class_real_never_stands_without_how_many_others_come_out_so(
     open_page: Any, case: Any, calibration: Calibration
 ) -> None:
-    said = real_in_words(calibration)
+    said = real_by_calibration(calibration)
     plain = open_page(case, script=False).page
     found = plain.inner_text("section[aria-labelledby=h-found]")
     assert said in found
@@ -161,7 +176,7 @@ def test_without_generators_it_says_what_was_not_measured(make_case: Any, tmp_pa
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert "How often images of unknown generators come out as class real was not measured." in page
     assert "none: no images of unknown generators" in page
-    assert page.count("No ratio is given for: a camera made the picture (class real)") == 1
+    assert page.count("No ratio is given for: a camera made the image (class real)") == 1
 
 
 def test_a_case_without_a_calibration_says_nothing_of_one(make_case: Any) -> None:

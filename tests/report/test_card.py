@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from forensic.report.card import Rate, real_in_words, strength
+from forensic.report.card import Rate, real_by_card, strength
 
 CARD = {
     "metrics": {
@@ -34,8 +34,8 @@ def test_rates_in_the_card_s_order() -> None:
         Rate("val png", "Known images whose nearest class is their own", "0.971", "0.938 to 0.987"),
         Rate("", "Some other rate", "0.500", ""),
         Rate("", "AUROC, known above unknown", "–", "no unknown images"),
-        Rate("Whole pictures, as stored", "Known images accepted and rightly named", "18 of 21", ""),
-        Rate("", "Unknown images rejected by all classes", "2 of 6", ""),
+        Rate("Whole images, as stored", "Known images accepted and rightly named", "18 of 21", ""),
+        Rate("", "Unknown images attributed to no class", "2 of 6", ""),
         Rate("", "Overall", "1.000", "0.900 to 1.000"),
     )
 
@@ -81,26 +81,27 @@ def test_a_threshold_of_the_scan_s_own_takes_the_card_s_rates_away() -> None:
 def test_class_real_by_a_card_that_states_its_share() -> None:
     rates = {"false_real": {"value": 0.077, "low": 0.01, "high": 0.2}, "unknown_rejected": {"value": 0.9}}
     card = {"metrics": {"stored": {"unknown": 60, **rates}, "jpeg": {"false_real": {"value": 0.17}}}}
-    assert real_in_words(card, "real") == (
+    assert real_by_card(card, "real") == (
         "By the card of the weights images of unknown generators come out as class real: crops, as stored, "
-        "7.7 % of 60 (95 % interval 1.0 % to 20.0 %); crops, re-encoded as JPEG, 17.0 %."
+        "7.7 % of 60 (95 % interval 1.0 % to 20.0 %); crops, re-encoded as JPEG, 17.0 %. Intervals are over those "
+        "images, and say nothing of another generator."
     )
 
 
 def test_class_real_by_a_card_that_states_rejections_alone() -> None:
     rejected = {"value": 0.9, "low": 0.8, "high": 0.95}
-    said = real_in_words({"metrics": {"stored": {"unknown": 60, "unknown_rejected": rejected}}}, "r<b>")
+    said = real_by_card({"metrics": {"stored": {"unknown": 60, "unknown_rejected": rejected}}}, "r<b>")
     assert said == (
         "The card of the weights does not state how many images of unknown generators come out as class r<b>. It "
         "states how many were taken for any known class, this one among them: crops, as stored, 10.0 % of 60 (95 % "
-        "interval 5.0 % to 20.0 %)."
+        "interval 5.0 % to 20.0 %). Intervals are over those images, and say nothing of another generator."
     )
 
 
 @pytest.mark.parametrize("card", [{}, {"metrics": {"stored": {"auroc": {"reason": "none"}}, "note": "x"}}])
 def test_class_real_by_a_card_that_states_nothing(card: dict[str, Any]) -> None:
     said = "The card of the weights does not state how many images of unknown generators come out as class real."
-    assert real_in_words(card, "real") == said
+    assert real_by_card(card, "real") == said
 
 
 def test_empty_card() -> None:

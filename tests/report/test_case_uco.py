@@ -46,7 +46,7 @@ def test_every_finding_is_a_file_that_the_scan_examined(make_case) -> None:
         assert ("ArtifactClassificationResultFacet" in found) == (finding.verdict is not None)
         if finding.verdict is not None:
             said = found["ArtifactClassificationResultFacet"]["uco-analysis:classification"]["uco-analysis:class"]
-            assert said == (finding.label or "rejected by all known classes")
+            assert said == (finding.label or "attributed to no known class")
 
 
 def test_names_are_single_and_follow_from_the_content(make_case) -> None:

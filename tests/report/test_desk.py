@@ -256,7 +256,7 @@ def test_drawer_tells_what_stands_beside(open_page: Any, make_case: Any) -> None
     page.locator("#list tr").nth(5).click()
     assert part.locator("h4").inner_text() == "What is left of it"
     words = part.inner_text()
-    assert "Salvaged part, in no count: 94 of 144 rows, rejected by all known classes, nearest is al<b>pha" in words
+    assert "Salvaged part, in no count: 94 of 144 rows, attributed to no known class, nearest is al<b>pha" in words
     assert "−0.30000000000000004" in words
     page.locator("#list tr").nth(1).click()
     assert part.count() == 0

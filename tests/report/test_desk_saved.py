@@ -173,6 +173,27 @@ def test_marks_are_loaded_from_a_file_of_this_case_only(open_page: Any, case: Pa
     assert fresh.said == []
 
 
+def test_nothing_is_hidden_in_marks_that_another_wrote(open_page: Any, case: Path, tmp_path: Path) -> None:
+    """A file of marks is somebody's input: what the eye would not see in a tag or a note is written out."""
+    saved = json.loads(triaged(open_page, case).saved("Notes", "Save marks to a file"))
+    saved["entries"][0] |= {"tags": ["\u202egnp.exe"], "note": "a\n\u202eb\x1b"}
+    file = tmp_path / "triage.json"
+    file.write_text(json.dumps(saved), encoding="utf-8")
+    opened = open_page(case.with_suffix(".html"))
+    page = opened.page
+    page.set_input_files("input[type=file]", file)
+    page.locator(".tools > .told").get_by_text("2 marks were taken").wait_for()
+    assert page.locator("#row-1 .marks b").all_inner_texts() == ["flagged", "grade 4", "\\u202egnp.exe", "note"]
+    opened.choose("triage", "tag \\u202egnp.exe")
+    assert opened.ids() == ["row-1"]
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#row-1 .note").text_content() == "Note: a\n\\u202eb\\x1b"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.keyboard.press("Escape")
+    kept = json.loads(opened.saved("Notes", "Save marks to a file"))["entries"][0]
+    assert (kept["tags"], kept["note"]) == (["\u202egnp.exe"], "a\n\u202eb\x1b")
+
+
 def test_marks_are_a_facet_and_go_into_the_csv(open_page: Any, case: Path) -> None:
     opened = triaged(open_page, case)
     opened.choose("triage", "grade 2")

@@ -48,7 +48,7 @@ def test_reasons_beyond_a_dozen_are_added_up(make_case: Any) -> None:
 def test_configuration_stands_under_method(make_case: Any) -> None:
     method = dict(page_of(make_case()).method)
     assert method["Engine"] == ("torch cpu",)
-    assert method["Largest picture, pixels"] == ("250,000,000",)
+    assert method["Largest image, pixels"] == ("250,000,000",)
     assert method["Links followed"] == ("no",)
     assert method["Thresholds (images)"] == ("0.25 (5)",)
     assert method["Decoded by (images)"] == ("opencv 5.0.0 (5)",)
@@ -58,6 +58,12 @@ def test_scale_of_the_score_is_the_card_s(make_case: Any) -> None:
     assert "Scale of the score" not in dict(page_of(make_case()).method)
     method = dict(page_of(make_case(name="b.case", card={"score": "largest softmax; 0 to 1"})).method)
     assert method["Scale of the score"] == ("largest softmax; 0 to 1",)
+
+
+def test_the_tolerance_that_section_7_speaks_of_stands_under_method(make_case: Any) -> None:
+    name = "Tolerance of a score, between machines"
+    assert name not in dict(page_of(make_case()).method)
+    assert dict(page_of(make_case(name="b.case", card={"tolerance": 0.001})).method)[name] == ("0.001",)
 
 
 @pytest.mark.parametrize(("name", "shown"), [("x\u202ey", "x\\u202ey"), ("<b>", "<b>")])

@@ -103,6 +103,8 @@ def test_first_page_says_what_it_must(make_case: Any) -> None:
         "Not calibrated for this condition.",
         "Unknown images taken for a known class 0.117 0.058 to 0.222",
         "no unknown images",
+        "Intervals are over images: of the unknown ones they say nothing of a generator that is not among them.",
+        "No class counts these files.",
         "equal error on validation images",
         "Results relate to the listed files only",
         "three hash 8d21c0f3a7be",
@@ -121,7 +123,7 @@ def test_first_page_says_what_it_must(make_case: Any) -> None:
 def test_counts_keep_the_unreadable_apart(make_case: Any) -> None:
     words = Reader(page_of(make_case())).words
     assert "3 known attributed to a class of these weights" in words
-    assert "2 unknown rejected by all known classes" in words
+    assert "2 unknown attributed to no known class" in words
     assert "2 unreadable could not be read as an image" in words
     assert "3 skipped left out by rule" in words
 
@@ -213,7 +215,7 @@ def test_a_row_tells_verdict_class_score_hash_and_flags(make_case: Any) -> None:
     finding = make_case.every_outcome()[2][0]
     assert finding.sha256 is not None
     assert finding.sha256 in words
-    assert "rejected by all known classes; nearest is real" in words
+    assert "attributed to no known class; nearest is real" in words
     assert "−2.000 threshold 0.250" in words
     assert "duplicate-of=in/a.png" in words
     assert "attributed to class alpha" in words

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from forensic.report.calibrated import Calibrated
-from forensic.report.propositions import beside_real, own_threshold, propositions
+from forensic.report.propositions import beside_real, propositions
 from forensic.report.view import Survey
 
 SAID = Calibrated((), (), "Of real: 1 of 60.")
@@ -37,9 +37,9 @@ def test_without_a_calibration_the_card_is_asked(make_case: Any) -> None:
 
 def test_a_threshold_of_the_scan_s_own_has_no_error_rate(make_case: Any) -> None:
     header = make_case.header(configuration={"threshold": 0.0})
-    assert own_threshold(header)
+    assert header.own_threshold
     said = (
         "How many images of unknown generators come out as class real was not measured at the threshold of this scan."
     )
     assert beside_real(header, Survey(), None) == said
-    assert not own_threshold(make_case.header(configuration={"threshold": None}))
+    assert not make_case.header(configuration={"threshold": None}).own_threshold

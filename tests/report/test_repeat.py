@@ -82,6 +82,7 @@ def test_every_choice_of_the_scan_stands_in_the_command(make_case: Any) -> None:
     assert found.check == f"forensic case verify 'my case.case' --level 0 --expect-digest {DIGEST}"
     assert found.again.startswith("forensic case verify 'my case.case' --level 3 --evidence DIR --weights three ")
     assert any("cd" * 32 in said for said in found.needs)
+    assert any(said.startswith("DIR: ") and "of one folder that folder itself" in said for said in found.needs)
 
 
 def test_court_and_its_calibration(make_case: Any) -> None:

@@ -33,7 +33,7 @@ def test_rows_in_words(make_case: Any) -> None:
     assert [row.number for row in rows] == list(range(1, 11))
     assert (rows[1].path, rows[1].name, rows[1].about) == ("in/a.png", "a.png", "PNG · 640 × 448 px · 20,000 bytes")
     assert rows[1].said == "attributed to class alpha"
-    assert rows[2].said == "rejected by all known classes; nearest is real"
+    assert rows[2].said == "attributed to no known class; nearest is real"
     assert rows[5].said == "JPEG ends at byte 31744 of 48210"
     assert (rows[5].score, rows[5].curve) == ("", "")
     assert rows[3].curve_text == ""

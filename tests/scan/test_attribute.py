@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,10 @@ from forensic.calibration.pictures import Coverage
 from forensic.calibration.ratio import Ratio
 from forensic.calibration.record import Calibration, ClassCalibration
 from forensic.calibration.scale import Scale
+from forensic.calibration.weigh import Weighed
+from forensic.calibration.words import finding_in_words
 from forensic.case.rows import finding_from_json, finding_to_json
+from forensic.codes.table import find
 from forensic.errors import Skipped, Unreadable
 from forensic.metrics.measure import Measure
 from forensic.models.card import Card, Threshold, Training, Validated
@@ -60,6 +64,19 @@ def test_known_if_and_only_if_the_score_reaches_the_threshold(score, tiles, thre
     assert (said.verdict, said.threshold, said.nearest) == (verdict, used, "alpha")
     assert said.label == ("alpha" if verdict == "known" else None)
     assert said.scores is None
+
+
+def test_the_nearest_class_alone_decides_and_no_other_is_said_to_have_been_asked(calibration) -> None:
+    """With a threshold for each class another one may reach its own: `rejected by all` would be false."""
+    own = Scored(1, 0.4, np.array([0.3, 0.4]))
+    calibrated = Weighed(threshold=0.5, llr=None, p=None, flags=())  # of alpha; that of real may lie at 0.2
+    said = attribute(own, 1, card(), calibrated=calibrated)
+    assert (said.verdict, said.label, said.nearest, said.threshold) == ("unknown", None, "alpha", 0.5)
+    code = find("unknown")
+    assert code is not None
+    for told in (finding_in_words(calibration, "alpha", None, (), known=False), code.means):
+        assert not re.search(r"\ball\b|reject", told)
+        assert "nearest class" in told
 
 
 def test_scores_of_all_classes_in_label_order() -> None:

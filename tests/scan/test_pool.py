@@ -61,7 +61,7 @@ def pool(workers: int = 1, limits: DecodeLimits | None = None, **options: object
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[..., list[bytes]]:
-    """`files("a.jpg", "crash.jpg")`: copies of the control picture under these names."""
+    """`files("a.jpg", "crash.jpg")`: copies of the control image under these names."""
 
     def make(*names: str) -> list[bytes]:
         for name in names:
@@ -175,7 +175,7 @@ def test_what_a_decoder_prints_reaches_nobody(files, capfd: pytest.CaptureFixtur
 
 
 def test_a_machine_that_fails_on_the_control_picture_ends_the_scan(files) -> None:
-    with pytest.raises(MachineError, match="fails on the control picture: RuntimeError: broken decoder"):
+    with pytest.raises(MachineError, match="fails on the control image: RuntimeError: broken decoder"):
         read_all(pool(command=harmful("no-control")), files("a.jpg", "b.jpg"))
 
 
@@ -348,7 +348,7 @@ def resident(pids: set[int]) -> int:
 
 @pytest.fixture(scope="module")
 def idle_worker() -> Iterator[tuple[DecodePool, int, int]]:
-    """A pool of one that has read the control picture, its process, and the most memory that took."""
+    """A pool of one that has read the control image, its process, and the most memory that took."""
     with pool() as opened:
         before = children()
         list(opened.read([(0, os.fsencode(CONTROL))]))

@@ -1,4 +1,4 @@
-"""What is left of truncated pictures stands beside their findings and changes nothing else of a scan."""
+"""What is left of truncated images stands beside their findings and changes nothing else of a scan."""
 
 from __future__ import annotations
 
@@ -171,5 +171,5 @@ def test_a_picture_that_is_resized_whole_gives_no_part(folder) -> None:
     paths = [os.fsencode(folder / "c.jpg")]
     with DecodePool(1, DecodeLimits(), "pose-128-v1", salvage=True) as pool:
         (read,) = pool.read(enumerate(paths))
-    assert read.salvage.reason == "part not scored: pose-128-v1 resizes whole pictures"
+    assert read.salvage.reason == "part not scored: pose-128-v1 resizes whole images"
     assert read.salvage.tiles is None

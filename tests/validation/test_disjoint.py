@@ -35,7 +35,7 @@ def test_training_and_enrolled_images_are_told_by_the_card_s_hashes(tiny) -> Non
     with pytest.raises(MissingError, match="training images"):
         check_not_trained_on(mine, trained)
     enrolled = replace(card, enrolled={"alpha": {"hash": files_hash(["bb"])}})
-    with pytest.raises(MissingError, match="pictures of alpha: are those that the class was enrolled with"):
+    with pytest.raises(MissingError, match="images of alpha: are those that the class was enrolled with"):
         check_not_trained_on(mine, enrolled)
     of_more = replace(card, enrolled={"alpha": {"hash": "", "files": ["bb", "cc"]}})
     with pytest.raises(MissingError, match=r"alpha/bb\.png: took part in the enrolment of a class"):

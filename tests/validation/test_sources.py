@@ -49,9 +49,9 @@ def test_a_manifest_above_tells_the_photographs(tree) -> None:
     (root / "MANIFEST.csv").write_text("path,photo\nknown/alpha/1.png,p7\nunknown/g/3.png,p8\n")
     found = read(root)
     assert [s.photo for s in found.known + found.unknown] == ["p7", None, "p8"]
-    assert "of 2 of 3 pictures; of the others each file counts as one" in found.photographs
+    assert "of 2 of 3 images; of the others each file counts as one" in found.photographs
     (root / "MANIFEST.csv").write_text("path,photo\nknown/alpha/1.png,p7\nknown/alpha/2.png,p7\nunknown/g/3.png,p8\n")
-    assert read(root).photographs == "the column photo of MANIFEST.csv tells the photograph of each picture"
+    assert read(root).photographs == "the column photo of MANIFEST.csv tells the photograph of each image"
 
 
 def test_pictures_alone_are_of_class_real(tree) -> None:

@@ -48,7 +48,7 @@ const salvagedWords = (part) => {
     return reason.slice(0, 1).toUpperCase() + reason.slice(1);
   }
   const said = part.verdict === "known" ? `attributed to class ${visible(part.label ?? "")}` :
-    `rejected by all known classes, nearest is ${visible(part.nearest ?? "none")}`;
+    `attributed to no known class, nearest is ${visible(part.nearest ?? "none")}`;
   const [score, threshold] = toldApart(part.score, part.threshold);
   return `Salvaged part, in no count: ${counted(part.rows)} of ${counted(part.of_rows ?? 0)} rows, ${said}; score ${score}, threshold ${threshold}`;
 };

@@ -23,7 +23,7 @@ const hashOf = (data, row) => {
 const saidOf = (data, row) => {
   const state = stateOf(data, row);
   if (state === "known") return "attributed to class " + (shownOf(data, "label", row) ?? "");
-  if (state === "unknown") return "rejected by all known classes; nearest is " + (shownOf(data, "nearest", row) ?? "none");
+  if (state === "unknown") return "attributed to no known class; nearest is " + (shownOf(data, "nearest", row) ?? "none");
   return shownOf(data, "reason", row) ?? "no reason was recorded";
 };
 

@@ -11,7 +11,7 @@ const paper = (desk, table) => {
     body.replaceChildren(...Array.from(found.subarray(0, PRINTED), (row) => {
       const line = buildRow(desk.data, row), mark = desk.triage.of(row);
       line.firstChild.append(marksNode(desk, row));
-      if (mark.note) line.children[2].append(el("p", "note", "Note: " + mark.note));
+      if (mark.note) line.children[2].append(el("p", "note", "Note: " + mark.note.split("\n").map(visible).join("\n")));
       return line;
     }));
     rest.textContent = found.length > PRINTED || found.length < all ?

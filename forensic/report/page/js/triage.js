@@ -20,7 +20,7 @@ const triage = (desk) => {
     };
     for (const name of ["flagged", "grade 5", "grade 4", "grade 3", "grade 2", "grade 1", "with a note"]) add(name);
     for (const [row, mark] of marks) {
-      const values = mark.tags.map((tag) => "tag " + tag);
+      const values = mark.tags.map((tag) => "tag " + visible(tag));
       if (mark.flagged) values.push("flagged");
       if (mark.grade !== null) values.push("grade " + mark.grade);
       if (mark.note) values.push("with a note");
@@ -135,7 +135,7 @@ const marksNode = (desk, row) => {
   const mark = desk.triage.of(row), node = el("span", "marks");
   if (mark.flagged) node.append(el("b", "flag", "flagged"));
   if (mark.grade !== null) node.append(el("b", "", "grade " + mark.grade));
-  for (const tag of mark.tags) node.append(el("b", "", tag));
+  for (const tag of mark.tags) node.append(el("b", "", visible(tag)));
   if (mark.note) node.append(el("b", "", "note"));
   return node;
 };
