@@ -15,6 +15,7 @@ Argument errors of kernels and other array functions are plain `ValueError` and 
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -81,6 +82,27 @@ class MachineError(ForensicError):
     """The machine stopped the work: disk full, no decoder that works, no memory."""
 
     exit_code = ExitCode.MACHINE
+
+
+def refused(subject: str, error: OSError, kept: str = "", *, elsewhere: str = "") -> MachineError:
+    """What the system said when something could not be written, with what a user can do about it.
+
+    Args:
+        subject: what was to be written.
+        error: of the system.
+        kept: what became of it; told before the remedy.
+        elsewhere: the remedy where room is not what is missing.
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        remedy = "Make room, then run the same command again"
+    elif elsewhere:
+        remedy = elsewhere
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = "Name a place that you may write to"
+    else:
+        remedy = "Cure it, then run the same command again"
+    reason = f"can not be written: {(error.strerror or str(error)).lower()}"
+    return MachineError(subject, reason, f"{kept}. {remedy}" if kept else remedy)
 
 
 class FileOutcome(Exception):  # noqa: N818 - an outcome of one input, not an error of the run

@@ -102,17 +102,18 @@ def annotate(path: Path, entries: Sequence[tuple[int, Mark]], *, by: str, at: st
         UsageError: no case, one that is not complete, a number without a finding, or another process writes it.
         MachineError: the disk is full or fails; nothing is stored.
     """
-    with lock_case(path), CaseReader(path, database.connect_for_reading(path)) as stored:
-        if not stored.complete:
-            raise UsageError(
-                os.fspath(path), "is not complete", "Finish the scan first, with the command that began it"
-            )
-        held, closing = marks(stored), stored.closing_digest
-        fresh = [(seq, mark) for seq, mark in entries if held.get(seq, Mark()) != mark]
-        if wrong := [seq for seq, _ in fresh if not 0 <= seq < len(stored)]:
-            raise UsageError(os.fspath(path), f"has no finding number {wrong[0]}")
-        if not fresh:
-            return len(read_annotations(stored))
+    with lock_case(path):
+        with CaseReader(path, database.connect_for_reading(path)) as stored:  # closed before anything is written
+            if not stored.complete:
+                raise UsageError(
+                    os.fspath(path), "is not complete", "Finish the scan first, with the command that began it"
+                )
+            held, closing = marks(stored), stored.closing_digest
+            fresh = [(seq, mark) for seq, mark in entries if held.get(seq, Mark()) != mark]
+            if wrong := [seq for seq, _ in fresh if not 0 <= seq < len(stored)]:
+                raise UsageError(os.fspath(path), f"has no finding number {wrong[0]}")
+            if not fresh:
+                return len(read_annotations(stored))
         connection = database.connect_for_writing(path)
         try:
             with database.transaction(connection, path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from forensic.case.evidence import real_path
 from forensic.case.lock import writer_lives
-from forensic.errors import MachineError, UsageError, VerificationError
+from forensic.errors import MachineError, UsageError, VerificationError, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,8 +45,19 @@ _MISSHAPEN = frozenset(
     {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_SCHEMA}
 )
 """A table is missing, or two rows claim one number: the statements are fixed, so the file is at fault."""
+_OF_A_DEAD_WRITER = frozenset(
+    {
+        sqlite3.SQLITE_READONLY_CANTINIT,
+        sqlite3.SQLITE_READONLY_CANTLOCK,
+        sqlite3.SQLITE_READONLY_RECOVERY,
+        sqlite3.SQLITE_READONLY_ROLLBACK,
+    }
+)
+"""A log is there that only one who may write can undo or read."""
 _NAME = re.compile(r"^CREATE (?:TABLE|INDEX) (\w+)", re.MULTILINE)
 _BUSY_SECONDS = 10.0
+_HARDLY = 1 << 16
+"""Bytes; the index of a write-ahead log grows by half of that."""
 _ANOTHER = "Choose another --case; nothing is overwritten"
 _ANEW = "Name the file that `forensic scan --case FILE` wrote, or take it anew from where it is kept"
 _AGAIN = "run the same command again"
@@ -82,7 +95,7 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
     """
     if not os.path.isfile(path):  # noqa: PTH113 - False for a name that is too long, where a Path raises
         raise UsageError(os.fspath(path), "no such case", "`forensic scan PATH --case FILE` makes one")
-    quiet = not writer_lives(path) and not _leftover(path)
+    quiet = not writer_lives(path) and not has_leftovers(path)
     options = "?mode=ro&immutable=1" if quiet else "?mode=ro"
     with told(path):
         connection = sqlite3.connect(_address(path) + options, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
@@ -164,8 +177,8 @@ def is_begun(path: Path) -> bool:
     """
     with told(path):
         try:
-            if path.stat().st_size == 0:
-                return _leftover(path)
+            if path.stat().st_size == 0:  # a log beside it could only undo what was to be written into it first
+                return False
             with path.open("rb") as file:
                 head = file.read(len(_SQLITE_MAGIC))
         except FileNotFoundError:
@@ -193,6 +206,21 @@ def remove_log(connection: sqlite3.Connection, path: Path | None) -> None:
         with told(path):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute("PRAGMA journal_mode = DELETE")
+
+
+def has_leftovers(path: Path) -> bool:
+    """Whether a log lies beside the file that is not merged yet."""
+    return any(log.is_file() and log.stat().st_size > 0 for log in _beside(path, "-wal", "-journal"))
+
+
+def remove_database(path: Path) -> None:
+    """Remove a file that nobody needs, and all that SQLite kept beside it; what is not there is passed over.
+
+    Raises:
+        OSError: it can not be removed.
+    """
+    for part in (path, *_beside(path, "-wal", "-shm", "-journal")):
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -233,14 +261,21 @@ def told(path: Path | None) -> Iterator[None]:
             raise VerificationError(subject, f"is damaged ({error})", _ANEW) from error
         if code in _MISSHAPEN:
             raise VerificationError(subject, f"has not the form of a case ({error})", _ANEW) from error
-        if code == sqlite3.SQLITE_READONLY:
+        left = code == sqlite3.SQLITE_CANTOPEN and path is not None and has_leftovers(path)
+        if left or getattr(error, "sqlite_errorcode", 0) in _OF_A_DEAD_WRITER:
             reason = "its writer died while it wrote, and what it left has to be undone first"
             raise MachineError(subject, reason, "Run the command again that wrote it") from error
-        if code == sqlite3.SQLITE_FULL:
-            raise MachineError(subject, "no space left on the disk", f"Make room, then {_AGAIN}") from error
+        if code == sqlite3.SQLITE_READONLY:
+            raise refused(subject, _system_error(errno.EACCES)) from error
+        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and path is not None and _is_full(path)):
+            raise refused(subject, _system_error(errno.ENOSPC)) from error
         raise MachineError(subject, str(error), f"Cure it, then {_AGAIN}") from error
     except OSError as error:
         raise MachineError(subject, error.strerror or str(error), f"Cure it, then {_AGAIN}") from error
+
+
+def _system_error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
 
 
 @contextmanager
@@ -275,10 +310,19 @@ def _address(path: Path) -> str:
     return "file:" + quote(os.fsencode(path.absolute()))
 
 
-def _leftover(path: Path) -> bool:
-    """Whether a log lies beside the file that is not merged yet."""
-    logs = (path.with_name(path.name + suffix) for suffix in ("-wal", "-journal"))
-    return any(log.is_file() and log.stat().st_size > 0 for log in logs)
+def _beside(path: Path, *suffixes: str) -> list[Path]:
+    """What SQLite keeps beside a database: beside the file itself, where `path` is a link to it."""
+    real = real_path(path)
+    return [real.with_name(real.name + suffix) for suffix in suffixes]
+
+
+def _is_full(path: Path) -> bool:
+    """Whether there is hardly room: what SQLite keeps beside a case fails without a word of that."""
+    try:
+        room = os.statvfs(real_path(path).parent)
+    except OSError:
+        return False
+    return room.f_bavail * room.f_frsize < _HARDLY
 
 
 def _is_local(path: Path) -> bool:

@@ -37,8 +37,10 @@ __all__ = [
     "case_is_begun",
     "create_case",
     "header_differences",
+    "lock_unfinished",
     "now",
     "open_case",
+    "put_in_order",
     "resume_case",
 ]
 
@@ -163,6 +165,7 @@ def create_case(
     roots: Sequence[Root] = (),
     run: RunStart | None = None,
     history: Sequence[Run] = (),
+    lock: CaseLock | None = None,
 ) -> CaseWriter:
     """Begin a case. Without a path it lives in an anonymous temporary database and is gone when closed.
 
@@ -172,14 +175,15 @@ def create_case(
         roots: what is scanned.
         run: of this process.
         history: runs before it, of the cases that this one is put together from; they are numbered anew.
+        lock: of the path, where it is held already; the writer lets go of it.
 
     Raises:
         UsageError: the file exists and is not an empty one, or another process writes it.
         MachineError: the disk is full or fails.
     """
     with ExitStack() as undo:
-        lock = None if path is None else lock_case(path)
-        if path is not None and lock is not None:
+        if path is not None:
+            lock = lock or lock_case(path)
             undo.callback(lock.release)
             if database.is_begun(path):
                 raise UsageError(os.fspath(path), "exists already", "Choose another --case; nothing is overwritten")
@@ -202,8 +206,13 @@ def create_case(
     return writer
 
 
-def resume_case(path: Path, *, run: RunStart | None = None) -> CaseWriter:
+def resume_case(path: Path, *, run: RunStart | None = None, lock: CaseLock | None = None) -> CaseWriter:
     """Go on with a case that was begun and is not complete.
+
+    Args:
+        path: of the case.
+        run: of this process.
+        lock: of the path, where it is held already; the writer lets go of it.
 
     Raises:
         UsageError: no case, one of another format, a complete one, or another process writes it.
@@ -211,7 +220,7 @@ def resume_case(path: Path, *, run: RunStart | None = None) -> CaseWriter:
         MachineError: the disk is full or fails.
     """
     with ExitStack() as undo:
-        lock = lock_case(path)
+        lock = lock or lock_case(path)
         undo.callback(lock.release)
         if not database.is_begun(path):
             raise UsageError(os.fspath(path), "no such case")
@@ -273,11 +282,31 @@ def put_in_order(path: Path) -> None:
 
     Nothing is done, and nothing said, where the case can not be written.
     """
-    if not left_behind(path):
+    if not (left_behind(path) or database.has_leftovers(path)):
         return
     with suppress(ForensicError, OSError), CaseLock(path):
+        if not database.is_begun(path):
+            return
         connection = database.connect_for_writing(path)
         try:
             database.remove_log(connection, path)
         finally:
             connection.close()
+
+
+def lock_unfinished(path: Path) -> CaseLock | None:
+    """The lock of a case that is to be begun or gone on with; None where it is complete and so not written again.
+
+    What a writer left who was killed is put in order first.
+
+    Raises:
+        UsageError: another process writes it, or the file is something else.
+        VerificationError: the file is damaged.
+        MachineError: it can not be read, or the folder not be written.
+    """
+    put_in_order(path)
+    if database.is_begun(path):
+        with open_case(path) as stored:
+            if stored.complete:
+                return None
+    return lock_case(path)

@@ -2,7 +2,8 @@
 
 The lock is `flock` on a small file beside the case, not on the case itself: SQLite holds POSIX locks there, which a
 process loses as soon as it closes any descriptor of the same file. The descriptor is not inheritable, so that
-worker processes do not keep a case locked after their parent is gone.
+worker processes do not keep a case locked after their parent is gone. A link to a case has the lock of what it leads
+to.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, Self
 
-from forensic.errors import MachineError, UsageError
+from forensic.case.evidence import real_path
+from forensic.errors import UsageError, refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 
 _SUFFIX = ".lock"
 _TRIES = 5
+_UNNAMED_TRIES = 25  # who has just taken it may not have written its name yet
 _PAUSE = 0.02  # seconds; a reader that looks whether a writer lives holds the lock for microseconds
 
 
 def _lock_path(case: Path) -> Path:
-    return case.with_name(case.name + _SUFFIX)
+    real = real_path(case)
+    return real.with_name(real.name + _SUFFIX)
 
 
 class CaseLock:
@@ -43,26 +47,59 @@ class CaseLock:
     def _acquire(self, case: Path) -> int:
         refused = 0
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor, is_ours = self._open()
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 holder = os.pread(descriptor, 200, 0).decode("utf-8", errors="replace").strip()
                 os.close(descriptor)
                 refused += 1
-                if refused < _TRIES:
+                if refused < (_TRIES if holder else _UNNAMED_TRIES):
                     time.sleep(_PAUSE)
                     continue
                 raise UsageError(
                     os.fspath(case),
-                    f"another scan is writing it ({holder or 'holder unknown'})",
-                    "Wait for it, or choose another --case",
+                    f"is being written by {holder or 'another process'}",
+                    "Wait until it ends, or name another case",
                 ) from None
-            if self._still_there(descriptor):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            except OSError:
+                os.close(descriptor)
+                raise
+            if not is_ours:
+                self._remove_dead(descriptor)
+            elif self._still_there(descriptor):
+                self._sign(descriptor)
                 return descriptor
-            os.close(descriptor)  # its last holder removed the file between our open and our lock
+            else:
+                os.close(descriptor)  # its last holder removed the file between our open and our lock
+
+    def _open(self) -> tuple[int, bool]:
+        """The file, and whether we may write into it: one that another user's process left can only be read."""
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), True
+        except PermissionError as refused:
+            try:
+                return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC), False
+            except OSError:
+                raise refused from None
+
+    def _sign(self, descriptor: int) -> None:
+        """Writes who holds it; without room for that there is none for a case either."""
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
+
+    def _remove_dead(self, descriptor: int) -> None:
+        """The file of another user whose process is gone, so that the next try makes one of ours."""
+        try:
+            if self._still_there(descriptor):
+                self._path.unlink()
+        finally:
+            os.close(descriptor)
 
     def _still_there(self, descriptor: int) -> bool:
         try:
@@ -100,9 +137,8 @@ def lock_case(case: Path) -> CaseLock:
     try:
         return CaseLock(case)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise MachineError(
-            os.fspath(case), reason, "A case is written where its folder can be; copy it there"
+        raise refused(
+            os.fspath(case), error, elsewhere="A case is written where its folder can be; copy it there"
         ) from error
 
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from forensic.case import database
 from forensic.case.flags import with_duplicate_of
 from forensic.case.ledger import DETAILS, create_case, header_differences, open_case
+from forensic.case.lock import lock_case
 from forensic.case.output import sync_folder
 from forensic.case.rows import CaseHeader, exact_path
 from forensic.case.thumbnails import ThumbnailBudget
 from forensic.case.verify import verify_case
-from forensic.errors import UsageError, VerificationError
+from forensic.errors import MachineError, UsageError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,10 +61,12 @@ def merge_cases(parts: Sequence[Path], out: Path, *, run: RunStart) -> Merged:
     """
     if len(parts) < 2:
         raise UsageError("merge", "needs two cases or more")
-    if os.path.lexists(out):
-        raise UsageError(os.fspath(out), "exists already", "Choose another --out; nothing is overwritten")
-    temporary = out.with_name(f".{out.name[:80]}.{os.getpid()}.part")
-    with ExitStack() as stack:
+    with lock_case(out), ExitStack() as stack:
+        if os.path.lexists(out):
+            raise UsageError(os.fspath(out), "exists already", "Choose another --out; nothing is overwritten")
+        temporary = out.with_name(f".{out.name[:80]}.part")
+        with database.told(out):
+            database.remove_database(temporary)  # of a process that was killed: the lock says that none lives
         cases = []
         for part in parts:
             if not verify_case(part).agrees:
@@ -82,8 +85,11 @@ def merge_cases(parts: Sequence[Path], out: Path, *, run: RunStart) -> Merged:
             with database.told(out):
                 temporary.replace(out)
                 sync_folder(out.resolve().parent)
+        except MachineError as error:
+            named = os.fspath(out) if error.subject == os.fspath(temporary) else error.subject
+            raise MachineError(named, error.reason, error.remedy) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            database.remove_database(temporary)
     return Merged(total, digest)
 
 

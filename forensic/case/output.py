@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from forensic.case.evidence import real_path
-from forensic.errors import MachineError
+from forensic.errors import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,7 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
         temporary = None
         sync_folder(target.parent)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise MachineError(str(out), f"can not be written: {reason}", "Nothing was left there") from error
+        raise refused(str(out), error, "Nothing was left there") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -45,8 +45,9 @@ def annotate(
     forensic case show scan.case --annotations
     """
     from forensic.case.annotations import Mark, marks
-    from forensic.case.ledger import open_case
+    from forensic.case.ledger import open_case, put_in_order
 
+    put_in_order(case)
     with open_case(case) as stored:
         seq = stored.number_of(path)
         if seq is None:
@@ -76,7 +77,7 @@ def import_triage(
 
     The file must belong to this case (its closing digest), and every entry to its finding (number, path, SHA-256).
     """
-    from forensic.case.ledger import open_case
+    from forensic.case.ledger import open_case, put_in_order
 
     try:
         data = triage.read_bytes()
@@ -86,6 +87,7 @@ def import_triage(
     signed = by or str(said.get("by") or "")
     if not signed:
         raise UsageError(str(triage), "does not say who marked", "Say it with --by")
+    put_in_order(case)
     with open_case(case) as stored:
         if said["case"]["digest"] != stored.closing_digest:
             raise VerificationError(

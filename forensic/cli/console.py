@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TextIO
 
-from forensic.errors import MachineError
+from forensic.errors import refused
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,7 +121,7 @@ def writable_stdout() -> Iterator[None]:
         raise
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered can go nowhere else
-        raise MachineError("stdout", f"can not be written: {error.strerror}") from error
+        raise refused("stdout", error) from error
 
 
 def stdout_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str = "") -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensic.case.evidence import guard_output, roots_of
 from forensic.case.ledger import open_case
 from forensic.case.output import replacing
-from forensic.errors import UsageError
+from forensic.errors import MachineError, UsageError
 from forensic.report import html, rows
 from forensic.report.pictures import Sheets
 
@@ -43,6 +44,18 @@ def write(case: Path, out: Path, show: Callable[[bytes], bytes | None] | None = 
         raise UsageError(str(out), f"no report ends in {suffix or 'nothing'}", f"Choose one of {', '.join(SUFFIXES)}")
     _check_place(case, out)
     sheets = Sheets(out)
+    try:
+        _write(case, out, suffix, sheets, show)
+    except BaseException:
+        if suffix == ".html" and not out.exists():
+            with suppress(MachineError):  # what stopped the report is what is told
+                sheets.discard()
+        raise
+    if suffix == ".html":
+        sheets.remove_older()
+
+
+def _write(case: Path, out: Path, suffix: str, sheets: Sheets, show: Callable[[bytes], bytes | None] | None) -> None:
     with open_case(case) as reader, replacing(out) as file:
         stream = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         if suffix == ".html":
@@ -53,8 +66,6 @@ def write(case: Path, out: Path, show: Callable[[bytes], bytes | None] | None = 
         else:
             rows.write_jsonl((finding for _, finding, _ in reader.rows()), stream)
         stream.detach()  # the bytes below belong to `replacing`
-    if suffix == ".html":
-        sheets.remove_older()
 
 
 def check_output(case: Path, out: Path) -> None:

@@ -13,7 +13,8 @@ from array import array
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from forensic.errors import MachineError, UsageError
+from forensic.case.output import replacing
+from forensic.errors import MachineError, UsageError, refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,8 @@ SHEET_COLUMNS = 8
 CELL = 96
 """Side of a cell, as the longest side of a thumbnail."""
 
+_SHEET = re.compile(r"sheet-[0-9a-z-]+\.webp|\.sheet-[0-9a-z-]+\.webp\.[0-9a-z_]+\.part")
+"""What this program makes in the folder: sheets, and what is left of one that was never whole."""
 _PATCHES = 8
 _QUALITY, _EFFORT = 80, 0
 """Of WebP; more effort takes three times as long for sheets a fifth smaller."""
@@ -132,30 +135,40 @@ class Sheets:
         if self._cells:
             self._write()
 
+    def discard(self) -> None:
+        """Remove all sheets, of a report that was not written and replaces none."""
+        self.count = 0
+        self.remove_older()
+
     def remove_older(self) -> None:
-        """Remove the sheets of a report that this one replaced; nothing else in the folder is touched."""
+        """Remove the sheets of a report that this one replaced; nothing else in the folder is touched.
+
+        Raises:
+            MachineError: the folder refuses.
+        """
         if self.folder.is_symlink() or not self.folder.is_dir():
             return
-        for path in sorted(self.folder.iterdir()):
-            ours = re.fullmatch(r"sheet-[0-9a-z-]+\.webp", path.name)
-            if ours and not (self.count and path.name.startswith(self.prefix)):
-                path.unlink()
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        try:
+            for path in sorted(self.folder.iterdir()):
+                ours = _SHEET.fullmatch(path.name)
+                if ours and not (self.count and path.name.startswith(self.prefix)):
+                    path.unlink(missing_ok=True)
+            if not any(self.folder.iterdir()):
+                self.folder.rmdir()
+        except OSError as error:
+            reason = f"older thumbnails can not be removed: {(error.strerror or str(error)).lower()}"
+            raise MachineError(str(self.folder), reason, "The page itself is whole") from error
 
     def _write(self) -> None:
         if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
             raise UsageError(str(self.folder), "is no folder", "The report's thumbnails go there; choose another name")
         target = self.folder / f"{self.prefix}{self.count}.webp"
-        part = target.with_suffix(".part")
         try:
             self.folder.mkdir(exist_ok=True)
-            part.write_bytes(_sheet(self._cells))
-            part.replace(target)
         except OSError as error:
-            part.unlink(missing_ok=True)
-            reason = (error.strerror or str(error)).lower()
-            raise MachineError(str(target), f"can not be written: {reason}", "The report was not written") from error
+            raise refused(str(target), error, "The report was not written") from error
+        with replacing(target) as file:
+            file.write(_sheet(self._cells))
         self.count += 1
         self._cells = []
 

@@ -1,8 +1,9 @@
 """Decode workers: bounded, replaced when they die, in the order of the jobs.
 
 One thread a worker hands it a file, waits for the answer no longer than the time limit, and starts another worker
-when it has died. A worker that dies costs one file. Only a fresh worker that fails on the control picture, or more
-deaths than the budget allows, is the machine's fault and ends the scan.
+when it has died. A worker may be killed from outside, as for want of memory, so the file that it died over is read
+once more by a fresh one; what stops that one too costs one file. Only a fresh worker that fails on the control picture,
+or more deaths than the budget allows, is the machine's fault and ends the scan.
 
 The processes are started with `exec`, not `fork` alone: a forked copy of a process that has used OpenCV or OpenMP
 hangs. They inherit no descriptor but their own pipes, so no lock outlives the scan.
@@ -41,7 +42,7 @@ START_SECONDS = 60.0
 READ_SECONDS = 300.0
 """For reading a file whole, before the decoder's own time begins: a gigabyte from a slow disk."""
 RESTART_BUDGET = 1000
-"""Deaths of workers in one scan beyond which the machine is blamed and not the files."""
+"""Files over which workers died in one scan, beyond which the machine is blamed and not the files."""
 
 
 class DecodePool:
@@ -176,10 +177,14 @@ class DecodePool:
             while not self._closed.is_set() and (job := self._jobs.get()) is not None:
                 place, index, path = job
                 try:
-                    worker = worker or _Worker(self._command, self._settings, self._closed)
+                    worker = worker or self._fresh()
                     result = worker.read(index, path)
-                    if not worker.alive:
-                        worker = None
+                    died = worker.died
+                    if died:
+                        worker = self._fresh()
+                        result = worker.read(index, path)
+                    worker = worker if worker.alive else None
+                    if died or worker is None:
                         self._count_death()
                 except MachineError as error:
                     self._results.put((place, error))
@@ -190,6 +195,9 @@ class DecodePool:
         finally:
             if worker is not None:
                 worker.end()
+
+    def _fresh(self) -> _Worker:
+        return _Worker(self._command, self._settings, self._closed)
 
     def _count_death(self) -> None:
         with self._lock:
@@ -213,6 +221,8 @@ class _Worker:
         self._closed = closed
         self._seconds = settings.seconds
         self.alive = True
+        self.died = False
+        """Of itself or by a signal of others; not where it was ended for the time it took."""
         self._errors = os.memfd_create("decode-worker-stderr", os.MFD_CLOEXEC)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -273,6 +283,7 @@ class _Worker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
             reason = _death(self._process.returncode, self._last_words())
+            self.died = True
             self.end()
         if known.outcome is not None:
             return replace(known, salvage=Rows(reason=f"nothing to salvage: the decoder stopped ({reason})"))

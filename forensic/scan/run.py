@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,8 @@ from forensic.case.ledger import (
     RunStart,
     case_is_begun,
     create_case,
+    lock_unfinished,
     open_case,
-    put_in_order,
     resume_case,
 )
 from forensic.case.rows import Artefacts, Counts, Finding
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from forensic.case.beside import Salvaged
+    from forensic.case.lock import CaseLock
     from forensic.engines.choice import Choice, EngineName
     from forensic.models.card import Card
     from forensic.models.scorer import Scored
@@ -105,13 +106,19 @@ def run(plan: ScanPlan) -> Generator[Event]:
     card = read_card(location)
     if plan.calibration is not None:
         plan.calibration.check_fits("--calibration", card.hash, card.preprocessing)
+    lock = None if plan.case is None else lock_unfinished(plan.case)  # held from here: what is found stays so
+    with lock or nullcontext():
+        yield from _run(plan, roots, card, location.stem, lock)
+
+
+def _run(plan: ScanPlan, roots: Sequence[Root], card: Card, name: str, lock: CaseLock | None) -> Iterator[Event]:
+    """The same with the case's lock, or without where the case is complete or there is none."""
     begun = plan.case is not None and case_is_begun(plan.case)
     choice: Choice | None = None
     if begun and plan.case is not None:
-        put_in_order(plan.case)  # a complete one is not written again
         with open_case(plan.case) as stored:
             choice = choice_of(plan, stored.header.configuration.get("engine"))
-            check_fits(stored, header_of(plan, card, location.stem, {}, choice), plan.details, roots, plan.case)
+            check_fits(stored, header_of(plan, card, name, {}, choice), plan.details, roots, plan.case)
             if stored.complete:
                 yield from _tell_again(stored, plan.case)
                 return
@@ -133,10 +140,10 @@ def run(plan: ScanPlan) -> Generator[Event]:
     engine = Engine(plan.weights, plan.device, choice, plan.threshold, plan.threads)
     start = RunStart(started=plan.clock(), argv=plan.argv, versions=versions())
     if begun and plan.case is not None:
-        case = resume_case(plan.case, run=start)
+        case = resume_case(plan.case, run=start, lock=lock)
     else:
-        header = header_of(plan, card, location.stem, engine.spectra, choice)
-        case = create_case(plan.case, header, roots=roots, run=start)
+        header = header_of(plan, card, name, engine.spectra, choice)
+        case = create_case(plan.case, header, roots=roots, run=start, lock=lock)
     with case:
         yield from _Scan(plan, card, engine, case, walk).events(_after(first, candidates))
 

@@ -104,3 +104,14 @@ def test_a_change_that_its_writer_left_half_done_is_told(write_case, finding) ->
         open_case(path)
     assert database.is_begun(path)  # the first look of that command undoes it
     assert verify_case(path).agrees
+
+
+def test_an_input_or_output_error_on_a_full_disk_is_told_as_what_it_is(tmp_path, monkeypatch) -> None:
+    """The index of the log is made to grow by writing: where there is no room SQLite knows only that it failed."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    with pytest.raises(MachineError, match="disk I/O error"), database.told(tmp_path / "a.case"):
+        raise error
+    monkeypatch.setattr(database, "_HARDLY", 1 << 62)
+    with pytest.raises(MachineError, match=r"no space left on device\. Make room"), database.told(tmp_path / "a.case"):
+        raise error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,27 @@ def test_what_does_not_fit_imports_nothing(forensic, case: Path, tmp_path: Path,
     ran = forensic("case", "import", case, triage)
     assert (ran.code, told in ran.err) == (code, True), ran.err
     assert case.read_bytes() == before
+
+
+def test_the_same_command_goes_through_after_it_was_killed(forensic, case: Path, tmp_path: Path) -> None:
+    """In the middle of what it writes first, with a journal that must be undone."""
+    killed = tmp_path / "killed" / "x.case"
+    killed.parent.mkdir()
+    with closing(sqlite3.connect(case, isolation_level=None)) as writer:
+        writer.execute("PRAGMA cache_size = 1")  # pages go to the file before the commit
+        writer.execute("BEGIN")
+        writer.execute("CREATE TABLE half AS SELECT randomblob(3000) FROM header, header")
+        for part in (case, case.with_name("x.case-journal")):
+            shutil.copyfile(part, killed.with_name(part.name))
+        writer.execute("ROLLBACK")
+    killed.with_name("x.case.lock").write_text("process 1 on elsewhere\n")
+    shutil.copytree(killed.parent, tmp_path / "other")
+    assert forensic("case", "annotate", killed, "in/png-16bit-rgb.png", "--by", "E", "--flag").code == 0
+    (tmp_path / "triage.json").write_text(json.dumps(saved(case)))
+    assert forensic("case", "import", tmp_path / "other" / "x.case", tmp_path / "triage.json").code == 0
+    for folder in (killed.parent, tmp_path / "other"):
+        assert [path.name for path in folder.iterdir()] == ["x.case"]
+        assert forensic("case", "verify", folder / "x.case", "--level", "0").code == 0
 
 
 def test_a_case_that_can_not_be_written_is_told(forensic, case: Path) -> None:

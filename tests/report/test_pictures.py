@@ -135,6 +135,35 @@ def test_sheets_of_an_older_report_go_and_nothing_else(make_case: Any, monkeypat
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
+def test_a_report_that_is_not_written_leaves_no_sheets(make_case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = make_case(make_case.long_rows(300))
+    out, folder = case.with_suffix(".html"), case.with_suffix(".assets")
+    monkeypatch.setattr(pictures, "BUDGET", 200 * len(make_case.THUMBNAIL))
+    begun = set(case.parent.iterdir())
+    made = pictures._sheet
+
+    def interrupted(cells: list[bytes]) -> bytes:
+        if sum(1 for _ in folder.iterdir()) > 1:  # the first sheet, and the second under way
+            raise KeyboardInterrupt
+        return made(cells)
+
+    monkeypatch.setattr(pictures, "_sheet", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        report.write(case, out)
+    assert set(case.parent.iterdir()) == begun
+    monkeypatch.setattr(pictures, "_sheet", made)
+    report.write(case, out)
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / ".sheet-0123-0.webp.a_b1c2d3.part").write_bytes(b"of a process that was killed")
+    monkeypatch.setattr(pictures, "_sheet", interrupted)
+    with pytest.raises(KeyboardInterrupt):  # the page that is there still has its sheets
+        report.write(case, out)
+    assert {path.name for path in folder.iterdir()} > set(whole)
+    monkeypatch.setattr(pictures, "_sheet", made)
+    report.write(case, out)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+
+
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.assets").write_text("a file")
     sheets = Sheets(tmp_path / "r.html")

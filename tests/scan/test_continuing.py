@@ -10,6 +10,7 @@ import pytest
 from forensic.case.ledger import open_case, put_in_order
 from forensic.case.lock import CaseLock, writer_lives
 from forensic.errors import UsageError, VerificationError
+from forensic.scan import engine as engine_module
 from forensic.scan import run as module
 from forensic.scan.events import Found
 from forensic.scan.plan import Details, ScanPlan
@@ -73,6 +74,16 @@ def test_a_log_is_not_merged_while_its_writer_lives(scan, copies, tmp_path) -> N
     with CaseLock(case):
         put_in_order(case)
         assert writer_lives(case)
+
+
+def test_of_two_scans_the_second_is_refused_before_it_loads_the_network(stopped, scan, monkeypatch, tmp_path) -> None:
+    """Else the first may be done when the second has loaded, and the case is not what it was found to be."""
+    folder, begun = stopped
+    monkeypatch.setattr(engine_module, "Engine", lambda *_: pytest.fail("it was loaded"))
+    for case in (begun, tmp_path / "new.case"):
+        with CaseLock(case), pytest.raises(UsageError, match=f"is being written by process {os.getpid()} on "):
+            scan(folder, case=case)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.case", "in"]
 
 
 def test_changed_evidence_is_not_gone_on_with(stopped, scan) -> None:
