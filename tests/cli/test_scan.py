@@ -7,12 +7,7 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,8 +18,6 @@ from forensic.engines.choice import DISTRIBUTIONS, choose
 from forensic.errors import UsageError
 
 REPOSITORY = Path(forensic.__file__).resolve().parents[1]
-MANY = 160
-"""Pictures, for a scan that is to be stopped before its end."""
 FIXED = {"SOURCE_DATE_EPOCH": "1767323045"}
 
 
@@ -163,81 +156,6 @@ def test_wrong_use_is_one_line_before_any_work(run_forensic, folder, arguments) 
     assert (ran.code, ran.out) == (2, "")
     assert len(ran.err.splitlines()) == 1
     assert sorted(entry.name for entry in folder.parent.rglob("*")) == ["0000.jpg", "0001.jpg", "0002.jpg", "in"]
-
-
-@contextmanager
-def started(tiny_weights: Path, *arguments: str | Path, **options) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "forensic", "scan", "--weights", tiny_weights, *arguments]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FORENSIC_")}
-    env = kept | {"PYTHONPATH": str(Path(forensic.__file__).parents[1]), "XDG_CONFIG_HOME": os.devnull}
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, **options) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-@pytest.fixture
-def many(tmp_path: Path, hostile: Path) -> Path:
-    made = tmp_path / "many"
-    made.mkdir()
-    for number in range(MANY):
-        shutil.copyfile(hostile / "jpeg-ok-control.jpg", made / f"{number:04d}.jpg")
-    return made
-
-
-def wait_for_findings(case: Path, count: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(UsageError), open_case(case) as stored:  # not there, or not begun yet
-            if len(stored) >= count:
-                return
-        time.sleep(0.02)
-    pytest.fail("the scan ended before it could be stopped")
-
-
-def test_interrupts_keep_what_is_done_and_the_same_command_goes_on(scan, tiny_weights, many, tmp_path) -> None:
-    whole = scan(many, "--case", tmp_path / "whole.case")
-    case, done = tmp_path / "x.case", 0
-    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
-        with started(tiny_weights, many, "--case", case, stdout=subprocess.DEVNULL) as process:
-            wait_for_findings(case, done + 1, process)
-            process.send_signal(number)
-            _, err = process.communicate(timeout=60)
-        assert process.returncode == code
-        assert b"Traceback" not in err
-        if number is not signal.SIGKILL:
-            assert b"the same command goes on" in err
-        with open_case(case) as stored:
-            assert len(stored) > done
-            done = len(stored)
-    again = scan(many, "--case", case)
-    assert again.code == whole.code == 0
-    assert again.out == whole.out
-    digests = {line for ran in (whole, again) for line in ran.err.splitlines() if line.startswith("closing digest")}
-    assert len(digests) == 1
-
-
-def test_closed_pipe_ends_quietly(tiny_weights, many, tmp_path) -> None:
-    with started(tiny_weights, many, "--case", tmp_path / "a.case", stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        process.stdout.close()
-        err = process.stderr.read()
-        assert process.wait(timeout=60) == 141
-    assert b"Traceback" not in err
-    assert b"BrokenPipe" not in err
-    with open_case(tmp_path / "a.case") as case:
-        assert 0 < len(case) < MANY
-
-
-def test_full_disk_at_stdout(tiny_weights, folder) -> None:
-    with Path("/dev/full").open("wb") as full, started(tiny_weights, folder, stdout=full) as process:
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 6
-    assert b"No space left" in err
-    assert b"Traceback" not in err
 
 
 @pytest.fixture(params=["winograd", "openvino", "onnx"])

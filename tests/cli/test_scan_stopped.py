@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import clean_environment, forensic_command
+from conftest import clean_environment
 from starting import Started, Starter
 
 FIXED = {"SOURCE_DATE_EPOCH": "1767323045"}
@@ -41,14 +40,9 @@ class Work:
 
     def run_out(self, folder: Path, size: int) -> int:
         """On a disk that is full: no file of the process may grow beyond so many bytes."""
-        folder.mkdir()
-        command, env = forensic_command(self.arguments), clean_environment(FIXED)
-
-        def limit() -> None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, preexec_fn=limit, check=False)
-        return done.returncode
+        with self.begin(folder) as process:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))  # while it is still loading
+            return process.wait(120)
 
     def left(self, folder: Path) -> dict[str, bytes]:
         """The report's bytes and those of the exported findings; nothing else may lie there but the case."""
