@@ -290,8 +290,12 @@ LONGEST = (
     "report/test_browser.py",
     "engines/test_runner.py",
     "scan/test_memory.py",
+    "scan/test_run.py",
+    "scan/test_reexamine.py",
+    "scan/test_pool.py",
+    "cli/test_evaluate.py",
 )
-"""The files that take longest, in `make test` or in `make slow`, longest first."""
+"""Of the files that take longest, in `make test` or in `make slow`, those that are begun first."""
 
 _skipped_for_no_good_reason: list[str] = []
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import LONGEST
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "forensic"
@@ -56,6 +57,10 @@ def test_exceptions_are_needed() -> None:
         mirror = path.parent / f"test_{path.stem.lstrip('_')}.py"
         assert mirror.as_posix() != test
         assert not (TESTS / mirror).is_file(), f"{module} has its mirror now"
+
+
+def test_files_that_are_begun_first_are_there() -> None:
+    assert [name for name in LONGEST if not (TESTS / name).is_file()] == []
 
 
 @pytest.mark.parametrize("function", KERNELS)
