@@ -55,6 +55,7 @@ struct Memory {
 
   Memory() = default;
   Memory(std::size_t bytes, std::size_t alignment) {
+    const Fiber::Unobserved unobserved;
     alignment = std::max<std::size_t>(alignment, 16);
     if (posix_memalign(&whole, 2 * alignment, alignment + bytes) != 0) std::abort();
     std::memset(whole, kGarbage, alignment + bytes);
@@ -92,16 +93,16 @@ std::uint32_t launches = 0;
 thread_local std::string last_failure;
 thread_local bool failed = false;
 
+std::ostream& operator<<(std::ostream& out, Site site) {
+  const char* slash = std::strrchr(site.file, '/');
+  return out << (slash == nullptr ? site.file : slash + 1) << ":" << site.line;
+}
+
 template <typename... Parts>
 std::string text_of(const Parts&... parts) {
   std::ostringstream text;
   (text << ... << parts);
   return text.str();
-}
-
-std::string name_of(Site site) {
-  const char* slash = std::strrchr(site.file, '/');
-  return text_of(slash == nullptr ? site.file : slash + 1, ":", site.line);
 }
 
 void fail(const std::string& what) {
@@ -111,10 +112,12 @@ void fail(const std::string& what) {
 
 Thread& current() { return *block.threads[static_cast<std::size_t>(block.now)]; }
 
-// The thread goes no further, and the launch fails.
-void fault(const std::string& what) {
-  if (block.fault.empty()) block.fault = what;
-  for (;;) Fiber::pause();
+// The thread goes no further, and the launch fails. Leaves nothing of its own behind, since it never returns.
+template <typename... Parts>
+void fault(const Parts&... parts) {
+  if (block.fault.empty()) block.fault = text_of(parts...);
+  Fiber::report_arrival(&block);
+  while (!block.fault.empty()) Fiber::pause();  // `for (;;)` would have AddressSanitizer search the stack for its end
 }
 
 void body() {
@@ -172,7 +175,7 @@ std::string deadlock(std::size_t count) {
     if (one.state == Thread::ended) {
       ++ended;
     } else {
-      ++places[text_of(one.state == Thread::at_block ? "at the barrier of " : "for their warp at ", name_of(one.site))];
+      ++places[text_of(one.state == Thread::at_block ? "at the barrier of " : "for their warp at ", one.site)];
     }
   }
   std::string what = text_of("of ", count, " threads of a block");
@@ -281,11 +284,12 @@ void run(const Shape& shape, void (*kernel)(), void (*thread)(const void*), cons
     run_block(count, how);
     end_block();
   }
+  Fiber::report_departure(&block);
   if (!block.fault.empty()) {
     fail(text_of("block (", here.block.x, ", ", here.block.y, ", ", here.block.z, "): ", block.fault));
     for (const auto& one : block.threads) one->fiber.reset();  // those that stand somewhere begin anew
   }
-  Fiber::report_departure(&block);
+  const Fiber::Unobserved unobserved;
   for (void* data : block.kept) std::free(data);
   block.kept.clear();
 }
@@ -294,6 +298,7 @@ void meet_block(Site site) {
   Thread& self = current();
   self.state = Thread::at_block;
   self.site = site;
+  Fiber::report_arrival(&block);  // should the launch end here
   Fiber::report_arrival(&block.threads);
   Fiber::pause();
   Fiber::report_departure(&block.threads);
@@ -304,13 +309,13 @@ int lane_of_thread() { return block.now % kWarp; }
 Lanes meet_warp(Site site, std::uint32_t mask, std::uint64_t value) {
   Thread& self = current();
   const int lane = lane_of_thread();
-  if ((mask >> lane & 1U) == 0)
-    fault(text_of("lane ", lane, " is not in the mask of its own meeting, ", name_of(site)));
+  if ((mask >> lane & 1U) == 0) fault("lane ", lane, " is not in the mask of its own meeting, ", site);
   Warp& warp = block.warps[static_cast<std::size_t>(block.now / kWarp)];
   self.brought = value;
   self.state = Thread::at_warp;
   self.site = site;
   self.mask = mask;
+  Fiber::report_arrival(&block);
   Fiber::report_arrival(&warp);
   Fiber::pause();
   Fiber::report_departure(&warp);
@@ -318,7 +323,7 @@ Lanes meet_warp(Site site, std::uint32_t mask, std::uint64_t value) {
 }
 
 std::uint64_t Lanes::at(Site site, int lane) const {
-  if ((mask >> lane & 1U) == 0) fault(text_of("lane ", lane, " is read, which takes no part, ", name_of(site)));
+  if ((mask >> lane & 1U) == 0) fault("lane ", lane, " is read, which takes no part, ", site);
   return values[lane];
 }
 
@@ -328,7 +333,7 @@ void* shared_memory(Site site, const void* key, std::size_t bytes, std::size_t a
   }
   block.static_bytes += bytes;
   if (block.static_bytes > kSharedOfAll) {
-    fault(text_of(block.static_bytes, " bytes of shared memory declared, ", kSharedOfAll, " allowed, ", name_of(site)));
+    fault(block.static_bytes, " bytes of shared memory declared, ", kSharedOfAll, " allowed, ", site);
   }
   block.shared.push_back({key, Memory(bytes, alignment)});
   return block.shared.back().memory.data;

@@ -16,6 +16,8 @@ void __tsan_destroy_fiber(void* fiber);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* address);
 void __tsan_release(void* address);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
 }
 #endif
 
@@ -113,6 +115,14 @@ void Fiber::report_departure([[maybe_unused]] void* meeting) {
   __tsan_acquire(meeting);
 #endif
 }
+
+#if defined(FIBER_TSAN)
+Fiber::Unobserved::Unobserved() { AnnotateIgnoreWritesBegin(__FILE__, __LINE__); }
+Fiber::Unobserved::~Unobserved() { AnnotateIgnoreWritesEnd(__FILE__, __LINE__); }
+#else
+Fiber::Unobserved::Unobserved() = default;
+Fiber::Unobserved::~Unobserved() = default;
+#endif
 
 void Fiber::resume() {
   running = this;
