@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +28,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 BUILD = REPOSITORY / "build" / "cuda-on-cpu"
 STREAM = 0x5EED
 """kStream of tests/csrc/cuda/block.h: a launch on another fails."""
-ORDERS = ("changing", "forward", "backward", "shuffled")
 MARGIN = 512
 
 
@@ -50,29 +50,38 @@ FUNCTIONS = {
 }
 """Functions of `forensic._C_cuda` that have the arguments of those in `forensic._C`, but for the last, `stream`."""
 
-TARGETS = {
-    "test_augment": ("cuda_on_cpu",),
-    "test_augment_stacks": ("cuda_on_cpu",),
-    "test_dct": ("cuda_on_cpu", "cuda_on_cpu_small"),
-    "test_dct_large": ("cuda_on_cpu",),
-    "test_dct_norm": ("cuda_on_cpu",),
-    "test_dct_out": ("cuda_on_cpu",),
-    "test_triplet": ("cuda_on_cpu", "cuda_on_cpu_small"),
-    "test_triplet_limits": ("cuda_on_cpu", "cuda_on_cpu_small"),
+TESTS: dict[str, tuple[str, ...]] = {
+    "test_augment": (),
+    "test_augment_stacks": (),
+    "test_dct": ("test_equals_scipy",),
+    "test_dct_norm": (),
+    "test_dct_out": (),
+    "test_triplet": ("test_against_a_loop_over_anchors",),
+    "test_triplet_limits": (),
 }
-"""File of tests/kernels -> what its tests run on; `small` has low thresholds (tests/csrc/cuda/translate.py)."""
+"""Files of tests/kernels whose tests run on `cuda_on_cpu` too -> those that also run on `cuda_on_cpu_small`, where
+thresholds are low (tests/csrc/cuda/translate.py)."""
+
+
+def targets(file: str, test: str) -> list[str]:
+    """What else a test runs on, by the names of its file and of its function."""
+    if file not in TESTS:
+        return []
+    return ["cuda_on_cpu", "cuda_on_cpu_small"] if test in TESTS[file] else ["cuda_on_cpu"]
 
 
 class CudaOnCpu:
     """Stands in for `forensic._C`: functions that have a CUDA kernel run that, all others are `forensic._C`'s.
 
-    Outputs come in full of NaN between margins of NaN, so that what no thread writes shows, and what is written beside
-    it.
+    Arguments stand between margins of NaN and outputs come in full of NaN, so that it shows what is read or written
+    beside them, and what no thread writes.
     """
 
-    def __init__(self, target: str, native: ModuleType) -> None:
+    def __init__(self, target: str, native: ModuleType, test: str) -> None:
         self.native = native
         self.module = _load(target)
+        # the same orders of threads at every run of a test, others in other tests
+        ctypes.CDLL(self.module.__file__).cuda_on_cpu_begin(zlib.crc32(test.encode()))
 
     def __getattr__(self, name: str) -> Any:
         if name not in FUNCTIONS:
@@ -85,25 +94,28 @@ class CudaOnCpu:
 
     def call(self, name: str, arguments: list[Any]) -> None:
         """Runs function `name`; several augmenters one after another, as on a device."""
-        if name.startswith("augment") and next(one for one in arguments if one.dim() != 4).dim() == 5:
+        if name.startswith("augment") and any(one.dim() == 5 for one in arguments):
             self._stacked(name, arguments)
             return
         special = FUNCTIONS[name]
         for n in special.contiguous:
             arguments[n] = arguments[n].contiguous()
-        written = []
-        for n in special.outputs:
-            if arguments[n].numel() == 0:
+        read, written = [], []
+        for n, one in enumerate(arguments):
+            if not isinstance(one, Tensor) or one.numel() == 0 or one.data_ptr() % one.element_size() != 0:
                 continue
-            output = arguments[n]
-            within = torch.full((output.numel() + 2 * MARGIN,), float("nan"), dtype=output.dtype)
-            arguments[n] = within[MARGIN:-MARGIN].view(output.shape)
-            written.append((output, within, arguments[n]))
+            memory, arguments[n] = _within_margins(one, empty=n in special.outputs)
+            if n in special.outputs:
+                written.append((one, memory, arguments[n]))
+            else:
+                read.append((memory, _bytes(memory).clone()))
         getattr(self.module, name)(*arguments, STREAM)
-        for output, within, inner in written:
-            assert within[:MARGIN].isnan().all(), f"{name}: written before an output"
-            assert within[-MARGIN:].isnan().all(), f"{name}: written behind an output"
+        for memory, before in read:
+            assert torch.equal(_bytes(memory), before), f"{name}: an input was written"
+        for output, memory, inner in written:
             output.copy_(inner)
+            inner.fill_(float("nan"))
+            assert memory.isnan().all(), f"{name}: written beside an output"
 
     def _stacked(self, name: str, arguments: list[Tensor]) -> None:
         """As _run_forward, _run_input_gradient and _run_weight_gradients of forensic/kernels/_augment.py."""
@@ -120,9 +132,21 @@ class CudaOnCpu:
         for n in range(len(rest[0])):
             self.call(name, [x, *(one[n] for one in rest)])
 
-    def set_order(self, order: str) -> None:
-        """In which order threads run from the next launch on: one of `ORDERS`."""
-        ctypes.CDLL(self.module.__file__).cuda_on_cpu_set_order(ORDERS.index(order))
+
+def _within_margins(one: Tensor, *, empty: bool) -> tuple[Tensor, Tensor]:
+    """Memory full of NaN or -1; in it a tensor with shape, strides, alignment and (not if `empty`) values of `one`."""
+    extent = 1 + sum((size - 1) * stride for size, stride in zip(one.shape, one.stride(), strict=True))
+    begin = MARGIN + one.data_ptr() % 64 // one.element_size()
+    memory = torch.full((begin + extent + MARGIN,), float("nan") if one.is_floating_point() else -1, dtype=one.dtype)
+    inner = memory.as_strided(one.shape, one.stride(), begin)
+    if not empty:
+        once = tuple(slice(1) if stride == 0 else slice(None) for stride in one.stride())  # not an expanded axis
+        inner[once].copy_(one[once])
+    return memory, inner
+
+
+def _bytes(memory: Tensor) -> Tensor:
+    return memory.view(torch.uint8)
 
 
 def _tensor(argument: Any) -> Any:
@@ -145,17 +169,17 @@ def build(*targets: str) -> Path:
     if shutil.which("c++") is None:
         pytest.skip("needs the C++ toolchain")
     BUILD.mkdir(parents=True, exist_ok=True)
-    beside = Path(sys.executable).parent
-    cmake = str(beside / "cmake") if (beside / "cmake").exists() else "cmake"
-    ninja = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={beside / 'ninja'}"] if (beside / "ninja").exists() else []
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    cmake, found = shutil.which("cmake", path=path) or "cmake", shutil.which("ninja", path=path)
+    ninja = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={found}"] if found else []
     options = ["-DCMAKE_BUILD_TYPE=Release", "-DFORENSIC_CUDA=OFF", "-DFORENSIC_CUDA_ON_CPU=ON"]
     with (BUILD / "lock").open("w") as lock:  # of the tests' processes one builds, the others wait
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (BUILD / "CMakeCache.txt").exists():
             _run([cmake, "-S", REPOSITORY, "-B", BUILD, *ninja, *options, f"-DPython_EXECUTABLE={sys.executable}"])
         _run([cmake, "--build", BUILD, "--parallel", str(os.cpu_count() or 1), "--target", *targets])
-    (path,) = (BUILD / targets[-1]).glob("_C_cuda*.so")
-    return path
+    (module,) = (BUILD / targets[-1]).glob("_C_cuda*.so")
+    return module
 
 
 def _run(command: list[Any]) -> None:

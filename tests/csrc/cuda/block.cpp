@@ -373,13 +373,14 @@ bool take_failure() {
 
 const char* failure() { return last_failure.c_str(); }
 
-void set_order(Order order) {
+void set_order(Order order, std::uint32_t first) {
   const std::lock_guard<std::mutex> locked(one_launch);
   order_set = order;
+  launches = first;
 }
 
 }  // namespace cuda_on_cpu
 
-extern "C" __attribute__((visibility("default"))) void cuda_on_cpu_set_order(int order) {
-  cuda_on_cpu::set_order(static_cast<cuda_on_cpu::Order>(order));
+extern "C" __attribute__((visibility("default"))) void cuda_on_cpu_begin(std::uint32_t first) {
+  cuda_on_cpu::set_order(cuda_on_cpu::Order::changing, first);
 }

@@ -66,6 +66,6 @@ bool take_failure();  // whether there was one since the last call
 const char* failure();
 
 enum class Order { changing, forward, backward, shuffled };
-void set_order(Order order);
+void set_order(Order order, std::uint32_t first = 0);  // `first`: the number of the next launch, which shuffles
 
 }  // namespace cuda_on_cpu
