@@ -39,9 +39,10 @@ translate = _translate()
         ("a << b; // k<<<1, 2>>>()\n", "a << b; // k<<<1, 2>>>()\n"),
         ('f("k<<<1, 2>>>()");', 'f("k<<<1, 2>>>()");'),
         ("#define K k<<<1, 2>>>()\n", "#define K k<<<1, 2>>>()\n"),
+        ("{\n#pragma unroll 4\nfor (;;) f();", "{\n\nfor (;;) f();"),
     ],
 )  # fmt: skip
-def test_a_launch_becomes_a_call(source: str, expected: str) -> None:
+def test_a_launch_becomes_a_call_and_the_rest_stays(source: str, expected: str) -> None:
     assert translate.translated(source, "a.cu") == expected
 
 
@@ -77,6 +78,13 @@ def test_lines_keep_their_numbers(path: Path, small: bool) -> None:
     assert len(found.splitlines()) == len(source.splitlines())
     unchanged = sum(a == b for a, b in zip(found.splitlines(), source.splitlines(), strict=True))
     assert unchanged >= 0.8 * len(source.splitlines())
+
+
+def test_low_thresholds_reach_those_that_include_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("a.cu", '#include "b.cuh"'), ("c.cu", ""), ("triplet.cu", "")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setitem(translate.SMALL, "b.cuh", [])
+    assert translate.thresholded(tmp_path) == ["a.cu", "triplet.cu"]
 
 
 def test_every_cuda_function_is_run() -> None:

@@ -67,7 +67,7 @@ class Mutation:
 
     @property
     def on_cuda(self) -> bool:
-        """Whether it is in a CUDA source: tests compile those for the CPU when they begin (tests/csrc/cuda)."""
+        """Whether it is in a CUDA source; tests run those on the CPU (tests/csrc/cuda)."""
         return self.file.endswith(CUDA)
 
     @property
@@ -110,7 +110,8 @@ def mutated(mutation: Mutation, folder: Path = REPOSITORY / "csrc") -> str:
 class Workshop:
     """The copy: built once, then linked again with single objects replaced."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, built: bool) -> None:
+        """Not `built`, it has the module of the working tree: enough for faults in CUDA sources."""
         self.root = root
         for name in NEEDED:
             source, target = REPOSITORY / name, root / name
@@ -121,21 +122,11 @@ class Workshop:
                 shutil.copy(source, target)
         self.build = root / "build"
         self.python = self._interpreter()
-        beside = Path(sys.executable).parent
-        cmake = str(beside / "cmake") if (beside / "cmake").exists() else "cmake"
-        ninja = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={beside / 'ninja'}"] if (beside / "ninja").exists() else []
-        options = ["-DCMAKE_BUILD_TYPE=Release", "-DFORENSIC_CUDA=OFF", "-DFORENSIC_TESTS=ON"]
-        self._must(
-            [cmake, "-S", str(root), "-B", str(self.build), *ninja, *options, f"-DPython_EXECUTABLE={self.python}"]
-        )
-        self._must([cmake, "--build", str(self.build), "--parallel", str(os.cpu_count() or 1)])
-        commands = json.loads((self.build / "compile_commands.json").read_text())
         self.objects: dict[str, str] = {}
         """Object in the build folder -> the command that makes it."""
-        for entry in commands:
-            words = shlex.split(entry["command"])
-            self.objects[words[words.index("-o") + 1]] = entry["command"]
-        (module,) = self.build.glob("_C*.so")
+        if built:
+            self._build()
+        (module,) = (self.build if built else REPOSITORY / "forensic").glob("_C.*so")
         self.module = root / "forensic" / module.name
         shutil.copy(module, self.module)
         where = "import forensic._C as c; print(c.__file__, *c.supported_isas())"
@@ -143,6 +134,18 @@ class Workshop:
         self.level = self.levels[-1]
         if Path(where).parent != self.module.parent:
             raise MisfitError(f"the tests would load {where}, not {self.module}")
+
+    def _build(self) -> None:
+        beside = Path(sys.executable).parent
+        cmake = str(beside / "cmake") if (beside / "cmake").exists() else "cmake"
+        ninja = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={beside / 'ninja'}"] if (beside / "ninja").exists() else []
+        options = ["-DCMAKE_BUILD_TYPE=Release", "-DFORENSIC_CUDA=OFF", "-DFORENSIC_TESTS=ON"]
+        options.append(f"-DPython_EXECUTABLE={self.python}")
+        self._must([cmake, "-S", str(self.root), "-B", str(self.build), *ninja, *options])
+        self._must([cmake, "--build", str(self.build), "--parallel", str(os.cpu_count() or 1)])
+        for entry in json.loads((self.build / "compile_commands.json").read_text()):
+            words = shlex.split(entry["command"])
+            self.objects[words[words.index("-o") + 1]] = entry["command"]
 
     def _interpreter(self) -> str:
         """One with the packages of ours, and the copy where ours has the working tree installed."""
@@ -165,6 +168,10 @@ class Workshop:
         if done.returncode != 0:
             raise MisfitError(f"{shlex.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         return done.stdout
+
+    def build_cuda(self) -> None:
+        """Compiles the CUDA sources for the CPU."""
+        self._must([self.python, "-P", "tests/cuda_on_cpu.py"])
 
     def _object_of(self, unit: str, level: str) -> str:
         """A kernel file has an object a level: one stands for all."""
@@ -192,7 +199,9 @@ class Workshop:
                 words = shlex.split(self.objects[name])
                 words[words.index("-o") + 1] = replaced[name]
                 self._run_in_build(words)
-            if not mutation.on_cuda:
+            if mutation.on_cuda:
+                self.build_cuda()  # the tests would, too, but what does not compile is not caught
+            else:
                 self._link(mutation.tests, replaced)
             yield
         finally:
@@ -262,7 +271,7 @@ def main() -> int:
         chosen = [one for one in mutations() if fnmatch(one.file, options.only or "*")]
         for one in chosen:
             mutated(one)  # all must fit before the first is tried
-        return check(Workshop(root), chosen)
+        return check(Workshop(root, built=not all(one.on_cuda for one in chosen)), chosen)
     except MisfitError as error:
         print(error, file=sys.stderr)
         return 2
@@ -275,6 +284,8 @@ def main() -> int:
 
 def check(workshop: Workshop, chosen: list[Mutation]) -> int:
     """Tries each fault; prints a line each. Returns the exit code."""
+    if any(one.on_cuda for one in chosen):
+        workshop.build_cuda()
     for test, on_cuda in sorted({(test, one.on_cuda) for one in chosen for test in one.tests}):
         how = workshop.fails(test, on_cuda=on_cuda)
         if how:

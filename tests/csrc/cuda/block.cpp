@@ -24,7 +24,7 @@ namespace {
 
 // Of every device since compute capability 8.0.
 constexpr unsigned int kMostThreads = 1024;
-constexpr std::size_t kSharedOfAll = 48 * 1024, kSharedOnRequest = 163 * 1024;
+constexpr std::size_t kSharedOfAll = 48 * 1024, kSharedOnRequest = 99 * 1024;
 constexpr unsigned int kMostBlocksAcross = 65535;
 
 constexpr std::size_t kAlignment = 256;  // of allocations
@@ -46,6 +46,7 @@ struct Thread {
 // What the lanes brought to the meeting before; all of them read it before there can be another.
 struct Warp {
   std::uint64_t values[kWarp];
+  void* meeting;
 };
 
 // Full of garbage, and aligned to no more than it must be.
@@ -75,7 +76,8 @@ struct Running {
   std::vector<std::unique_ptr<Thread>> threads;
   std::vector<Warp> warps;
   std::vector<Shared> shared;
-  std::vector<void*> kept;  // shared memory of blocks that ended; ThreadSanitizer must not see it again
+  Memory meetings;          // an address for the barrier and each warp, by which ThreadSanitizer knows them
+  std::vector<void*> kept;  // memory of blocks that ended; ThreadSanitizer must not see it again
   std::size_t static_bytes = 0;
   Memory dynamic;
   int now = 0;
@@ -232,6 +234,10 @@ void begin_block(const Shape& shape, std::size_t count) {
     const auto at = static_cast<unsigned int>(n);
     one.index = dim3(at % shape.block.x, at / shape.block.x % shape.block.y, at / (shape.block.x * shape.block.y));
   }
+  block.meetings = Memory((1 + block.warps.size()) * sizeof(std::uint64_t), 16);
+  for (std::size_t n = 0; n < block.warps.size(); ++n) {
+    block.warps[n].meeting = block.meetings.data + (1 + n) * sizeof(std::uint64_t);
+  }
   block.static_bytes = 0;
   if (shape.shared > 0) block.dynamic = Memory(shape.shared, 16);
 }
@@ -240,6 +246,7 @@ void end_block() {
   for (const Shared& one : block.shared) let_go(one.memory.whole);
   block.shared.clear();
   let_go(block.dynamic.whole);
+  let_go(block.meetings.whole);
   block.dynamic = {};
 }
 
@@ -299,9 +306,9 @@ void meet_block(Site site) {
   self.state = Thread::at_block;
   self.site = site;
   Fiber::report_arrival(&block);  // should the launch end here
-  Fiber::report_arrival(&block.threads);
+  Fiber::report_arrival(block.meetings.data);
   Fiber::pause();
-  Fiber::report_departure(&block.threads);
+  Fiber::report_departure(block.meetings.data);
 }
 
 int lane_of_thread() { return block.now % kWarp; }
@@ -316,9 +323,9 @@ Lanes meet_warp(Site site, std::uint32_t mask, std::uint64_t value) {
   self.site = site;
   self.mask = mask;
   Fiber::report_arrival(&block);
-  Fiber::report_arrival(&warp);
+  Fiber::report_arrival(warp.meeting);
   Fiber::pause();
-  Fiber::report_departure(&warp);
+  Fiber::report_departure(warp.meeting);
   return {warp.values, mask};
 }
 

@@ -24,7 +24,12 @@ void AnnotateIgnoreWritesEnd(const char* file, int line);
 namespace cuda_on_cpu {
 namespace {
 
-constexpr std::size_t kStack = 256 * 1024, kGuard = 4096;
+constexpr std::size_t kGuard = 4096;
+#if defined(FIBER_TSAN)
+constexpr std::size_t kStack = 32 * 1024;  // a new one for each thread of each block, cleared byte by byte
+#else
+constexpr std::size_t kStack = 256 * 1024;
+#endif
 
 Fiber* running = nullptr;
 

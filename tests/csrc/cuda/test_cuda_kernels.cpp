@@ -130,7 +130,9 @@ void all() {
 
 int main() {
   all<float>();
+#if !defined(FIBER_TSAN)  // races are those of float
   all<double>();
+#endif
   std::printf("cuda kernels on the cpu: %d failures\n", failures);
   return failures == 0 ? 0 : 1;
 }

@@ -186,6 +186,7 @@ __global__ void neighbour(bool barrier, float* y) {
   y[threadIdx.x] = memory[threadIdx.x ^ 1];
 }
 __global__ void of_all_blocks(bool one, float* y) {
+  __syncthreads();  // of a block: orders nothing between two
   if (!one || blockIdx.x == 0) y[threadIdx.x] = 1;
 }
 

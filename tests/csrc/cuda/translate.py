@@ -1,8 +1,11 @@
 """Rewrites a .cu, .cuh or bindings file into C++ that runs on the CPU: translate.py SOURCE TARGET [--small].
 
-Three things change: launches, shared memory, and the kind of device that the bindings expect. Lines keep their numbers.
+Three things change: launches, shared memory, and the kind of device that the bindings expect. Loops stay loops, since
+compiling them unrolled takes minutes under sanitizers. Lines keep their numbers.
 With --small, thresholds between two ways of computing are so low that small inputs go the other way.
 """
+
+# ruff: noqa: T201 - what cmake reads
 
 from __future__ import annotations
 
@@ -52,12 +55,23 @@ def translated(source: str, name: str, *, small: bool = False) -> str:
         source = source.replace(old, new)
     tokens = [(match.lastgroup or "", match.group()) for match in TOKENS.finditer(source)]
     try:
-        words = [text for _, text in tokens]
+        words = [re.sub(r"#pragma unroll[^\n]*", "", text) if kind == "skip" else text for kind, text in tokens]
         _launches(tokens, words)
         _shared(tokens, words)
     except TranslationError as error:
         raise TranslationError(f"{name}: {error}") from None
     return "".join(words)
+
+
+def thresholded(folder: Path) -> list[str]:
+    """Names of the .cu files with a threshold of `SMALL`, be it in a header that they include."""
+    sources = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cu"))}
+    headers = [name for name in SMALL if name not in sources]
+    return [
+        name
+        for name, text in sources.items()
+        if name in SMALL or any(f'#include "{header}"' in text for header in headers)
+    ]
 
 
 def _line(tokens: list[tuple[str, str]], at: int) -> str:
@@ -197,10 +211,16 @@ def _declarator(part: list[tuple[str, str]]) -> int | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument("source", type=Path, help="a file; with --thresholded a folder")
+    parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--small", action="store_true", help="low thresholds")
+    parser.add_argument("--thresholded", action="store_true", help="only list the .cu files that --small changes")
     options = parser.parse_args()
+    if options.thresholded:
+        print(*thresholded(options.source), sep=";")
+        return
+    if options.target is None:
+        parser.error("TARGET is missing")
     text = translated(options.source.read_text(encoding="utf-8"), options.source.name, small=options.small)
     options.target.parent.mkdir(parents=True, exist_ok=True)
     options.target.write_text(f'#line 1 "{options.source}"\n{text}', encoding="utf-8")
