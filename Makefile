@@ -42,7 +42,8 @@ test: setup  ## the tests, about seven minutes on two cores
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)  # a core a process
 
 slow: setup  ## the tests that take minutes
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -m "slow and not cuda" --numprocesses $(JOBS) --dist load --maxschedchunk 1 $(ARGS)
+	@$(BIN)/python tests/cuda_on_cpu.py  # beforehand: a test's time is limited
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -m "slow and not cuda" --numprocesses $(JOBS) --dist load --maxschedchunk 1 $(ARGS)
 
 soak: setup  ## the long forms: many kills, many mutations, thousands of files
 	@$(BIN)/python -m pytest tests -m soak $(ARGS)
@@ -64,13 +65,13 @@ lint: setup  ## every check that reads the code instead of running it
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	clang-format --dry-run -Werror $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/csrc/*.cpp' 'tests/csrc/*.h' 'tests/bench/*.cpp')
+	clang-format --dry-run -Werror $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/csrc/*.cpp' 'tests/csrc/*.cu' 'tests/csrc/*.h' 'tests/bench/*.cpp')
 	clang-tidy --quiet -p build/inplace $$(git ls-files 'csrc/*.cpp')
 
 format: setup  ## put the code into the form that lint asks for
 	@$(BIN)/ruff format
 	$(BIN)/ruff check --fix
-	clang-format -i $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/csrc/*.cpp' 'tests/csrc/*.h' 'tests/bench/*.cpp')
+	clang-format -i $$(git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/csrc/*.cpp' 'tests/csrc/*.cu' 'tests/csrc/*.h' 'tests/bench/*.cpp')
 
 bench: setup  ## kernels beside their rivals, equality first, one table; K=dct for one, ARGS="--all --json docs/bench"
 	@$(BIN)/python tests/bench/run.py --kernel '$(K)' $(ARGS)

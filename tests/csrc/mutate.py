@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -39,6 +40,7 @@ NEEDED = (
     "tests/kernels",
     "tests/csrc",
 )
+CUDA = (".cu", ".cuh")
 SECONDS = {"csrc": 40, "kernels": 300}
 """A test that takes longer hangs."""
 
@@ -64,6 +66,11 @@ class Mutation:
     """The level at which a kernel file is compiled again; empty for the best one."""
 
     @property
+    def on_cuda(self) -> bool:
+        """Whether it is in a CUDA source; tests run those on the CPU (tests/csrc/cuda)."""
+        return self.file.endswith(CUDA)
+
+    @property
     def title(self) -> str:
         """The line at fault, in short."""
         old, new = (" ".join(text.split()) for text in (self.old, self.new))
@@ -79,7 +86,7 @@ def mutations() -> list[Mutation]:
     found = []
     for entry in tomllib.loads((HERE / "mutations.toml").read_text(encoding="utf-8"))["mutation"]:
         file = entry["file"]
-        tests, units = tuple(entry["tests"]), tuple(entry.get("units", [file]))
+        tests, units = tuple(entry["tests"]), tuple(entry.get("units", [] if file.endswith(CUDA) else [file]))
         one = Mutation(file, entry["old"], entry["new"], tests, units, entry.get("level", ""))
         if one.old == one.new or not one.tests or any(not unit.endswith(".cpp") for unit in one.units):
             raise MisfitError(f"{one.file}: {one.title}: needs a change, tests, and units that can be compiled")
@@ -103,7 +110,8 @@ def mutated(mutation: Mutation, folder: Path = REPOSITORY / "csrc") -> str:
 class Workshop:
     """The copy: built once, then linked again with single objects replaced."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, built: bool) -> None:
+        """Not `built`, it has the module of the working tree: enough for faults in CUDA sources."""
         self.root = root
         for name in NEEDED:
             source, target = REPOSITORY / name, root / name
@@ -114,21 +122,11 @@ class Workshop:
                 shutil.copy(source, target)
         self.build = root / "build"
         self.python = self._interpreter()
-        beside = Path(sys.executable).parent
-        cmake = str(beside / "cmake") if (beside / "cmake").exists() else "cmake"
-        ninja = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={beside / 'ninja'}"] if (beside / "ninja").exists() else []
-        options = ["-DCMAKE_BUILD_TYPE=Release", "-DFORENSIC_CUDA=OFF", "-DFORENSIC_TESTS=ON"]
-        self._must(
-            [cmake, "-S", str(root), "-B", str(self.build), *ninja, *options, f"-DPython_EXECUTABLE={self.python}"]
-        )
-        self._must([cmake, "--build", str(self.build), "--parallel", str(os.cpu_count() or 1)])
-        commands = json.loads((self.build / "compile_commands.json").read_text())
         self.objects: dict[str, str] = {}
         """Object in the build folder -> the command that makes it."""
-        for entry in commands:
-            words = shlex.split(entry["command"])
-            self.objects[words[words.index("-o") + 1]] = entry["command"]
-        (module,) = self.build.glob("_C*.so")
+        if built:
+            self._build()
+        (module,) = (self.build if built else REPOSITORY / "forensic").glob("_C.*so")
         self.module = root / "forensic" / module.name
         shutil.copy(module, self.module)
         where = "import forensic._C as c; print(c.__file__, *c.supported_isas())"
@@ -136,6 +134,18 @@ class Workshop:
         self.level = self.levels[-1]
         if Path(where).parent != self.module.parent:
             raise MisfitError(f"the tests would load {where}, not {self.module}")
+
+    def _build(self) -> None:
+        beside = Path(sys.executable).parent
+        cmake = str(beside / "cmake") if (beside / "cmake").exists() else "cmake"
+        ninja = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={beside / 'ninja'}"] if (beside / "ninja").exists() else []
+        options = ["-DCMAKE_BUILD_TYPE=Release", "-DFORENSIC_CUDA=OFF", "-DFORENSIC_TESTS=ON"]
+        options.append(f"-DPython_EXECUTABLE={self.python}")
+        self._must([cmake, "-S", str(self.root), "-B", str(self.build), *ninja, *options])
+        self._must([cmake, "--build", str(self.build), "--parallel", str(os.cpu_count() or 1)])
+        for entry in json.loads((self.build / "compile_commands.json").read_text()):
+            words = shlex.split(entry["command"])
+            self.objects[words[words.index("-o") + 1]] = entry["command"]
 
     def _interpreter(self) -> str:
         """One with the packages of ours, and the copy where ours has the working tree installed."""
@@ -148,7 +158,8 @@ class Workshop:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FORENSIC_")}
         kept.pop("PYTHONPATH", None)
-        return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
+        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+        return kept | {"PYTHONDONTWRITEBYTECODE": "1", "PATH": path}  # cmake and ninja may be beside our interpreter
 
     def _must(self, command: list[str]) -> str:
         done = subprocess.run(
@@ -157,6 +168,10 @@ class Workshop:
         if done.returncode != 0:
             raise MisfitError(f"{shlex.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         return done.stdout
+
+    def build_cuda(self) -> None:
+        """Compiles the CUDA sources for the CPU."""
+        self._must([self.python, "-P", "tests/cuda_on_cpu.py"])
 
     def _object_of(self, unit: str, level: str) -> str:
         """A kernel file has an object a level: one stands for all."""
@@ -167,8 +182,9 @@ class Workshop:
             raise MisfitError(f"{unit}: expected one object, found {ends}")
         return ends[0]
 
-    def put(self, mutation: Mutation) -> None:
-        """Links programs and module with the fault in them."""
+    @contextlib.contextmanager
+    def faulty(self, mutation: Mutation) -> Iterator[None]:
+        """Source, programs and module have the fault meanwhile, the source no longer."""
         source = self.root / "csrc" / mutation.file
         sound = source.read_text(encoding="utf-8")
         replaced = {}
@@ -183,9 +199,13 @@ class Workshop:
                 words = shlex.split(self.objects[name])
                 words[words.index("-o") + 1] = replaced[name]
                 self._run_in_build(words)
+            if mutation.on_cuda:
+                self.build_cuda()  # the tests would, too, but what does not compile is not caught
+            else:
+                self._link(mutation.tests, replaced)
+            yield
         finally:
             source.write_text(sound, encoding="utf-8")
-        self._link(mutation.tests, replaced)
 
     def _link(self, tests: tuple[str, ...], replaced: dict[str, str]) -> None:
         compiler = shlex.split(next(iter(self.objects.values())))[0]
@@ -207,12 +227,13 @@ class Workshop:
         if done.returncode != 0:
             raise MisfitError(f"does not compile:\n{done.stderr[-2000:]}")
 
-    def fails(self, test: str) -> str:
-        """How a test fails; empty if it passes."""
+    def fails(self, test: str, *, on_cuda: bool) -> str:
+        """How a test fails, with the CUDA kernels or without; empty if it passes."""
         if test.startswith("csrc/"):
             command = [str(self.build / Path(test).name)]
         else:
             options = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-m", "not cuda"]
+            options += ["-k", "cuda_on_cpu" if on_cuda else "not cuda_on_cpu"]
             command = [self.python, "-P", "-m", "pytest", *options, f"tests/{test}"]
         run = subprocess.Popen(
             command,
@@ -250,7 +271,7 @@ def main() -> int:
         chosen = [one for one in mutations() if fnmatch(one.file, options.only or "*")]
         for one in chosen:
             mutated(one)  # all must fit before the first is tried
-        return check(Workshop(root), chosen)
+        return check(Workshop(root, built=not all(one.on_cuda for one in chosen)), chosen)
     except MisfitError as error:
         print(error, file=sys.stderr)
         return 2
@@ -263,8 +284,10 @@ def main() -> int:
 
 def check(workshop: Workshop, chosen: list[Mutation]) -> int:
     """Tries each fault; prints a line each. Returns the exit code."""
-    for test in sorted({test for one in chosen for test in one.tests}):
-        how = workshop.fails(test)
+    if any(one.on_cuda for one in chosen):
+        workshop.build_cuda()
+    for test, on_cuda in sorted({(test, one.on_cuda) for one in chosen for test in one.tests}):
+        how = workshop.fails(test, on_cuda=on_cuda)
         if how:
             raise MisfitError(f"tests/{test} {how} without any fault")
     print(f"{len(chosen)} faults; kernel files at level {workshop.level}, where no other is named", flush=True)
@@ -274,8 +297,9 @@ def check(workshop: Workshop, chosen: list[Mutation]) -> int:
             print(f"{one.file}: {one.title}\n    not tried: this processor lacks {one.level}")
             continue
         begun = time.monotonic()
-        workshop.put(one)
-        caught = next((f"{test} {how}" for test in one.tests if (how := workshop.fails(test))), "")
+        with workshop.faulty(one):
+            how_each = ((test, workshop.fails(test, on_cuda=one.on_cuda)) for test in one.tests)
+            caught = next((f"{test} {how}" for test, how in how_each if how), "")
         survivors += not caught
         verdict = f"caught: {caught}" if caught else "SURVIVED " + ", ".join(one.tests)
         print(f"{one.file}: {one.title}\n    {verdict}, {time.monotonic() - begun:.0f} s", flush=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import cuda_on_cpu
 import formulas
 import numpy as np
 import pytest
@@ -13,23 +15,40 @@ from torch import Tensor
 from forensic import kernels as all_kernels
 from forensic.kernels import backend
 
+COMPILED = ["cpp", pytest.param("cuda", marks=pytest.mark.cuda)]
 
-def _implementation(name: str) -> backend.Implementation:
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What `kernels` and `compiled` run on; kernels that have a CUDA form also run that on the CPU."""
+    targets = cuda_on_cpu.targets(Path(metafunc.module.__file__).stem, metafunc.function.__name__)
+    compiled = [*COMPILED, *(pytest.param(target, marks=pytest.mark.slow) for target in targets)]
+    if "kernels" in metafunc.fixturenames:
+        metafunc.parametrize("kernels", ["reference", *compiled], indirect=True)
+    if "compiled" in metafunc.fixturenames:
+        metafunc.parametrize("compiled", compiled, indirect=True)
+
+
+def _implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> backend.Implementation:
+    name = request.param
     if name == "cuda" and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
+    if name.startswith("cuda_on_cpu"):
+        stand_in = cuda_on_cpu.CudaOnCpu(name, backend.native(), request.node.nodeid)
+        monkeypatch.setattr(backend, "native", lambda: stand_in)
+        name = "cpp"  # whose callers hand over tensors on the CPU
     return all_kernels.implementation(name)  # one that is not built is an error here, never a skip
 
 
-@pytest.fixture(params=["reference", "cpp", pytest.param("cuda", marks=pytest.mark.cuda)])
-def kernels(request: pytest.FixtureRequest) -> backend.Implementation:
+@pytest.fixture
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> backend.Implementation:
     """Twin, C++ and CUDA alike."""
-    return _implementation(request.param)
+    return _implementation(request, monkeypatch)
 
 
-@pytest.fixture(params=["cpp", pytest.param("cuda", marks=pytest.mark.cuda)])
-def compiled(request: pytest.FixtureRequest) -> backend.Implementation:
+@pytest.fixture
+def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> backend.Implementation:
     """C++ and CUDA, to be held against the twin."""
-    return _implementation(request.param)
+    return _implementation(request, monkeypatch)
 
 
 @pytest.fixture
