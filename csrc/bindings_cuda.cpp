@@ -51,6 +51,20 @@ void bind_dct(py::module_& module) {
              });
 }
 
+void bind_resize(py::module_& module) {
+  module.def("resize_square", [](Object image, Object out, std::uintptr_t stream) {
+    const Array in(image, "image"), to(out, "out");
+    const auto from = in.view<const std::uint8_t, 3>(kDevice);
+    const auto run = [&](const auto& view) {
+      const py::gil_scoped_release released;
+      cuda::resize_square(from, view, stream);
+    };
+    if (to.is<std::uint8_t>()) return run(to.view<std::uint8_t, 3>(kDevice));
+    FORENSIC_CHECK_TYPE(to.is<float>(), "out: expected uint8 or float32, got ", name_of(to.tensor().dtype));
+    run(to.view<float, 3>(kDevice));
+  });
+}
+
 void apply_augment(Object x, Object w1, Object b1, Object w2, Object b2, Object y, bool adjoint,
                    std::uintptr_t stream) {
   const Array in(x, "x"), out(y, "y");
@@ -125,6 +139,7 @@ PYBIND11_MODULE(_C_cuda, module) {
     }
   });
   bind_dct(module);
+  bind_resize(module);
   bind_augment(module);
   bind_triplet(module);
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "augment.h"
+#include "tensor.h"
 
 namespace forensic::cuda {
 
@@ -20,6 +21,10 @@ void dct2(std::int64_t planes, std::int64_t height, std::int64_t width, const T*
 template <typename T>
 void dct2_log(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x, std::int64_t means,
               const T* mean, std::int64_t stds, const T* std, double epsilon, const T* gradient, T* y, Stream stream);
+
+// As resize_square of resize.h, T std::uint8_t or float; both views are of memory on the device.
+template <typename T>
+void resize_square(const TensorView<const std::uint8_t, 3>& image, const TensorView<T, 3>& out, Stream stream);
 
 template <typename T>
 void augment(const AugmentShape& shape, const T* x, const ImageStrides& x_strides, const AugmentWeights<T>& weights,

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -29,6 +30,8 @@ BUILD = REPOSITORY / "build" / "cuda-on-cpu"
 STREAM = 0x5EED
 """kStream of tests/csrc/cuda/block.h: a launch on another fails."""
 MARGIN = 512
+GARBAGE = 0x5A
+"""In integers; floating-point numbers have NaN."""
 
 
 class Arguments(NamedTuple):
@@ -43,6 +46,7 @@ class Arguments(NamedTuple):
 FUNCTIONS = {
     "dct2": Arguments(outputs=(1,), contiguous=(0,)),
     "dct2_log": Arguments(outputs=(5,), contiguous=(0,)),
+    "resize_square": Arguments(outputs=(1,)),
     "augment": Arguments(outputs=(5,)),
     "augment_input_gradient": Arguments(outputs=(5,)),
     "augment_weight_gradients": Arguments(outputs=(6, 7, 8, 9)),
@@ -56,6 +60,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "test_dct": ("test_equals_scipy",),
     "test_dct_norm": (),
     "test_dct_out": (),
+    "test_resize": (),
     "test_triplet": ("test_against_a_loop_over_anchors",),
     "test_triplet_limits": (),
 }
@@ -73,8 +78,9 @@ def targets(file: str, test: str) -> list[str]:
 class CudaOnCpu:
     """Stands in for `forensic._C`: functions that have a CUDA kernel run that, all others are `forensic._C`'s.
 
-    Arguments stand between margins of NaN and outputs come in full of NaN, so that it shows what is read or written
-    beside them, and what no thread writes.
+    Tensors stand between margins of garbage and outputs come in full of it, so that it shows what is read or written
+    beside them, and what no thread writes. An array of NumPy that is read goes in as it is: it may have strides that no
+    tensor has.
     """
 
     def __init__(self, target: str, native: ModuleType, test: str) -> None:
@@ -101,7 +107,9 @@ class CudaOnCpu:
         for n in special.contiguous:
             arguments[n] = arguments[n].contiguous()
         read, written = [], []
-        for n, one in enumerate(arguments):
+        for n, argument in enumerate(arguments):
+            array = isinstance(argument, np.ndarray) and n in special.outputs
+            one = torch.from_numpy(argument) if array else argument
             if not isinstance(one, Tensor) or one.numel() == 0 or one.data_ptr() % one.element_size() != 0:
                 continue
             memory, arguments[n] = _within_margins(one, empty=n in special.outputs)
@@ -114,8 +122,9 @@ class CudaOnCpu:
             assert torch.equal(_bytes(memory), before), f"{name}: an input was written"
         for output, memory, inner in written:
             output.copy_(inner)
-            inner.fill_(float("nan"))
-            assert memory.isnan().all(), f"{name}: written beside an output"
+            inner.fill_(_garbage(memory.dtype))
+            untouched = memory.isnan() if memory.is_floating_point() else memory == GARBAGE
+            assert untouched.all(), f"{name}: written beside an output"
 
     def _stacked(self, name: str, arguments: list[Tensor]) -> None:
         """As _run_forward, _run_input_gradient and _run_weight_gradients of forensic/kernels/_augment.py."""
@@ -134,15 +143,19 @@ class CudaOnCpu:
 
 
 def _within_margins(one: Tensor, *, empty: bool) -> tuple[Tensor, Tensor]:
-    """Memory full of NaN or -1; in it a tensor with shape, strides, alignment and (not if `empty`) values of `one`."""
+    """Memory full of garbage; in it a tensor with shape, strides, alignment and (not if `empty`) values of `one`."""
     extent = 1 + sum((size - 1) * stride for size, stride in zip(one.shape, one.stride(), strict=True))
     begin = MARGIN + one.data_ptr() % 64 // one.element_size()
-    memory = torch.full((begin + extent + MARGIN,), float("nan") if one.is_floating_point() else -1, dtype=one.dtype)
+    memory = torch.full((begin + extent + MARGIN,), _garbage(one.dtype), dtype=one.dtype)
     inner = memory.as_strided(one.shape, one.stride(), begin)
     if not empty:
         once = tuple(slice(1) if stride == 0 else slice(None) for stride in one.stride())  # not an expanded axis
         inner[once].copy_(one[once])
     return memory, inner
+
+
+def _garbage(dtype: torch.dtype) -> float:
+    return float("nan") if dtype.is_floating_point else GARBAGE
 
 
 def _bytes(memory: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 
@@ -50,22 +50,27 @@ def resize_square(
     the square is cropped before.
 
     Args:
-        image: uint8 (H, W, 3), at least one pixel; NumPy array or CPU tensor, any strides, may be read-only.
+        image: uint8 (H, W, 3), at least one pixel, any strides, may be read-only; NumPy array, or tensor on the CPU or
+            a CUDA device. What is on the CPU goes to the CPU kernel, also under FORENSIC_KERNELS=cuda: workers that
+            decode have NumPy alone.
         size: side of the result in pixels; where `out` is given, its side.
         dtype: `uint8`, or `float32` for values scaled to [-1, 1] as (v / 255 - 0.5) / 0.5; where `out` is given, its.
-        out: uint8 or float32 (3, size, size), any strides, written in place; must not overlap `image`.
-        implementation: `reference` or `cpp`; for tests and benches.
+        out: uint8 or float32 (3, size, size) on the device of `image`, any strides, written in place; must not overlap
+            `image`.
+        implementation: `reference`, `cpp` or `cuda` instead of the one that fits the device; for tests and benches.
 
     Returns:
         `out`, or a new (3, size, size) of the kind of `image`, channels first.
 
     Raises:
         TypeError: no array, another dtype, a size that is no integer.
-        ValueError: another shape, no pixel, a size under 1, an array that is read-only (`out`) or not on the CPU.
+        ValueError: another shape, no pixel, a size under 1, an array that is read-only (`out`), on a device that is
+            neither CPU nor CUDA, or not where the other is; an implementation for another device.
+        MissingError: `cuda` was asked for and is not built.
 
     Source: the preprocessing of POSE's program; Pillow, `crop` and `resize(BICUBIC)`, is the second opinion.
     """
-    _require_image(image)
+    device = _require_image(image)
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
         raise TypeError(f"size: expected an integer, got {type(size).__name__}")
     if dtype not in ("uint8", "float32"):
@@ -76,45 +81,60 @@ def resize_square(
         result = _empty_like(image, int(size), dtype)
     else:
         result = out
-        _require_out(out)
-    if (implementation or _asked()) == "reference":
+        _require_out(out, device)
+    chosen = _on_cpu(implementation) if device == "cpu" else backend.choose(cast("Tensor", image), implementation)
+    if chosen == "reference":
         _write_twin(image, result)
-    elif implementation in (None, "auto", "cpp"):
+    elif chosen == "cpp":
         backend.native().resize_square(image, result, backend.threads())
     else:
-        raise ValueError(f"implementation: expected 'reference' or 'cpp', got {implementation!r}")
+        _on_device(cast("Tensor", image), cast("Tensor", result))
     return result
 
 
-def _asked() -> str:
-    """FORENSIC_KERNELS=cuda concerns tensors; this kernel has no CUDA form and its workers have no torch."""
-    return "reference" if backend.asked() == "reference" else "auto"
+def _on_cpu(implementation: str | None) -> str:
+    """FORENSIC_KERNELS=cuda concerns tensors on a device."""
+    name = implementation or ("reference" if backend.asked() == "reference" else "cpp")
+    if name not in ("reference", "cpp", "auto"):
+        raise ValueError(f"implementation: expected 'reference' or 'cpp' for an array on cpu, got {name!r}")
+    return "cpp" if name == "auto" else name
 
 
-def _require_image(image: object) -> None:
+def _on_device(image: Tensor, result: Tensor) -> None:
+    import torch  # noqa: PLC0415 - who has such a tensor has it; workers do not
+    from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # noqa: PLC0415 - public, but re-exported from C
+
+    with torch.cuda.device(image.device):
+        stream = torch.cuda.current_stream().cuda_stream
+        backend.native_cuda().resize_square(to_dlpack(image), to_dlpack(result), stream)
+
+
+def _require_image(image: object) -> str:
+    """The device of `image`, such as `cpu` or `cuda:0`."""
     kind = _kind(image)
     if kind is None:
         raise TypeError(f"image: expected a NumPy array or a torch.Tensor, got {type(image).__name__}")
     name, shape, device = kind
     if name != "uint8":
         raise TypeError(f"image: expected uint8, got {name}")
-    if device != "cpu":
-        raise ValueError(f"image: expected an array on the CPU, got one on {device}")
+    if device.partition(":")[0] not in ("cpu", "cuda"):
+        raise ValueError(f"image: expected an array on cpu or cuda, got one on {device}")
     if len(shape) != 3 or shape[2] != 3:
         raise ValueError(f"image: expected shape (H, W, 3), got {shape}")
     if min(shape) < 1:
         raise ValueError(f"image: expected at least one pixel, got shape {shape}")
+    return device
 
 
-def _require_out(out: object) -> None:
+def _require_out(out: object, where: str) -> None:
     kind = _kind(out)
     if kind is None:
         raise TypeError(f"out: expected a NumPy array or a torch.Tensor, got {type(out).__name__}")
     name, shape, device = kind
     if name not in ("uint8", "float32"):
         raise TypeError(f"out: expected uint8 or float32, got {name}")
-    if device != "cpu":
-        raise ValueError(f"out: expected an array on the CPU, got one on {device}")
+    if device != where:
+        raise ValueError(f"out: expected an array on {where} as image, got one on {device}")
     if len(shape) != 3 or shape[0] != 3 or shape[1] != shape[2] or shape[1] < 1:
         raise ValueError(f"out: expected shape (3, size, size), got {shape}")
 
@@ -125,7 +145,7 @@ def _kind(array: object) -> tuple[str, tuple[int, ...], str] | None:
         return array.dtype.name, array.shape, "cpu"
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(array, torch.Tensor):
-        return str(array.dtype).removeprefix("torch."), tuple(array.shape), str(array.device.type)
+        return str(array.dtype).removeprefix("torch."), tuple(array.shape), str(array.device)
     return None
 
 
@@ -138,10 +158,14 @@ def _empty_like(image: NDArray[np.uint8] | Tensor, size: int, dtype: DTypeName) 
 def _write_twin(image: NDArray[np.uint8] | Tensor, result: NDArray[Any] | Tensor) -> None:
     from forensic.kernels import reference  # noqa: PLC0415 - the twins import torch, this file does not
 
-    pixels = reference.resize_square(np.asarray(image), result.shape[1])
-    target = np.asarray(result)  # shares memory with a tensor
+    pixels: NDArray[Any] = reference.resize_square(_on_host(image), result.shape[1])
+    target = _on_host(result)  # shares memory with a tensor on the CPU
     if target.dtype == np.float32:
-        scaled = (pixels.astype(np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
-        target[...] = scaled
-    else:
-        target[...] = pixels
+        pixels = (pixels.astype(np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
+    target[...] = pixels
+    if not isinstance(result, np.ndarray) and result.is_cuda:
+        result.copy_(sys.modules["torch"].from_numpy(target))
+
+
+def _on_host(array: NDArray[Any] | Tensor) -> NDArray[Any]:
+    return array if isinstance(array, np.ndarray) else array.cpu().numpy()

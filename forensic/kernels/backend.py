@@ -37,7 +37,9 @@ KERNELS: Final = {
 }
 """Kernel -> the file of this package with its contract."""
 
-_CPU_ONLY: Final = ("resize_square",)
+_ALWAYS_ON_CPU: Final = ("resize_square",)
+"""Kernels that serve what is on the CPU also under FORENSIC_KERNELS=cuda: workers that decode have no torch."""
+
 _TWIN_ON_CUDA: Final = ("radial_spectrum", "batch_norm_leaky")
 """Kernels without a CUDA form of their own: their twins serve tensors on a device."""
 
@@ -216,7 +218,8 @@ def implementation(name: str) -> Implementation:
         name: `reference` (the twins), `cpp` or `cuda`.
 
     Returns:
-        An object with the functions of `forensic.kernels`. `cuda.resize_square` does not exist: it raises ValueError.
+        An object with the functions of `forensic.kernels`. Those of `cuda` take tensors on a device
+        alone, anything else raises ValueError.
 
     Raises:
         ValueError: no implementation has this name.
@@ -253,14 +256,11 @@ def describe() -> dict[str, str]:
     count = threads()
     cpu = f"cpp/{isa}, {count} thread{'s' if count != 1 else ''}"
     no_cuda = _why_no_cuda() if "torch" in sys.modules else "not asked: torch is not imported"
+    both = {kernel: f"{cpu}; {_on_cuda(kernel)} for CUDA tensors" for kernel in KERNELS}
     if name == "cuda":
-        both = {kernel: cpu if kernel in _CPU_ONLY else _on_cuda(kernel) for kernel in KERNELS}
+        both |= {kernel: _on_cuda(kernel) for kernel in KERNELS if kernel not in _ALWAYS_ON_CPU}
     elif no_cuda:
         both = dict.fromkeys(KERNELS, cpu)
-    else:
-        both = {
-            kernel: cpu if kernel in _CPU_ONLY else f"{cpu}; {_on_cuda(kernel)} for CUDA tensors" for kernel in KERNELS
-        }
     named = os.environ.get("FORENSIC_ISA") or "auto"
     why = (
         f"best instruction set of {', '.join(module.supported_isas())}" if named == "auto" else f"FORENSIC_ISA={named}"

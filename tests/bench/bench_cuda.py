@@ -74,6 +74,7 @@ def rows(pattern: str) -> Iterator[Row]:
     makers: dict[str, Callable[[], Iterator[Row]]] = {
         "dct2": lambda: map(transform, planes),
         "dct2_log": lambda: iter([logarithm((64, 3, 128, 128))]),
+        "resize_square": lambda: (resized(side, 128) for side in (256, 1024, 3000)),
         "augment": lambda: (augmented((64, 3, 128, 128), work) for work in works),
         "batch_hard_triplet": lambda: (triplets(count, 512) for count in (56, 240, 1024)),
     }
@@ -115,6 +116,28 @@ def logarithm(shape: tuple[int, ...]) -> Row:
         (reference.dct2_log(x.double(), mean.double(), std.double(), 1e-3).cpu(),),
         1e-3,
         2 * x.nbytes,
+    )
+
+
+def resized(side: int, size: int) -> Row:
+    """Ours has Pillow's bits. torch's filter is the same in float32, without rounding between the passes."""
+    generator = torch.Generator().manual_seed(side)
+    image = torch.randint(256, (side, side, 3), dtype=torch.uint8, generator=generator).cuda()
+    slot = torch.empty(3, size, size, device="cuda")
+
+    def interpolated() -> Tensor:
+        planes = image.permute(2, 0, 1)[None].float()
+        small = torch.nn.functional.interpolate(planes, (size, size), mode="bicubic", antialias=True)
+        return (small[0].round().clamp(0, 255) / 255 - 0.5) / 0.5
+
+    return Row(
+        "resize_square",
+        f"{side}x{side} to {size}x{size}",
+        lambda: kernels.resize_square(image, out=slot),
+        {"interpolate, not bit-exact": interpolated},
+        (kernels.resize_square(image.cpu(), size, dtype="float32").double(),),
+        0.0,
+        image.nbytes + slot.nbytes,
     )
 
 

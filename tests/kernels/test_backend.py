@@ -116,6 +116,16 @@ def test_implementation_by_name() -> None:
         kernels.dct2(torch.ones(2, 2), implementation="cuda")
 
 
+@pytest.mark.parametrize("asked", ["auto", "cuda"])
+def test_describe_names_both_places_of_a_kernel(monkeypatch, asked) -> None:
+    monkeypatch.setattr(backend, "forced", lambda: asked)
+    monkeypatch.setattr(backend, "_why_no_cuda", lambda: "")
+    found = kernels.describe()
+    assert found["resize_square"].startswith("cpp/")
+    assert found["resize_square"].endswith("; cuda for CUDA tensors")
+    assert found["dct2"] == ("cuda" if asked == "cuda" else found["resize_square"])
+
+
 def test_compiled_graphs_see_through_the_operators() -> None:
     code = (
         "import torch\nfrom forensic import kernels\n"

@@ -59,6 +59,47 @@ def test_work_is_queued_on_the_current_stream(device):
 
 
 @needs_device
+def test_the_twin_resizes_tensors_on_a_device(device):
+    image = torch.randint(256, (70, 90, 3), dtype=torch.uint8)
+    for dtype in ("uint8", "float32"):
+        expected = kernels.resize_square(image, 33, dtype=dtype)
+        for name in ("reference", "cuda"):
+            found = kernels.implementation(name).resize_square(image.to(device), 33, dtype=dtype)
+            assert found.is_cuda
+            assert torch.equal(found.cpu(), expected)
+
+
+@needs_device
+def test_a_resize_writes_nothing_beside_its_slot(device):
+    image = torch.randint(256, (70, 90, 3), dtype=torch.uint8)
+    for size in (33, 70):
+        batch = torch.full((3, size, size + 2, 3), 77.0, device=device)
+        kernels.resize_square(image.to(device), out=batch[1, :, 1:-1].permute(2, 0, 1))
+        expected = kernels.resize_square(image, size, dtype="float32").permute(1, 2, 0)
+        assert torch.equal(batch[1, :, 1:-1].cpu(), expected)
+        batch[1, :, 1:-1] = 77
+        assert (batch == 77).all()
+
+
+@needs_device
+def test_a_captured_resize_keeps_what_the_host_computed(device):
+    """Weights come from memory of the host that is gone when the graph is replayed."""
+    images = torch.randint(256, (4, 200, 300, 3), dtype=torch.uint8)
+    image, slot = images[0].to(device), torch.zeros(3, 40, 40, device=device)
+    kernels.resize_square(image, out=slot)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        kernels.resize_square(image, out=slot)
+    for size in (7, 64, 128):
+        kernels.resize_square(image, size)  # what was freed is used again
+    for one in images:
+        image.copy_(one)
+        graph.replay()
+        assert torch.equal(slot.cpu(), kernels.resize_square(one, 40, dtype="float32"))
+
+
+@needs_device
 def test_the_same_bits_at_every_run(device):
     generator = torch.Generator().manual_seed(0)
     shapes = ((7, 3, 70, 50), (8, 3, 3, 3), (8,), (3, 8, 3, 3), (3,))

@@ -34,9 +34,37 @@ SIZES = [
 ]
 
 
-@pytest.fixture(params=["reference", "cpp"])
-def resize(request: pytest.FixtureRequest):
-    return public.implementation(request.param).resize_square
+@pytest.fixture
+def resize(kernels):
+    """`resize_square` of each implementation, for what is on the CPU wherever it computes."""
+    return through_device(kernels.resize_square) if kernels.name == "cuda" else kernels.resize_square
+
+
+def through_device(function):
+    """`function` of arrays on a device, with their strides where torch has such; back comes what it writes."""
+
+    def moved(array):
+        if isinstance(array, torch.Tensor):
+            return array.cuda() if array.device.type == "cpu" else array
+        if not isinstance(array, np.ndarray):
+            return array
+        strides = [stride // array.itemsize for stride in array.strides]
+        values = torch.from_numpy(np.array(array, order="C"))
+        if min(strides, default=0) <= 0:
+            return values.cuda()
+        return torch.empty_strided(array.shape, strides, dtype=values.dtype, device="cuda").copy_(values)
+
+    def resize(image, *sizes, out=None, **options):
+        target = moved(out)
+        found = function(moved(image), *sizes, out=target, **options)
+        assert found.is_cuda
+        if out is None:
+            return found.cpu() if isinstance(image, torch.Tensor) else found.cpu().numpy()
+        assert found is target
+        out[...] = found.cpu() if isinstance(out, torch.Tensor) else found.cpu().numpy()
+        return out
+
+    return resize
 
 
 def pixels(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -149,6 +177,16 @@ def test_a_square_of_the_right_side_is_a_copy(size, more, strided, dtype, level,
     assert (batch[[0, 2]] == 77).all()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("strided", STRIDED)
+def test_a_tile_is_made_planar(resize, strided, dtype) -> None:
+    image = STRIDED[strided](pixels(100, 100))[2:44, 3:45]
+    expected = image.transpose(2, 0, 1)
+    if dtype == "float32":
+        expected = (expected.astype(np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
+    assert np.array_equal(resize(image, min(image.shape[:2]), dtype=dtype), expected)
+
+
 def test_read_only_input(resize) -> None:
     image = pixels(40, 40)
     image.flags.writeable = False
@@ -224,7 +262,12 @@ def test_needs_no_torch() -> None:
         (np.zeros((4, 4), np.uint8), {}, ValueError, r"image: expected shape \(H, W, 3\), got \(4, 4\)"),
         (np.zeros((4, 4, 4), np.uint8), {}, ValueError, r"image: expected shape \(H, W, 3\), got \(4, 4, 4\)"),
         (np.zeros((0, 4, 3), np.uint8), {}, ValueError, "image: expected at least one pixel"),
-        (torch.zeros(4, 4, 3, dtype=torch.uint8, device="meta"), {}, ValueError, "image: expected an array on the CPU"),
+        (
+            torch.zeros(4, 4, 3, dtype=torch.uint8, device="meta"),
+            {},
+            ValueError,
+            "image: expected an array on cpu or cuda",
+        ),
         (np.zeros((4, 4, 3), np.uint8), {"size": 0}, ValueError, "size: expected at least 1, got 0"),
         (np.zeros((4, 4, 3), np.uint8), {"size": 2.0}, TypeError, "size: expected an integer, got float"),
         (np.zeros((4, 4, 3), np.uint8), {"size": True}, TypeError, "size: expected an integer, got bool"),
@@ -264,6 +307,18 @@ def test_a_read_only_slot_is_refused() -> None:
         public.resize_square(pixels(9, 9), out=slot)
 
 
-def test_cuda_does_not_resize() -> None:
-    with pytest.raises(ValueError, match="implementation: expected 'reference' or 'cpp', got 'cuda'"):
+def test_what_is_on_the_cpu_is_no_work_for_a_device() -> None:
+    with pytest.raises(ValueError, match="expected 'reference' or 'cpp' for an array on cpu, got 'cuda'"):
         public.resize_square(pixels(9, 9), 4, implementation="cuda")
+
+
+def test_arrays_stay_on_the_cpu_when_cuda_is_asked_for(monkeypatch) -> None:
+    monkeypatch.setenv("FORENSIC_KERNELS", "cuda")
+    image = pixels(19, 30)
+    assert np.array_equal(public.resize_square(image, 7), pillow(image, 7))
+
+
+def test_a_slot_elsewhere_is_refused() -> None:
+    slot = torch.empty(3, 4, 4, dtype=torch.uint8, device="meta")
+    with pytest.raises(ValueError, match="out: expected an array on cpu as image, got one on meta"):
+        public.resize_square(pixels(9, 9), out=slot)

@@ -1,6 +1,7 @@
 // The CUDA sources beside the CPU kernels, for the sanitizers: every way through them, with low thresholds, at sizes
 // that leave parts of tiles empty. tests/kernels asserts what the numbers must be.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "block.h"
 #include "cuda_launch.h"
 #include "dct.h"
+#include "resize.h"
 #include "triplet.h"
 
 namespace {
@@ -63,6 +65,40 @@ void dct(std::int64_t planes, std::int64_t height, std::int64_t width) {
                              gradient ? above.data() : nullptr, got.data(), kStream);
     if (sizeof(T) == 8) expect_close(got, want, what + (gradient ? " gradient of the logarithm" : " logarithm"));
   }
+}
+
+// A cut of a larger picture into pixels that lie side by side: the same bits, and nothing beside them.
+template <typename T>
+void resize(std::int64_t side, std::int64_t size, const std::array<std::int64_t, 3>& stride) {
+  std::vector<std::uint8_t> image;
+  for (const double value : values<double>(3 * (side + 2) * (side + 1)))
+    image.push_back(static_cast<std::uint8_t>((value + 0.5) * 255.9));
+  auto in = row_major<const std::uint8_t, 3>(image.data(), {side + 2, side, 3});
+  in.stride = stride;
+  std::vector<T> made[2];
+  for (const bool device : {false, true}) {
+    made[device].resize(static_cast<std::size_t>(3 * size * size), T(77));
+    auto out = row_major<T, 3>(made[device].data(), {3, size, size});
+    if (size % 2 == 0) out.stride = {1, 3 * size, 3};
+    if (device) {
+      forensic::cuda::resize_square<T>(in, out, kStream);
+    } else {
+      forensic::resize_square<T>(in, out, 1);
+    }
+  }
+  if (made[0] == made[1]) return;
+  std::printf("resize_square %d to %d: other bits\n", static_cast<int>(side), static_cast<int>(size));
+  ++failures;
+}
+
+template <typename T>
+void resizes() {
+  resize<T>(1, 1, {3, 3, 1});
+  resize<T>(5, 37, {18, 3, 1});         // a gap behind each row
+  resize<T>(70, 18, {70, 1, 72 * 70});  // planar
+  resize<T>(70, 33, {1, 72, 72 * 70});  // transposed planes
+  resize<T>(400, 3, {1200, 3, 1});      // windows longer than what is in shared memory
+  resize<T>(40, 40, {120, 3, 1});       // copied
 }
 
 template <typename T>
@@ -129,6 +165,8 @@ void all() {
 }  // namespace
 
 int main() {
+  resizes<std::uint8_t>();
+  resizes<float>();
   all<float>();
 #if !defined(FIBER_TSAN)  // races are those of float
   all<double>();
