@@ -28,7 +28,9 @@ import typer.main
 from forensic import __version__
 from forensic.cli import configuration, console
 from forensic.cli.commands import OnDemandGroup, load_command
-from forensic.errors import ExitCode, ForensicError, UsageError
+from forensic.errors import ExitCode, ForensicError, MachineError, UsageError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Terminated(KeyboardInterrupt):
@@ -130,6 +132,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = ExitCode.CLOSED_PIPE
     except (AttributeError, ValueError):  # no stdout at all
         pass
+    except OSError as error:
+        code = _tell_unwritable_stdout(error) or code
     if code == ExitCode.CLOSED_PIPE:
         _silence_stdout()
     sys.exit(int(code))
@@ -151,7 +155,7 @@ def _run(arguments: list[str]) -> int:
         console.error(str(known))
         return known.exit_code
     except Exception as bug:  # noqa: BLE001 - the only catch-all of the program
-        return _tell_bad_path(bug) or _tell_bug(bug, arguments)
+        return _tell_bad_path(bug) or _tell_unwritable_stdout(bug) or _tell_bug(bug, arguments)
     return outcome if isinstance(outcome, int) else ExitCode.DONE
 
 
@@ -233,6 +237,23 @@ def _tell_bad_path(bug: Exception) -> int | None:
     subject = "a path" if bug.filename is None else os.fsdecode(bug.filename)
     console.error(str(UsageError(subject, str(bug.strerror).lower(), "Name another one")))
     return ExitCode.USAGE
+
+
+def _tell_unwritable_stdout(bug: Exception) -> int | None:
+    """One line where stdout can not be written, such as a file on a full disk; None where that is not it.
+
+    Python may have dropped what it could not write, so that only another byte tells whether it was stdout.
+    """
+    if not isinstance(bug, OSError) or bug.errno not in _FULL:
+        return None
+    try:
+        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), b"\n")
+    except OSError as error:
+        _silence_stdout()
+        console.error(str(MachineError("stdout", f"can not be written: {error.strerror}")))
+        return ExitCode.MACHINE
+    return None
 
 
 def _tell_bug(bug: Exception, arguments: list[str]) -> int:

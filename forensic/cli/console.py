@@ -165,17 +165,26 @@ def stdout_text(text: str, *, style: str = "") -> None:
 def talk(text: str, *, style: str = "") -> None:
     """A line of talk on stderr; silent with `--quiet`."""
     if not _settings["quiet"]:
-        _print(sys.stderr, text, style)
+        _say(text, style)
 
 
 def warn(text: str) -> None:
     """A warning on stderr, also with `--quiet`."""
-    _print(sys.stderr, f"forensic: {text}", "yellow")
+    _say(f"forensic: {text}", "yellow")
 
 
 def error(text: str) -> None:
     """The line that ends a command, on stderr."""
-    _print(sys.stderr, f"forensic: {text}", "red")
+    _say(f"forensic: {text}", "red")
+
+
+def _say(text: str, style: str) -> None:
+    """To stderr; what can not be written there, as a log on a full disk, is no reason to end the work."""
+    try:
+        _print(sys.stderr, text, style)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # with what is still buffered
 
 
 def progress(total: int | None, label: str, *, unit: str = "files") -> Progress:

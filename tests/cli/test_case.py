@@ -57,6 +57,27 @@ def test_what_is_no_case(run_forensic, tmp_path) -> None:
         assert "Name the file that `forensic scan --case FILE` wrote" in ran.err
 
 
+@pytest.mark.parametrize(("name", "code"), [("none.case", 2), ("", 0)])
+def test_a_full_disk_behind_stderr_changes_no_exit_code(case, tmp_path, name: str, code: int) -> None:
+    words = ["case", "verify", tmp_path / name if name else case, "--level", "0"]
+    with Path("/dev/full").open("wb") as full:
+        line, environment = forensic_command(words), clean_environment({"TMPDIR": str(tmp_path)})
+        done = subprocess.run(line, stdout=subprocess.PIPE, stderr=full, env=environment, check=False)
+    assert (done.returncode, b"complete" in done.stdout) == (code, not code)
+    assert not list(tmp_path.glob("forensic-traceback-*"))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["weights", "list"], ["provenance"], ["spectrum"]])
+def test_a_full_disk_behind_stdout_is_told_by_every_command(hostile, tmp_path, words: list[str]) -> None:
+    words = words + [str(hostile / "jpeg-ok-control.jpg")] * (words[0] in ("provenance", "spectrum"))
+    with Path("/dev/full").open("wb") as full:
+        line, environment = forensic_command(words), clean_environment({"TMPDIR": str(tmp_path)})
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, env=environment, check=False)
+    told = b"forensic: stdout: can not be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (6, told)
+    assert not list(tmp_path.glob("forensic-traceback-*"))
+
+
 @pytest.mark.parametrize("command", [["show"], ["show", "--runs"], ["verify", "--level", "0"], ["diff"]])
 def test_a_full_disk_behind_stdout_is_no_fault_of_the_program(case, command) -> None:
     words = [*command[:1], case, *([case] if command == ["diff"] else []), *command[1:]]
