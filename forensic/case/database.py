@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import sqlite3
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,23 +25,34 @@ READ = (1, 2)
 """The formats this version reads."""
 _APPLICATION_ID = 0x666F7263
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+_HEAD, _VERSIONS, _WITH_LOG = 20, slice(18, 20), b"\x02\x02"
+"""Of SQLite's file format, section 1.3: whether it is written and read with a write-ahead log."""
 _REMOTE = frozenset(
     {
         "9p",
         "afs",
+        "beegfs",
         "ceph",
         "cifs",
-        "fuse.glusterfs",
-        "fuse.sshfs",
+        "coda",
+        "gfs2",
         "gpfs",
         "lustre",
         "ncpfs",
         "nfs",
         "nfs4",
+        "ocfs2",
+        "orangefs",
+        "panfs",
+        "prl_fs",
         "smb3",
         "smbfs",
+        "vboxsf",
+        "virtiofs",
     }
 )
+"""Shared between machines, or between a machine and those that it holds; all of FUSE too but disks (fuseblk)."""
+_MOUNTS = Path("/proc/self/mountinfo")
 _MISSHAPEN = frozenset(
     {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_SCHEMA}
 )
@@ -56,6 +68,9 @@ _OF_A_DEAD_WRITER = frozenset(
 """A log is there that only one who may write can undo or read."""
 _NAME = re.compile(r"^CREATE (?:TABLE|INDEX) (\w+)", re.MULTILINE)
 _BUSY_SECONDS = 10.0
+_READERS_SECONDS = 600.0
+"""As long may a reader keep a writer from a case without a log."""
+_PAUSE_MS = 50
 _HARDLY = 1 << 16
 """Bytes; the index of a write-ahead log grows by half of that."""
 _ANOTHER = "Choose another --case; nothing is overwritten"
@@ -76,9 +91,13 @@ def connect_for_writing(path: Path | None) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = MEMORY")
         return connection
     with told(path):
-        connection = sqlite3.connect(_address(path), uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+        connection = sqlite3.connect(_address(path), uri=True, isolation_level=None, timeout=_READERS_SECONDS)
         try:
-            connection.execute(f"PRAGMA journal_mode = {'WAL' if _is_local(path) else 'DELETE'}")
+            if _is_local(path):
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+            else:
+                connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
             connection.close()
@@ -197,15 +216,46 @@ def is_begun(path: Path) -> bool:
 
 
 def remove_log(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Merge the write-ahead log, so that the case is one file again.
+    """Merge the write-ahead log, so that the case is one file again; the last that a connection is used for.
+
+    While others read the case its log can not go: then it stays, after some waiting, and the case is valid with it.
 
     Raises:
         MachineError: the disk is full; the log stays and the case stays valid with it.
     """
-    if path is not None:
-        with told(path):
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute("PRAGMA journal_mode = DELETE")
+    if path is None:
+        return
+    until = time.monotonic() + _BUSY_SECONDS
+    with told(path):
+        connection.execute(f"PRAGMA busy_timeout = {_PAUSE_MS}")
+        while True:
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+            else:
+                return
+            if time.monotonic() > until:
+                return
+            time.sleep(_PAUSE_MS / 1000)
+
+
+def has_log(path: Path) -> bool:
+    """Whether anything of SQLite's lies beside the file, merged or not."""
+    return any(log.exists() for log in _beside(path, "-wal", "-shm", "-journal"))
+
+
+def is_settled(path: Path) -> bool:
+    """Whether the file is a case for itself: nothing lies beside it, and its head does not say that something should.
+
+    Raises:
+        OSError: it can not be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return not has_log(path) and head[_VERSIONS] != _WITH_LOG
 
 
 def has_leftovers(path: Path) -> bool:
@@ -327,10 +377,10 @@ def _is_full(path: Path) -> bool:
 
 def _is_local(path: Path) -> bool:
     """Whether the file system shares memory between processes, as the write-ahead log needs it."""
-    folder = os.fsencode(path.absolute().parent.resolve())
+    folder = os.fsencode(real_path(path).parent)
     kind, longest = b"", -1
     try:
-        mounts = Path("/proc/self/mountinfo").read_bytes().splitlines()
+        mounts = _MOUNTS.read_bytes().splitlines()
     except OSError:
         return True
     for mount in mounts:
@@ -339,4 +389,5 @@ def _is_local(path: Path) -> bool:
         inside = point in (b"/", folder) or folder.startswith(point + b"/")
         if inside and len(point) >= longest:
             kind, longest = rest.split(b" ")[0], len(point)
-    return kind.decode("latin-1") not in _REMOTE
+    name = kind.decode("latin-1")
+    return name == "fuseblk" or not (name in _REMOTE or name.startswith("fuse"))

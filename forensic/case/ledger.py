@@ -36,6 +36,7 @@ __all__ = [
     "RunStart",
     "case_is_begun",
     "create_case",
+    "has_log",
     "header_differences",
     "lock_unfinished",
     "now",
@@ -277,21 +278,30 @@ def header_differences(stored: CaseHeader, wanted: CaseHeader) -> list[str]:
     return differences
 
 
+def has_log(path: Path) -> bool:
+    """Whether a log lies beside a case: a writer lives, or was killed, or somebody read the case when it ended."""
+    return database.has_log(path)
+
+
 def put_in_order(path: Path) -> None:
     """Merges the log and removes the lock that a writer left who was killed; one that lives keeps both.
 
     Nothing is done, and nothing said, where the case can not be written.
     """
-    if not (left_behind(path) or database.has_leftovers(path)):
-        return
-    with suppress(ForensicError, OSError), CaseLock(path):
-        if not database.is_begun(path):
+    with suppress(ForensicError, OSError):
+        if not left_behind(path) and database.is_settled(path):
             return
-        connection = database.connect_for_writing(path)
-        try:
-            database.remove_log(connection, path)
-        finally:
-            connection.close()
+        with CaseLock(path):
+            if database.is_begun(path):
+                _merge_log(path)
+
+
+def _merge_log(path: Path) -> None:
+    connection = database.connect_for_writing(path)
+    try:
+        database.remove_log(connection, path)
+    finally:
+        connection.close()
 
 
 def lock_unfinished(path: Path) -> CaseLock | None:

@@ -45,7 +45,7 @@ class CaseLock:
         self._descriptor = self._acquire(case)
 
     def _acquire(self, case: Path) -> int:
-        refused = 0
+        tries = 0
         while True:
             descriptor, is_ours = self._open()
             try:
@@ -53,8 +53,8 @@ class CaseLock:
             except BlockingIOError:
                 holder = os.pread(descriptor, 200, 0).decode("utf-8", errors="replace").strip()
                 os.close(descriptor)
-                refused += 1
-                if refused < (_TRIES if holder else _UNNAMED_TRIES):
+                tries += 1
+                if tries < (_TRIES if holder else _UNNAMED_TRIES):
                     time.sleep(_PAUSE)
                     continue
                 raise UsageError(
@@ -77,18 +77,18 @@ class CaseLock:
         """The file, and whether we may write into it: one that another user's process left can only be read."""
         try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), True
-        except PermissionError as refused:
+        except PermissionError as denied:
             try:
                 return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC), False
             except OSError:
-                raise refused from None
+                raise denied from None
 
     def _sign(self, descriptor: int) -> None:
         """Writes who holds it; without room for that there is none for a case either."""
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        except OSError:
+        except BaseException:
             self._path.unlink(missing_ok=True)
             os.close(descriptor)
             raise

@@ -140,6 +140,7 @@ def _check_text(option: str, text: str) -> None:
 def _add(case: Path, entries: list[tuple[int, Mark]], by: str, source: str) -> None:
     from forensic.case import annotations
     from forensic.case.ledger import open_case
+    from forensic.cli.findings import tell_of_log
     from forensic.cli.scan import clock
 
     _check_text("--by", by)
@@ -148,5 +149,6 @@ def _add(case: Path, entries: list[tuple[int, Mark]], by: str, source: str) -> N
     count = annotations.annotate(case, entries, by=by, at=clock()(), source=source)
     with open_case(case) as stored:
         digest = annotations.annotations_digest(stored)
+    tell_of_log(case)
     console.talk(f"{case}: {count} annotation{'' if count == 1 else 's'}")
     console.talk(f"digest of the annotations {digest}")

@@ -117,6 +117,8 @@ def tell_summary(summary: Summary, written: Iterable[Path]) -> None:
         console.talk(console.safe(real_by_card(summary.card, real, own_threshold=summary.own_threshold)))
     if summary.unread_heic:
         console.talk(f"HEIC images not read: {summary.unread_heic}; pip install 'forensic-attribution[heic]'")
+    if summary.case is not None:
+        tell_of_log(summary.case)
     if summary.outcome == "interrupted":
         kept = f"{counts.total} findings are kept in {summary.case}; the same command goes on from there"
         console.warn(f"interrupted: {kept if summary.case else 'without --case or --report nothing is kept'}")
@@ -127,6 +129,14 @@ def tell_summary(summary: Summary, written: Iterable[Path]) -> None:
     paths = [path for path in (summary.case, *written) if path is not None]
     if paths:
         console.talk(f"written: {', '.join(os.fspath(path) for path in paths)}")
+
+
+def tell_of_log(case: Path) -> None:
+    """Say so where a log stayed beside a case that is closed: somebody reads it at this moment."""
+    from forensic.case.ledger import has_log
+
+    if has_log(case):
+        console.warn(f"{case}: another process reads it, so its log stays beside it until the next scan or annotation")
 
 
 def shortened(text: str, width: int) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from forensic.cli import console
-from forensic.errors import ExitCode, ForensicError, UsageError
+from forensic.errors import ExitCode, ForensicError, UsageError, refused
 
 if TYPE_CHECKING:
     from forensic.models.weights import Listed
@@ -30,6 +32,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise refused(str(out), error, "Nothing was left there") from error
+
 
 _NAME = typer.Argument(metavar="[NAME|FILE]", help="Weights; the default ones where not given.", show_default=False)
 
@@ -188,7 +199,8 @@ def rescore(
     folder = data if classes is None else classes
     newest = next(one for one in PREPROCESSINGS if same_crops(one, loaded.card.preprocessing))
     config = RunConfig(data=str(folder), classes_dir=classes is not None, split=split, preprocessing=newest)
-    card = core(loaded, read_run_layout(config), out, kind, seed=seed, device=device)
+    with _writing(out):
+        card = core(loaded, read_run_layout(config), out, kind, seed=seed, device=device)
     console.talk(f"{console.safe(str(out))}: score {card.scorer}, threshold {card.threshold.value:g}")
 
 
@@ -219,7 +231,8 @@ def enrol(
     from forensic.spectra.profile import log_radial
 
     guard_output(out, roots_of([folder]))
-    card = core(find_weights(weights), name, folder, out, profile=log_radial, device=device)
+    with _writing(out):
+        card = core(find_weights(weights), name, folder, out, profile=log_radial, device=device)
     entry = card.enrolled[name]
     said = f"{card.num_classes} classes, threshold {card.threshold.value:g}"
     halves = f"{console.safe(name)} from {entry['fitted_on']} images, measured on {entry['held_back']} others"
@@ -244,7 +257,8 @@ def remove(
     from forensic.models.enrol import remove as core
     from forensic.models.weights import find_weights
 
-    card = core(find_weights(weights), name, out)
+    with _writing(out):
+        card = core(find_weights(weights), name, out)
     console.talk(f"{console.safe(str(out))}: {card.num_classes} classes, hash {card.short_hash}")
 
 

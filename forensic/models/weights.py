@@ -19,8 +19,6 @@ Finding, listing and verifying import no torch.
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +32,7 @@ from forensic.errors import MissingError, VerificationError, WeightsError
 from forensic.models.card import Card, card_from_toml, card_to_toml, digest, sealed
 from forensic.models.enrolment import Enrolment, enrolment_from_tensors, images_from_tensors
 from forensic.models.scorer import Scorer, scorer_from_tensors
+from forensic.models.together import write_together
 from forensic.models.verification import Verification, verification_from_tensors
 
 if TYPE_CHECKING:
@@ -246,6 +245,7 @@ def save_weights(
 
     Raises:
         WeightsError: a value is not finite after rounding: the training has diverged.
+        OSError: the disk is full or the folder can not be written; nothing new is left.
         ValueError: the card speaks of another kind of score.
     """
     if card.scorer != scorer.kind:
@@ -270,13 +270,14 @@ def write_pair(out: Path, tensors: Tensors, card: Card) -> Card:
 
     Raises:
         WeightsError: a value is not finite.
+        OSError: the disk is full or the folder can not be written; nothing new is left.
     """
     broken = _not_finite(tensors)
     if broken:
         raise WeightsError(str(out), f"{broken} is not finite: the training has diverged", "Train with a smaller lr")
     blob = safetensors.numpy.save({name: value.copy(order="C") for name, value in sorted(tensors.items())})
     card = sealed(card, blob)
-    _write({out: blob, out.with_suffix(".toml"): card_to_toml(card).encode()})
+    write_together({out: blob, out.with_suffix(".toml"): card_to_toml(card).encode()})
     return card
 
 
@@ -369,27 +370,6 @@ def _verification(tensors: Tensors, card: Card, path: Path) -> Verification | No
         return verification_from_tensors(rows, card.num_trained)
     except ValueError as error:
         raise WeightsError(str(path), f"compare.{error}", _REMEDY) from error
-
-
-def _write(files: Mapping[Path, bytes]) -> None:
-    """None takes its place before all are whole: tensors without their card would only be in the way."""
-    hidden: dict[Path, Path] = {}
-    try:
-        for path, data in files.items():
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-            hidden[path] = Path(name)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            hidden[path].chmod(0o644)
-        for path, temporary in hidden.items():
-            temporary.replace(path)
-    except BaseException:
-        for temporary in hidden.values():
-            with suppress(OSError):
-                temporary.unlink()
-        raise
 
 
 def _reason(error: Exception) -> str:

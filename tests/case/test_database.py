@@ -115,3 +115,22 @@ def test_an_input_or_output_error_on_a_full_disk_is_told_as_what_it_is(tmp_path,
     monkeypatch.setattr(database, "_HARDLY", 1 << 62)
     with pytest.raises(MachineError, match=r"no space left on device\. Make room"), database.told(tmp_path / "a.case"):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("folder", "mode"),
+    [("here", "wal"), ("nfs", "delete"), ("a b", "delete"), ("disk", "wal"), ("here/to-nfs", "delete")],
+)
+def test_no_write_ahead_log_where_memory_is_not_shared(tmp_path, monkeypatch, folder, mode) -> None:
+    """On network file systems and those of FUSE, whatever links lead there; a table of mounts stands for them."""
+    kinds = {"": "ext4", "nfs": "nfs4", "a b": "fuse.sshfs", "disk": "fuseblk"}
+    places = {str(tmp_path / name).replace(" ", r"\040"): kind for name, kind in kinds.items()}
+    lines = [f"1 1 0:1 / {place} rw - {kind} source rw\n" for place, kind in places.items()]
+    (tmp_path / "mounts").write_text("".join(lines))
+    for name in ("nfs", "a b", "disk", "here"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "here" / "to-nfs").mkdir()
+    (tmp_path / "here" / "to-nfs" / "x.case").symlink_to(tmp_path / "nfs" / "x.case")
+    monkeypatch.setattr(database, "_MOUNTS", tmp_path / "mounts")
+    with closing(database.connect_for_writing(tmp_path / folder / "x.case")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)

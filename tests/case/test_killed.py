@@ -15,7 +15,7 @@ import forensic
 from forensic.case import database
 from forensic.case.annotations import Mark, annotate, read_annotations
 from forensic.case.database import connect_for_reading
-from forensic.case.ledger import RunStart, create_case, open_case, put_in_order, resume_case
+from forensic.case.ledger import RunStart, create_case, has_log, open_case, put_in_order, resume_case
 from forensic.case.merge import merge_cases
 from forensic.case.rows import Artefacts
 from forensic.errors import MachineError
@@ -180,3 +180,32 @@ def test_a_case_of_another_user_is_not_taken_for_a_dead_writer_s(write_case, fin
     monkeypatch.setattr(database, "connect_for_writing", unwritable)
     with pytest.raises(MachineError, match=r"made\.case: can not be written: permission denied\. Name a place"):
         annotate(case, [(0, Mark(flagged=True))], by="A", at="2026-01-03T00:00:00+00:00", source="command")
+
+
+def test_a_reader_does_not_keep_a_scan_from_its_end(tmp_path, header, finding, monkeypatch) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.2)
+    path = tmp_path / "a.case"
+    with create_case(path, header()) as case:
+        case.append([(finding(n), NOTHING) for n in range(3)])
+        with open_case(path) as reader:
+            rows = reader.rows()
+            next(rows)
+            case.finish()
+            case.close()
+            assert has_log(path)
+            assert sum(1 for _ in rows) == 2
+        with open_case(path) as stored:
+            assert (stored.complete, len(stored)) == (True, 3)
+    put_in_order(path)
+    assert names(tmp_path) == ["a.case"]
+    with open_case(path) as stored:
+        assert (stored.complete, len(stored)) == (True, 3)
+
+
+def test_a_case_that_was_closed_before_its_end_does_not_breed_a_log(write_case, finding, tmp_path) -> None:
+    """As SIGTERM leaves it: the log is merged with the last connection, but the head of the file still tells of one."""
+    case = write_case([finding(0)])
+    database.connect_for_writing(case).close()
+    assert (names(tmp_path), database.is_settled(case)) == (["made.case"], False)
+    put_in_order(case)
+    assert (names(tmp_path), database.is_settled(case)) == (["made.case"], True)

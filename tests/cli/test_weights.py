@@ -206,6 +206,8 @@ def test_an_enrolled_class_in_every_command(run_forensic, osma_mini_small: Path,
     assert ran.code == 0, ran.err
 
     assert run_forensic("weights", "remove", out, "real", "--out", back).code == 2
+    refused = run_forensic("weights", "remove", out, "others", "--out", tmp_path / "none" / "x.safetensors")
+    assert (refused.code, "x.safetensors: can not be written: no such file" in refused.err) == (6, True)
     assert run_forensic("weights", "remove", out, "others", "--out", back).code == 0
     assert back.read_bytes() == before.read_bytes()
     assert back.with_suffix(".toml").read_bytes() == before.with_suffix(".toml").read_bytes()
