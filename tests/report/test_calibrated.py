@@ -104,6 +104,15 @@ def test_a_narrow_page_names_every_figure_and_keeps_captions_whole(open_page: An
     assert set(wide.evaluate_all(named)) == {"none"}
 
 
+def test_a_figure_stands_on_one_line_of_paper(open_page: Any, case: Any) -> None:
+    page = open_page(case, width=680).page  # A4 less its margins
+    page.emulate_media(media="print")
+    heights = page.locator("table.calibration tbody tr").evaluate_all("all => all.map((one) => one.clientHeight)")
+    assert len(heights) == 3
+    assert max(heights) < 30
+    assert page.evaluate("document.documentElement.scrollWidth") == 680
+
+
 def test_the_first_page_says_what_the_terminal_says(open_page: Any, case: Any, calibration: Calibration) -> None:
     page = open_page(case, script=False).page
     strong = page.inner_text("section[aria-labelledby=h-strong]")
