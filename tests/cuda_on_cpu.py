@@ -68,9 +68,13 @@ TESTS: dict[str, tuple[str, ...]] = {
 thresholds are low (tests/csrc/cuda/translate.py)."""
 
 
+OF_TWINS = ("test_gradgradcheck", "test_gradients_of_both_orders", "test_logarithm_has_gradients_of_both_orders")
+"""Tests whose time goes into second derivatives, which are the twins'; others see the first ones."""
+
+
 def targets(file: str, test: str) -> list[str]:
     """What else a test runs on, by the names of its file and of its function."""
-    if file not in TESTS:
+    if file not in TESTS or test in OF_TWINS:
         return []
     return ["cuda_on_cpu", "cuda_on_cpu_small"] if test in TESTS[file] else ["cuda_on_cpu"]
 
