@@ -102,7 +102,9 @@ def test_margins_keep_strides_and_alignment() -> None:
     assert memory.isnan().sum() == memory.numel() - 8
     expanded = torch.arange(3).expand(4, 3)
     assert torch.equal(cuda_on_cpu._within_margins(expanded, empty=False)[1], expanded)
-    assert cuda_on_cpu._within_margins(one, empty=True)[0].isnan().all()
+    memory, inner = cuda_on_cpu._within_margins(one, empty=True)
+    assert inner.isnan().all()
+    assert (memory == cuda_on_cpu.GARBAGE).sum() == memory.numel() - 8
 
 
 @pytest.mark.slow

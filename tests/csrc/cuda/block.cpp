@@ -27,6 +27,14 @@ constexpr unsigned int kMostThreads = 1024;
 constexpr std::size_t kSharedOfAll = 48 * 1024, kSharedOnRequest = 99 * 1024;
 constexpr unsigned int kMostBlocksAcross = 65535;
 
+// ThreadSanitizer knows the threads of so many blocks apart; those of a block come after those of the block so far
+// back.
+#if defined(FIBER_TSAN)
+constexpr std::size_t kApart = 4;
+#else
+constexpr std::size_t kApart = 1;
+#endif
+
 constexpr std::size_t kAlignment = 256;  // of allocations
 constexpr int kGarbage = 0xff;           // floats and doubles of such bytes are NaN
 
@@ -72,8 +80,11 @@ struct Shared {
   Memory memory;
 };
 
+using Threads = std::vector<std::unique_ptr<Thread>>;
+
 struct Running {
-  std::vector<std::unique_ptr<Thread>> threads;
+  Threads pools[kApart];
+  Threads* threads = pools;
   std::vector<Warp> warps;
   std::vector<Shared> shared;
   Memory meetings;          // an address for the barrier and each warp, by which ThreadSanitizer knows them
@@ -112,7 +123,8 @@ void fail(const std::string& what) {
   failed = true;
 }
 
-Thread& current() { return *block.threads[static_cast<std::size_t>(block.now)]; }
+Thread& thread_at(std::size_t n) { return *(*block.threads)[n]; }
+Thread& current() { return thread_at(static_cast<std::size_t>(block.now)); }
 
 // The thread goes no further, and the launch fails. Leaves nothing of its own behind, since it never returns.
 template <typename... Parts>
@@ -123,6 +135,7 @@ void fault(const Parts&... parts) {
 }
 
 void body() {
+  Fiber::report_departure(&launches);
   block.thread(block.context);
   current().state = Thread::ended;
   Fiber::report_arrival(&block);
@@ -145,12 +158,12 @@ bool free_warps(std::size_t count) {
   bool any = false;
   for (std::size_t first = 0; first < count; first += kWarp) {
     for (std::size_t n = first; n < std::min(first + kWarp, count); ++n) {
-      const Thread& one = *block.threads[n];
+      const Thread& one = thread_at(n);
       if (one.state != Thread::at_warp) continue;
       bool all = true;
       for (std::size_t lane = 0; lane < kWarp; ++lane) {
         if ((one.mask >> lane & 1U) == 0) continue;
-        const Thread* other = first + lane < count ? block.threads[first + lane].get() : nullptr;
+        const Thread* other = first + lane < count ? &thread_at(first + lane) : nullptr;
         all = all && other != nullptr && other->state == Thread::at_warp && other->mask == one.mask &&
               other->site.line == one.site.line;
       }
@@ -158,7 +171,7 @@ bool free_warps(std::size_t count) {
       const std::uint32_t mask = one.mask;
       for (std::size_t lane = 0; lane < kWarp; ++lane) {
         if ((mask >> lane & 1U) == 0) continue;
-        Thread& met = *block.threads[first + lane];
+        Thread& met = thread_at(first + lane);
         met.state = Thread::ready;
         block.warps[first / kWarp].values[lane] = met.brought;
       }
@@ -173,7 +186,7 @@ std::string deadlock(std::size_t count) {
   std::size_t ended = 0;
   std::map<std::string, std::size_t> places;
   for (std::size_t n = 0; n < count; ++n) {
-    const Thread& one = *block.threads[n];
+    const Thread& one = thread_at(n);
     if (one.state == Thread::ended) {
       ++ended;
     } else {
@@ -193,7 +206,7 @@ void run_block(std::size_t count, Order how) {
   while (left > 0) {
     arrange(order, how);
     for (const int n : order) {
-      Thread& one = *block.threads[static_cast<std::size_t>(n)];
+      Thread& one = thread_at(static_cast<std::size_t>(n));
       if (one.state != Thread::ready) continue;
       block.now = n;
       here.thread = one.index;
@@ -202,15 +215,17 @@ void run_block(std::size_t count, Order how) {
       if (!block.fault.empty()) return;
     }
     if (left == 0 || free_warps(count)) continue;
-    const Thread& first = *block.threads[0];
-    const bool all = std::all_of(
-        block.threads.begin(), block.threads.begin() + static_cast<std::ptrdiff_t>(count),
-        [&](const auto& one) { return one->state == Thread::at_block && one->site.line == first.site.line; });
+    const Thread& first = thread_at(0);
+    bool all = true;
+    for (std::size_t n = 0; n < count; ++n) {
+      const Thread& one = thread_at(n);
+      all = all && one.state == Thread::at_block && one.site.line == first.site.line;
+    }
     if (!all) {
       block.fault = deadlock(count);
       return;
     }
-    for (std::size_t n = 0; n < count; ++n) block.threads[n]->state = Thread::ready;
+    for (std::size_t n = 0; n < count; ++n) thread_at(n).state = Thread::ready;
   }
 }
 
@@ -222,14 +237,12 @@ void let_go(void* data) {
 #endif
 }
 
-void begin_block(const Shape& shape, std::size_t count) {
-#if defined(FIBER_TSAN)
-  block.threads.clear();  // new stacks: what another block's threads left on theirs would look like a race
-#endif
-  while (block.threads.size() < count) block.threads.push_back(std::make_unique<Thread>(body));
+void begin_block(const Shape& shape, std::size_t count, std::uint64_t number) {
+  block.threads = &block.pools[number % kApart];
+  while (block.threads->size() < count) block.threads->push_back(std::make_unique<Thread>(body));
   block.warps.resize((count + kWarp - 1) / kWarp);
   for (std::size_t n = 0; n < count; ++n) {
-    Thread& one = *block.threads[n];
+    Thread& one = thread_at(n);
     one.state = Thread::ready;
     const auto at = static_cast<unsigned int>(n);
     one.index = dim3(at % shape.block.x, at / shape.block.x % shape.block.y, at / (shape.block.x * shape.block.y));
@@ -280,6 +293,7 @@ void run(const Shape& shape, void (*kernel)(), void (*thread)(const void*), cons
   block.context = context;
   block.seed = number;
   block.fault.clear();
+  Fiber::report_arrival(&launches);
   here.threads = shape.block;
   here.blocks = shape.grid;
   for (std::uint64_t n = 0; n < blocks && block.fault.empty(); ++n) {
@@ -287,14 +301,14 @@ void run(const Shape& shape, void (*kernel)(), void (*thread)(const void*), cons
     here.block =
         dim3(static_cast<unsigned int>(b % shape.grid.x), static_cast<unsigned int>(b / shape.grid.x % shape.grid.y),
              static_cast<unsigned int>(b / shape.grid.x / shape.grid.y));
-    begin_block(shape, count);
+    begin_block(shape, count, n);
     run_block(count, how);
     end_block();
   }
   Fiber::report_departure(&block);
   if (!block.fault.empty()) {
     fail(text_of("block (", here.block.x, ", ", here.block.y, ", ", here.block.z, "): ", block.fault));
-    for (const auto& one : block.threads) one->fiber.reset();  // those that stand somewhere begin anew
+    block.threads->clear();  // they stand somewhere
   }
   const Fiber::Unobserved unobserved;
   for (void* data : block.kept) std::free(data);

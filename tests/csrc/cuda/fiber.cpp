@@ -24,12 +24,7 @@ void AnnotateIgnoreWritesEnd(const char* file, int line);
 namespace cuda_on_cpu {
 namespace {
 
-constexpr std::size_t kGuard = 4096;
-#if defined(FIBER_TSAN)
-constexpr std::size_t kStack = 32 * 1024;  // a new one for each thread of each block, cleared byte by byte
-#else
-constexpr std::size_t kStack = 256 * 1024;
-#endif
+constexpr std::size_t kStack = 256 * 1024, kGuard = 4096;
 
 Fiber* running = nullptr;
 
@@ -82,17 +77,6 @@ Fiber::Fiber(void (*body)()) : body_(body) {
 #if defined(FIBER_TSAN)
   thread_ = __tsan_create_fiber(0);
 #endif
-  reset();
-}
-
-Fiber::~Fiber() {
-#if defined(FIBER_TSAN)
-  __tsan_destroy_fiber(thread_);
-#endif
-  munmap(stack_, kStack);
-}
-
-void Fiber::reset() {
 #if defined(__x86_64__)
   auto* top = reinterpret_cast<void**>(stack_ + kStack) - 2;
   *top = reinterpret_cast<void*>(&Fiber::entry);  // where the first switch returns to, with a stack as after a call
@@ -106,7 +90,13 @@ void Fiber::reset() {
   at_.uc_link = nullptr;
   makecontext(&at_, &Fiber::entry, 0);
 #endif
-  fake_stack_ = nullptr;
+}
+
+Fiber::~Fiber() {
+#if defined(FIBER_TSAN)
+  __tsan_destroy_fiber(thread_);
+#endif
+  munmap(stack_, kStack);
 }
 
 void Fiber::report_arrival([[maybe_unused]] void* meeting) {

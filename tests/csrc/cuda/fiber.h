@@ -29,7 +29,6 @@ class Fiber {
 
   void resume();        // until it pauses or its body has returned
   static void pause();  // back to who resumed the running fiber
-  void reset();         // forgets where it was
 
   // ThreadSanitizer: what arrived at a meeting comes before what departs from it. What the scheduler does to memory
   // while unobserved is no access.
