@@ -28,7 +28,7 @@ import typer.main
 from forensic import __version__
 from forensic.cli import configuration, console
 from forensic.cli.commands import OnDemandGroup, load_command
-from forensic.errors import ExitCode, ForensicError, MachineError, UsageError
+from forensic.errors import ExitCode, ForensicError, UsageError, refused
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -251,7 +251,7 @@ def _tell_unwritable_stdout(bug: Exception) -> int | None:
         os.write(sys.stdout.fileno(), b"\n")
     except OSError as error:
         _silence_stdout()
-        console.error(str(MachineError("stdout", f"can not be written: {error.strerror}")))
+        console.error(str(refused("stdout", error)))
         return ExitCode.MACHINE
     return None
 

@@ -106,5 +106,5 @@ def test_full_disk_at_stdout(started: Start, hostile: Path) -> None:
     ):
         assert process.wait(120) == 6
     err = errors()
-    assert b"No space left" in err
+    assert b"no space left" in err
     assert b"Traceback" not in err
