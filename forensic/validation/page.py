@@ -151,7 +151,7 @@ def _ratios(validated: Validated) -> Markup:
         return paragraph("Not calibrated: no likelihood ratio is given. `forensic calibrate` fits a calibration.")
     if not statement.ratios or statement.told is None:
         reasons = {one.withheld for one in calibration.classes.values() if one.withheld}
-        return paragraph(f"No ratios: {'; '.join(sorted(reasons)) or 'these pictures can measure none'}.")
+        return paragraph(f"No ratios: {'; '.join(sorted(reasons)) or 'these images can measure none'}.")
     columns = (
         "class",
         ">ratios from",
