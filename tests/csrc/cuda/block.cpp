@@ -11,10 +11,7 @@
 #include <vector>
 
 #include "fiber.h"
-
-#if defined(FIBER_ASAN)
-#include <sanitizer/asan_interface.h>
-#endif
+#include "garbage.h"
 
 namespace cuda_on_cpu {
 
@@ -27,8 +24,7 @@ constexpr unsigned int kMostThreads = 1024;
 constexpr std::size_t kSharedOfAll = 48 * 1024, kSharedOnRequest = 99 * 1024;
 constexpr unsigned int kMostBlocksAcross = 65535;
 
-// ThreadSanitizer knows the threads of so many blocks apart; those of a block come after those of the block so far
-// back.
+// ThreadSanitizer knows the threads of so many blocks in a row apart.
 #if defined(FIBER_TSAN)
 constexpr std::size_t kApart = 4;
 #else
@@ -36,7 +32,6 @@ constexpr std::size_t kApart = 1;
 #endif
 
 constexpr std::size_t kAlignment = 256;  // of allocations
-constexpr int kGarbage = 0xff;           // floats and doubles of such bytes are NaN
 
 struct Thread {
   enum State { ready, at_block, at_warp, ended };
@@ -55,24 +50,6 @@ struct Thread {
 struct Warp {
   std::uint64_t values[kWarp];
   void* meeting;
-};
-
-// Full of garbage, and aligned to no more than it must be.
-struct Memory {
-  void* whole = nullptr;
-  char* data = nullptr;
-
-  Memory() = default;
-  Memory(std::size_t bytes, std::size_t alignment) {
-    const Fiber::Unobserved unobserved;
-    alignment = std::max<std::size_t>(alignment, 16);
-    if (posix_memalign(&whole, 2 * alignment, alignment + bytes) != 0) std::abort();
-    std::memset(whole, kGarbage, alignment + bytes);
-    data = static_cast<char*>(whole) + alignment;
-#if defined(FIBER_ASAN)
-    __asan_poison_memory_region(whole, alignment);
-#endif
-  }
 };
 
 struct Shared {
