@@ -218,7 +218,7 @@ class Work {
         ring_(room_.take<int>(entries_)),
         starts_(room_.take<int>(static_cast<std::int64_t>(s.columns()) * (s.rings + 1))),
         counts_(room_.take<double>(s.rings)),
-        far_(room_.take<Complex<T>>(2 * kLongBlocks * longest())),
+        far_(room_.take<char>(kLongBlocks * far_bytes())),
         more_(room_.take<char>(static_cast<std::int64_t>(more))),
         memory_(room_.size, stream) {
     make_roots<T><<<blocks_for(s.width, kThreads), kThreads, 0, on>>>(s.width, across());
@@ -253,9 +253,9 @@ class Work {
   Value* part(std::size_t at) const {
     return reinterpret_cast<Value*>(memory_.data() + at);
   }
-  std::int64_t longest() const {
-    const int n = std::max(s.height, s.width);
-    return is_long<T>(n) ? n : 0;
+  std::int64_t far_bytes() const {  // of a block
+    const auto of = [](int n) { return is_long<T>(n) ? static_cast<std::int64_t>(lines_bytes<T>(n)) : 0; };
+    return std::max(of(s.height), of(s.width));
   }
 
   Room room_;
