@@ -56,9 +56,6 @@ struct Sizes {
   }
 };
 
-__device__ std::int64_t first_item() { return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
-__device__ std::int64_t item_step() { return static_cast<std::int64_t>(gridDim.x) * blockDim.x; }
-
 // Whether the kernels for two 3 x 3 convolutions serve: every class of the border ring has a pixel of its own.
 inline bool is_common(const Sizes& s) { return s.span == kSpan && s.height >= kSpan && s.width >= kSpan; }
 

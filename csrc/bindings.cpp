@@ -12,6 +12,7 @@
 #include "dispatch.h"
 #include "door.h"
 #include "norm.h"
+#include "norm_arguments.h"
 #include "radial.h"
 #include "resize.h"
 #include "triplet.h"
@@ -147,15 +148,6 @@ void bind_augment(py::module_& module) {
   });
 }
 
-// Constants of a kernel: contiguous, of an expected shape.
-template <typename T>
-const T* constants(const Array& array, const char* name, const std::array<std::int64_t, 1>& shape) {
-  const auto view = array.view<const T, 1>();
-  FORENSIC_CHECK((view.contiguous() || view.size() == 0) && view.shape == shape, name, ": expected shape (", shape[0],
-                 ",), contiguous, got ", shape_of(array.tensor()));
-  return view.data;
-}
-
 void bind_triplet(py::module_& module) {
   using Object = const py::object&;
   // `gradient` has no rows where none is asked for.
@@ -176,16 +168,6 @@ void bind_triplet(py::module_& module) {
   });
 }
 
-// Calls `body(S{})` with the storage type of `array`.
-template <typename Body>
-void with_storage_type(const Array& array, const char* name, Body body) {
-  if (array.is<BFloat16>()) {
-    body(BFloat16{});
-  } else {
-    with_float_type(array, name, body);
-  }
-}
-
 void bind_norm(py::module_& module) {
   using Object = const py::object&;
   module.def("batch_norm_leaky", [](Object x, Object weight, Object bias, double eps, double slope, Object y,
@@ -193,8 +175,7 @@ void bind_norm(py::module_& module) {
     const Array in(x, "x"), w(weight, "weight"), b(bias, "bias"), out(y, "y"), m(mean, "mean"), v(variance, "variance");
     with_storage_type(in, "x", [&]<typename S>(S) {
       using A = Computed<S>;
-      const auto from = in.view<const S, 2>();
-      FORENSIC_CHECK(from.contiguous() || from.size() == 0, "x: expected a contiguous tensor");
+      const auto from = pixels_of<S>(in, "x");
       const std::array<std::int64_t, 1> channels{from.shape[1]};
       const A* w_at = constants<A>(w, "weight", channels);
       const A* b_at = constants<A>(b, "bias", channels);
@@ -213,10 +194,8 @@ void bind_norm(py::module_& module) {
                    b(bias, "bias"), out(d_x, "d_x"), to_w(d_weight, "d_weight"), to_b(d_bias, "d_bias");
                with_storage_type(in, "x", [&]<typename S>(S) {
                  using A = Computed<S>;
-                 const auto from = in.view<const S, 2>(), slopes = above.view<const S, 2>();
+                 const auto from = pixels_of<S>(in, "x"), slopes = pixels_of<S>(above, "dy");
                  check_same_shape(from, "x", slopes, "dy");
-                 FORENSIC_CHECK((from.contiguous() && slopes.contiguous()) || from.size() == 0,
-                                "x, dy: expected contiguous tensors");
                  const std::array<std::int64_t, 1> channels{from.shape[1]};
                  const A* m_at = constants<A>(m, "mean", channels);
                  const A* v_at = constants<A>(v, "variance", channels);

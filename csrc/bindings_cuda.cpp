@@ -2,11 +2,14 @@
 // the stream is the integer behind a cudaStream_t. Calls return when the work is queued.
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "augment_arguments.h"
 #include "cuda_launch.h"
 #include "door.h"
+#include "norm_arguments.h"
 
 namespace forensic {
 namespace {
@@ -126,6 +129,78 @@ void bind_triplet(py::module_& module) {
   });
 }
 
+void bind_norm(py::module_& module) {
+  module.def("batch_norm_leaky", [](Object x, Object weight, Object bias, double eps, double slope, Object y,
+                                    Object mean, Object variance, std::uintptr_t stream) {
+    const Array in(x, "x"), w(weight, "weight"), b(bias, "bias"), out(y, "y"), m(mean, "mean"), v(variance, "variance");
+    with_storage_type(in, "x", [&]<typename S>(S) {
+      using A = Computed<S>;
+      const auto from = pixels_of<S>(in, "x", kDevice);
+      const std::array<std::int64_t, 1> channels{from.shape[1]};
+      const A* w_at = constants<A>(w, "weight", channels, kDevice);
+      const A* b_at = constants<A>(b, "bias", channels, kDevice);
+      S* y_at = output<S, 2>(out, "y", from.shape, kDevice);
+      A* m_at = output<A, 1>(m, "mean", channels, kDevice);
+      A* v_at = output<A, 1>(v, "variance", channels, kDevice);
+      const NormOptions<S> options{static_cast<A>(eps), static_cast<A>(slope)};
+      const py::gil_scoped_release released;
+      cuda::batch_norm_leaky<S>(from.shape[0], from.shape[1], from.data, w_at, b_at, options, y_at, m_at, v_at, stream);
+    });
+  });
+  module.def("batch_norm_leaky_gradient",
+             [](Object dy, Object x, Object mean, Object variance, Object weight, Object bias, double eps, double slope,
+                Object d_x, Object d_weight, Object d_bias, std::uintptr_t stream) {
+               const Array above(dy, "dy"), in(x, "x"), m(mean, "mean"), v(variance, "variance"), w(weight, "weight"),
+                   b(bias, "bias"), out(d_x, "d_x"), to_w(d_weight, "d_weight"), to_b(d_bias, "d_bias");
+               with_storage_type(in, "x", [&]<typename S>(S) {
+                 using A = Computed<S>;
+                 const auto from = pixels_of<S>(in, "x", kDevice), slopes = pixels_of<S>(above, "dy", kDevice);
+                 check_same_shape(from, "x", slopes, "dy");
+                 const std::array<std::int64_t, 1> channels{from.shape[1]};
+                 const A* m_at = constants<A>(m, "mean", channels, kDevice);
+                 const A* v_at = constants<A>(v, "variance", channels, kDevice);
+                 const A* w_at = constants<A>(w, "weight", channels, kDevice);
+                 const A* b_at = constants<A>(b, "bias", channels, kDevice);
+                 S* x_at = output<S, 2>(out, "d_x", from.shape, kDevice);
+                 A* dw_at = output<A, 1>(to_w, "d_weight", channels, kDevice);
+                 A* db_at = output<A, 1>(to_b, "d_bias", channels, kDevice);
+                 const NormOptions<S> options{static_cast<A>(eps), static_cast<A>(slope)};
+                 const py::gil_scoped_release released;
+                 cuda::batch_norm_leaky_gradient<S>(from.shape[0], from.shape[1], slopes.data, from.data, m_at, v_at,
+                                                    w_at, b_at, options, x_at, dw_at, db_at, stream);
+               });
+             });
+}
+
+void bind_radial(py::module_& module) {
+  module.def("radial_spectrum", [](Object x, Object y, std::uintptr_t stream) {
+    const Array in(x, "x"), out(y, "y");
+    with_float_type(in, "x", [&]<typename T>(T) {
+      const auto from = in.view<const T, 3>(kDevice);
+      const auto [planes, height, width] = from.shape;
+      T* to = output<T, 2>(out, "y", {planes, std::min(height, width) / 2}, kDevice);
+      const cuda::PlaneStrides strides{from.stride[0], from.stride[1], from.stride[2]};
+      const py::gil_scoped_release released;
+      cuda::radial_spectrum(planes, height, width, from.data, strides, to, stream);
+    });
+  });
+  module.def("radial_spectrum_gradient", [](Object x, Object g, Object d_x, std::uintptr_t stream) {
+    const Array in(x, "x"), gradient(g, "g"), out(d_x, "d_x");
+    with_float_type(in, "x", [&]<typename T>(T) {
+      const auto from = in.view<const T, 3>(kDevice);
+      const auto [planes, height, width] = from.shape;
+      const auto weights = gradient.view<const T, 2>(kDevice);
+      const std::array<std::int64_t, 2> expected{planes, std::min(height, width) / 2};
+      FORENSIC_CHECK(weights.shape == expected && (weights.contiguous() || weights.size() == 0), "g: expected shape (",
+                     expected[0], ", ", expected[1], "), contiguous, got ", shape_of(gradient.tensor()));
+      T* to = output<T, 3>(out, "d_x", from.shape, kDevice);
+      const cuda::PlaneStrides strides{from.stride[0], from.stride[1], from.stride[2]};
+      const py::gil_scoped_release released;
+      cuda::radial_spectrum_gradient(planes, height, width, from.data, strides, weights.data, to, stream);
+    });
+  });
+}
+
 }  // namespace
 }  // namespace forensic
 
@@ -142,4 +217,6 @@ PYBIND11_MODULE(_C_cuda, module) {
   bind_resize(module);
   bind_augment(module);
   bind_triplet(module);
+  bind_norm(module);
+  bind_radial(module);
 }

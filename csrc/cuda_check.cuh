@@ -21,6 +21,10 @@ inline unsigned int blocks_for(std::int64_t items, std::int64_t per_block) {
   return static_cast<unsigned int>(std::min<std::int64_t>((items + per_block - 1) / per_block, 1 << 20));
 }
 
+// Such a loop: at = first_item(); at < items; at += item_step().
+__device__ inline std::int64_t first_item() { return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
+__device__ inline std::int64_t item_step() { return static_cast<std::int64_t>(gridDim.x) * blockDim.x; }
+
 // Scratch on the device for the launches of one call: freed in the order of the stream, so that no one waits for it.
 class DeviceMemory {
  public:

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "augment.h"
+#include "norm.h"
 #include "tensor.h"
 
 namespace forensic::cuda {
@@ -39,5 +40,29 @@ template <typename T>
 void batch_hard_triplet(std::int64_t rows, std::int64_t width, const T* z, std::int64_t row_stride,
                         std::int64_t column_stride, const std::int64_t* labels, std::int64_t label_stride,
                         double margin, bool squared, bool mean, T* loss, T* gradient, Stream stream);
+
+// As in norm.h: x, y, dy and d_x (pixels, channels), the others (channels), all contiguous.
+template <typename S>
+void batch_norm_leaky(std::int64_t pixels, std::int64_t channels, const S* x, const Computed<S>* weight,
+                      const Computed<S>* bias, const NormOptions<S>& options, S* y, Computed<S>* mean,
+                      Computed<S>* variance, Stream stream);
+template <typename S>
+void batch_norm_leaky_gradient(std::int64_t pixels, std::int64_t channels, const S* dy, const S* x,
+                               const Computed<S>* mean, const Computed<S>* variance, const Computed<S>* weight,
+                               const Computed<S>* bias, const NormOptions<S>& options, S* d_x, Computed<S>* d_weight,
+                               Computed<S>* d_bias, Stream stream);
+
+struct PlaneStrides {
+  std::int64_t plane, row, column;  // in elements
+};
+
+// x (planes, height, width) with strides; y (planes, rings) contiguous, rings = min(height, width) / 2.
+template <typename T>
+void radial_spectrum(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x,
+                     const PlaneStrides& strides, T* y, Stream stream);
+// g (planes, rings) and d_x (planes, height, width) contiguous.
+template <typename T>
+void radial_spectrum_gradient(std::int64_t planes, std::int64_t height, std::int64_t width, const T* x,
+                              const PlaneStrides& strides, const T* g, T* d_x, Stream stream);
 
 }  // namespace forensic::cuda

@@ -51,6 +51,10 @@ FUNCTIONS = {
     "augment_input_gradient": Arguments(outputs=(5,)),
     "augment_weight_gradients": Arguments(outputs=(6, 7, 8, 9)),
     "batch_hard_triplet": Arguments(outputs=(5, 6)),
+    "batch_norm_leaky": Arguments(outputs=(5, 6, 7)),
+    "batch_norm_leaky_gradient": Arguments(outputs=(8, 9, 10)),
+    "radial_spectrum": Arguments(outputs=(1,)),
+    "radial_spectrum_gradient": Arguments(outputs=(2,), contiguous=(1,)),
 }
 """Functions of `forensic._C_cuda` that have the arguments of those in `forensic._C`, but for the last, `stream`."""
 
@@ -60,6 +64,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "test_dct": ("test_equals_scipy",),
     "test_dct_norm": (),
     "test_dct_out": (),
+    "test_norm": ("test_equals_the_twin",),
+    "test_radial": ("test_equals_numpy", "test_gradient_is_bounded"),
     "test_resize": (),
     "test_triplet": ("test_against_a_loop_over_anchors",),
     "test_triplet_limits": (),

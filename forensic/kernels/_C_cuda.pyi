@@ -35,3 +35,30 @@ def batch_hard_triplet(
     gradient: _DLPack,
     stream: int,
 ) -> None: ...
+def batch_norm_leaky(
+    x: _DLPack,
+    weight: _DLPack,
+    bias: _DLPack,
+    eps: float,
+    slope: float,
+    y: _DLPack,
+    mean: _DLPack,
+    variance: _DLPack,
+    stream: int,
+) -> None: ...
+def batch_norm_leaky_gradient(
+    dy: _DLPack,
+    x: _DLPack,
+    mean: _DLPack,
+    variance: _DLPack,
+    weight: _DLPack,
+    bias: _DLPack,
+    eps: float,
+    slope: float,
+    d_x: _DLPack,
+    d_weight: _DLPack,
+    d_bias: _DLPack,
+    stream: int,
+) -> None: ...
+def radial_spectrum(x: _DLPack, y: _DLPack, stream: int) -> None: ...
+def radial_spectrum_gradient(x: _DLPack, g: _DLPack, d_x: _DLPack, stream: int) -> None: ...

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_rank, require_tensor
@@ -33,7 +34,7 @@ def batch_norm_leaky(
         bias: likewise.
         eps: added to the variance, above 0.
         slope: of the leaky ReLU, not below 0.
-        implementation: `reference` or `cpp` instead of the one that fits the device; for tests and benches.
+        implementation: `reference`, `cpp` or `cuda` instead of the one that fits the device; for tests and benches.
 
     Returns:
         y in shape and dtype of `values`, channels-last; mean and variance (C,) in the dtype of `weight`, without a
@@ -59,7 +60,7 @@ def batch_norm_leaky(
         raise ValueError(f"eps: expected a number above 0, got {eps}")
     if not slope >= 0:
         raise ValueError(f"slope: expected a number not below 0, got {slope}")
-    if backend.choose(values, implementation) == "reference" or values.is_cuda:
+    if backend.choose(values, implementation) == "reference":
         y, mean, variance = reference.batch_norm_leaky(values, weight, bias, eps, slope)
         return y, mean.detach(), variance.detach()
     y, mean, variance = _BatchNormLeaky.apply(values, weight, bias, eps, slope)  # type: ignore[no-untyped-call]  # torch's
@@ -69,6 +70,16 @@ def batch_norm_leaky(
 def _pixels(values: Tensor) -> Tensor:
     """(N, C, H, W), channels-last -> (N H W, C), the same memory."""
     return values.permute(0, 2, 3, 1).reshape(-1, values.shape[1])
+
+
+def _call(name: str, values: Tensor, *arguments: Tensor | float) -> None:
+    """The compiled function `name`, where `values` are."""
+    if values.is_cuda:
+        arrays = [to_dlpack(one) if isinstance(one, Tensor) else one for one in arguments]
+        stream = torch.cuda.current_stream(values.device).cuda_stream
+        getattr(backend.native_cuda(), name)(*arrays, stream)
+    else:
+        getattr(backend.native(), name)(*arguments, backend.threads())
 
 
 def _last(values: Tensor) -> Tensor:
@@ -90,7 +101,7 @@ class _BatchNormLeaky(torch.autograd.Function):
         x, w, b = _last(values), weight.detach().contiguous(), bias.detach().contiguous()
         y = torch.empty_like(x)
         mean, variance = torch.zeros_like(w), torch.zeros_like(w)
-        backend.native().batch_norm_leaky(_pixels(x), w, b, eps, slope, _pixels(y), mean, variance, backend.threads())
+        _call("batch_norm_leaky", x, _pixels(x), w, b, eps, slope, _pixels(y), mean, variance)
         ctx.mark_non_differentiable(mean, variance)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(values, mean, variance, weight, bias)
@@ -122,9 +133,8 @@ class _Gradient(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         dy, x, w, b = _last(slopes), _last(values), weight.detach().contiguous(), bias.detach().contiguous()
         d_x, d_weight, d_bias = torch.empty_like(x), torch.empty_like(w), torch.empty_like(b)
-        backend.native().batch_norm_leaky_gradient(
-            _pixels(dy), _pixels(x), mean, variance, w, b, eps, slope, _pixels(d_x), d_weight, d_bias, backend.threads()
-        )
+        arrays = _pixels(dy), _pixels(x), mean, variance, w, b
+        _call("batch_norm_leaky_gradient", x, *arrays, eps, slope, _pixels(d_x), d_weight, d_bias)
         ctx.save_for_backward(slopes, values, weight, bias)
         ctx.numbers = (eps, slope)
         return d_x, d_weight, d_bias

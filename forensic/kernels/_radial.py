@@ -39,8 +39,8 @@ def radial_spectrum(images: Tensor, *, implementation: str | None = None) -> Ten
     `tests/golden/spectrum.json`, and `numpy.fft.fft2` is the second opinion.
     """
     require_planes(images, "images")
-    if backend.choose(images, implementation) == "reference" or images.is_cuda:
-        return reference.radial_spectrum(images)  # there is no CUDA kernel of it: the twin runs on the device
+    if backend.choose(images, implementation) == "reference":
+        return reference.radial_spectrum(images)
     if backend.unobserved(images):
         return _means(images)
     spectrum: Tensor = _radial_spectrum(images)
@@ -55,9 +55,16 @@ def _means(images: Tensor) -> Tensor:
     result = _no_rings_yet(images)
     if result.numel() == 0:
         return result
-    flat = result.view(-1, result.shape[-1])
-    backend.native().radial_spectrum(to_dlpack(_planes(images)), to_dlpack(flat), backend.threads())
+    source, target = to_dlpack(_planes(images)), to_dlpack(result.view(-1, result.shape[-1]))
+    if images.is_cuda:
+        backend.native_cuda().radial_spectrum(source, target, _stream(images))
+    else:
+        backend.native().radial_spectrum(source, target, backend.threads())
     return result
+
+
+def _stream(tensor: Tensor) -> int:
+    return int(torch.cuda.current_stream(tensor.device).cuda_stream)
 
 
 @torch.library.custom_op("forensic::radial_spectrum", mutates_args=())
@@ -72,7 +79,11 @@ def _radial_spectrum_gradient(images: Tensor, gradient: Tensor) -> Tensor:
         return result
     weights = gradient.detach().resolve_neg().reshape(-1, gradient.shape[-1])
     flat = result.view(-1, *images.shape[-2:])
-    backend.native().radial_spectrum_gradient(_planes(images), weights, flat, backend.threads())
+    if images.is_cuda:
+        arrays = to_dlpack(_planes(images)), to_dlpack(weights.contiguous()), to_dlpack(flat)
+        backend.native_cuda().radial_spectrum_gradient(*arrays, _stream(images))
+    else:
+        backend.native().radial_spectrum_gradient(_planes(images), weights, flat, backend.threads())
     return result
 
 

@@ -40,9 +40,6 @@ KERNELS: Final = {
 _ALWAYS_ON_CPU: Final = ("resize_square",)
 """Kernels that serve what is on the CPU also under FORENSIC_KERNELS=cuda: workers that decode have no torch."""
 
-_TWIN_ON_CUDA: Final = ("radial_spectrum", "batch_norm_leaky")
-"""Kernels without a CUDA form of their own: their twins serve tensors on a device."""
-
 
 def asked() -> str:
     """What FORENSIC_KERNELS asks for: `auto` or the name of an implementation, which may not be here.
@@ -234,10 +231,6 @@ def implementation(name: str) -> Implementation:
     return Implementation(name)
 
 
-def _on_cuda(kernel: str) -> str:
-    return "reference" if kernel in _TWIN_ON_CUDA else "cuda"
-
-
 def describe() -> dict[str, str]:
     """Which implementation of each kernel runs here, and why.
 
@@ -256,9 +249,9 @@ def describe() -> dict[str, str]:
     count = threads()
     cpu = f"cpp/{isa}, {count} thread{'s' if count != 1 else ''}"
     no_cuda = _why_no_cuda() if "torch" in sys.modules else "not asked: torch is not imported"
-    both = {kernel: f"{cpu}; {_on_cuda(kernel)} for CUDA tensors" for kernel in KERNELS}
+    both = dict.fromkeys(KERNELS, f"{cpu}; cuda for CUDA tensors")
     if name == "cuda":
-        both |= {kernel: _on_cuda(kernel) for kernel in KERNELS if kernel not in _ALWAYS_ON_CPU}
+        both |= dict.fromkeys(KERNELS.keys() - _ALWAYS_ON_CPU, "cuda")
     elif no_cuda:
         both = dict.fromkeys(KERNELS, cpu)
     named = os.environ.get("FORENSIC_ISA") or "auto"

@@ -33,6 +33,10 @@ from forensic import kernels
 from forensic.kernels import reference
 
 HIDDEN = 32
+TRUNK = ((56, 32, 64, 64), (56, 64, 32, 32), (56, 128, 16, 16), (56, 256, 8, 8))
+"""What the trunk normalises in a step of 56 images."""
+STORED = (torch.float32, torch.bfloat16)
+PLANES = ((64, 3, 128, 128), (64, 3, 125, 125), (4, 3, 1024, 1024))
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ def rows(pattern: str) -> Iterator[Row]:
         "resize_square": lambda: (resized(side, 128) for side in (256, 1024, 3000)),
         "augment": lambda: (augmented((64, 3, 128, 128), work) for work in works),
         "batch_hard_triplet": lambda: (triplets(count, 512) for count in (56, 240, 1024)),
+        "batch_norm_leaky": lambda: (normed(shape, dtype) for shape in TRUNK for dtype in STORED),
+        "radial_spectrum": lambda: (rings(shape, work) for shape in PLANES for work in works[::2]),
     }
     for name, make in makers.items():
         if fnmatch(name, pattern):
@@ -200,6 +206,72 @@ def triplets(count: int, width: int) -> Row:
         tuple(one.cpu() for one in step(reference.batch_hard_triplet, z.double())),
         1e-4,
         2 * z.nbytes,
+    )
+
+
+def normed(shape: tuple[int, ...], dtype: torch.dtype) -> Row:
+    values, above = on_device(*shape).to(dtype), on_device(*shape).flip(0, 2).to(dtype)
+    x, g = (one.contiguous(memory_format=torch.channels_last) for one in (values, above))
+    constants = on_device(shape[1], 1)[:, 0] + 1, on_device(shape[1], 1)[:, 0] - 0.5
+
+    def modules(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        y = torch.nn.functional.batch_norm(x, None, None, weight, bias, training=True)
+        return torch.nn.functional.leaky_relu(y, 0.2, inplace=True)
+
+    def step(function: Callable[..., Tensor], x: Tensor, g: Tensor, *constants: Tensor) -> tuple[Tensor, ...]:
+        leaves = [one.detach().requires_grad_() for one in (x, *constants)]
+        y = function(*leaves)
+        return y.detach(), *torch.autograd.grad(y, leaves, g)
+
+    with torch.backends.cudnn.flags(enabled=False):
+        exact = step(modules, values.double(), above.double(), *(one.double() for one in constants))
+    return Row(
+        "batch_norm_leaky, all gradients",
+        f"{'x'.join(map(str, shape))} {str(dtype).removeprefix('torch.')}",
+        lambda: step(lambda *leaves: kernels.batch_norm_leaky(*leaves)[0], x, g, *constants),
+        {
+            "torch's two modules": lambda: step(modules, values, above, *constants),
+            "torch's two modules, channels-last": lambda: step(modules, x, g, *constants),
+        },
+        tuple(one.cpu() for one in exact),
+        1e-4 if dtype == torch.float32 else 2e-2,
+        5 * x.nbytes,  # x and the gradient above read, y and the gradient written, x read again for it
+    )
+
+
+def rings(shape: tuple[int, ...], work: str) -> Row:
+    height, width = shape[-2:]
+    count, half = min(height, width) // 2, width // 2 + 1
+    x = on_device(*shape).abs()  # as pictures: the mean is not zero
+    above = on_device(*shape[:-2], count, 1)[..., 0]
+    ring = reference.ring_of(height, width).clamp(max=count)
+    counts = torch.bincount(ring.flatten(), minlength=count + 1)[:count].to(x)
+    ring = ring[:, :half].flatten().to(x.device)
+    times = torch.full((half,), 2.0, device=x.device)
+    times[0] = 1.0
+    if width % 2 == 0:
+        times[-1] = 1.0  # its own mirror, as the first
+
+    def by_fft(x: Tensor) -> Tensor:
+        transform = torch.fft.rfft2(x)
+        power = ((transform.real**2 + transform.imag**2) * times).flatten(-2)
+        sums = power.new_zeros((*power.shape[:-1], count + 1)).index_add(-1, ring, power)
+        return sums[..., :count] / counts
+
+    def run(function: Callable[[Tensor], Tensor], x: Tensor = x) -> Tensor:
+        if work == "forward":
+            return function(x)
+        leaf = x.detach().requires_grad_()
+        return torch.autograd.grad(function(leaf), leaf, above.to(x))[0]
+
+    return Row(
+        "radial_spectrum" if work == "forward" else "radial_spectrum, gradient too",
+        "x".join(map(str, shape)),
+        lambda: run(kernels.radial_spectrum),
+        {"rfft2 and index_add": lambda: run(by_fft)},
+        (run(reference.radial_spectrum, x.double()).cpu(),),
+        1e-4,
+        x.nbytes if work == "forward" else 3 * x.nbytes,
     )
 
 

@@ -132,6 +132,12 @@ def device(kernels: backend.Implementation) -> str:
 
 
 @pytest.fixture
+def compiled_device(compiled: backend.Implementation) -> str:
+    """Where the arguments of `compiled` must be."""
+    return "cuda" if compiled.name == "cuda" else "cpu"
+
+
+@pytest.fixture
 def image_u8() -> Callable[..., np.ndarray]:
     """`image_u8(label, sample, height, width)`: the formula image of tests/golden/README.md as uint8 (H, W, 3)."""
 

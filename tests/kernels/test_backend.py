@@ -102,6 +102,14 @@ def test_describe_names_threads_and_reason(with_threads) -> None:
     assert found["reason"]
 
 
+@pytest.mark.parametrize("kernel", ["dct2", "augment", "batch_hard_triplet", "batch_norm_leaky", "radial_spectrum"])
+def test_tensors_on_a_device_have_a_kernel_of_their_own(monkeypatch, kernel) -> None:
+    monkeypatch.setattr(backend, "_why_no_cuda", lambda: "")
+    assert kernels.describe()[kernel].endswith("; cuda for CUDA tensors")
+    monkeypatch.setattr(backend, "_forced", "cuda")
+    assert kernels.describe()[kernel] == "cuda"
+
+
 def test_implementation_by_name() -> None:
     cpp = kernels.implementation("cpp")
     assert repr(cpp) == "implementation('cpp')"

@@ -106,12 +106,33 @@ def test_the_same_bits_at_every_run(device):
     inputs = [torch.randn(shape, generator=generator).to(device).requires_grad_() for shape in shapes]
     z = torch.randint(-2, 3, (90, 3), generator=generator).float().to(device).requires_grad_()
     labels = (torch.arange(90) % 5).to(device)
+    planes = torch.randn(9, 50, 66, generator=generator).to(device).requires_grad_()
+    normed = [
+        torch.randn(shape, generator=generator).to(device).requires_grad_() for shape in ((9, 40, 30, 20), 40, 40)
+    ]
 
     def once() -> list[torch.Tensor]:
         y = kernels.augment(*inputs)
         loss = kernels.batch_hard_triplet(z, labels)
-        return [y, loss, *torch.autograd.grad(y.square().sum(), inputs), *torch.autograd.grad(loss, z)]
+        rings = kernels.radial_spectrum(planes)
+        normal, mean, variance = kernels.batch_norm_leaky(*normed)
+        return [
+            *(y, loss, rings, normal, mean, variance),
+            *torch.autograd.grad(y.square().sum(), inputs),
+            *torch.autograd.grad(loss, z),
+            *torch.autograd.grad(rings.square().sum(), planes),
+            *torch.autograd.grad(normal.square().sum(), normed),
+        ]
 
     first = once()
     for _ in range(5):
         assert all(torch.equal(a, b) for a, b in zip(first, once(), strict=True))
+
+
+@needs_device
+def test_planes_that_are_too_long_are_refused(device):
+    images = torch.zeros(1, 2, 65537, device=device)
+    with pytest.raises(
+        ValueError, match="x: planes of 2 x 65537 are too large for the device, which takes up to 65536"
+    ):
+        kernels.radial_spectrum(images)

@@ -59,26 +59,53 @@ def test_equals_torchs_modules(kernels: backend.Implementation, device: str) -> 
     close(outcome(kernels.batch_norm_leaky, *parts, **options), outcome(by_modules, *parts, **options), 1e-12)
 
 
+SHAPES = [(28, 32, 64, 64), (3, 5, 2, 9), (2, 70, 3, 3), (1, 1, 1, 2), (40, 256, 8, 8)]
+
+
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-12), (torch.float32, FLOAT32)])
-@pytest.mark.parametrize("shape", [(28, 32, 64, 64), (3, 5, 2, 9), (2, 70, 3, 3), (1, 1, 1, 2), (40, 256, 8, 8)])
-def test_equals_the_twin(isa: str, shape: tuple[int, ...], dtype: torch.dtype, bound: float) -> None:
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_level_equals_the_twin(isa: str, shape: tuple[int, ...], dtype: torch.dtype, bound: float) -> None:
     assert isa == backend.native().isa()
-    parts = batch(*shape, dtype)
+    assert_equals_the_twin(all_kernels.implementation("cpp"), batch(*shape, dtype), bound)
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-12), (torch.float32, FLOAT32)])
+@pytest.mark.parametrize("shape", [*SHAPES[1:], (7, 33, 40, 41)])
+def test_equals_the_twin(
+    compiled: backend.Implementation,
+    compiled_device: str,
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    bound: float,
+) -> None:
+    assert_equals_the_twin(compiled, tuple(part.to(compiled_device) for part in batch(*shape, dtype)), bound)
+
+
+def assert_equals_the_twin(kernels: backend.Implementation, parts: tuple[Tensor, ...], bound: float) -> None:
     wide = tuple(part.double() for part in parts)
-    twin = [part.to(dtype) for part in outcome(all_kernels.implementation("reference").batch_norm_leaky, *wide)]
-    found = outcome(all_kernels.implementation("cpp").batch_norm_leaky, *parts)
+    exact = outcome(all_kernels.implementation("reference").batch_norm_leaky, *wide)
+    twin = [part.to(parts[0].dtype) for part in exact]
     far = float((twin[1].double() / twin[2].double().sqrt()).abs().max())  # what subtracting the mean costs
-    close(found, twin, bound * (1 + far))
+    close(outcome(kernels.batch_norm_leaky, *parts), twin, bound * (1 + far))
 
 
-def test_bfloat16_is_float32_rounded_once(isa: str) -> None:
+def test_bfloat16_of_every_level_is_float32_rounded_once(isa: str) -> None:
+    assert isa == backend.native().isa()
+    assert_rounded_once(all_kernels.implementation("cpp"), batch(4, 33, 6, 5, torch.bfloat16))
+
+
+def test_bfloat16_is_float32_rounded_once(compiled: backend.Implementation, compiled_device: str) -> None:
     parts = batch(4, 33, 6, 5, torch.bfloat16)
+    assert_rounded_once(compiled, tuple(part.to(compiled_device) for part in parts))
+
+
+def assert_rounded_once(kernels: backend.Implementation, parts: tuple[Tensor, ...]) -> None:
     wide = (parts[0].float(), *parts[1:3], parts[3].float())
-    found = outcome(all_kernels.implementation("cpp").batch_norm_leaky, *parts)
-    expected = outcome(all_kernels.implementation("cpp").batch_norm_leaky, *wide)
+    found = outcome(kernels.batch_norm_leaky, *parts)
+    expected = outcome(kernels.batch_norm_leaky, *wide)
     assert found[0].dtype == found[3].dtype == torch.bfloat16
-    assert torch.equal(found[0], expected[0].bfloat16()), isa
-    assert torch.equal(found[3], expected[3].bfloat16()), isa
+    assert torch.equal(found[0], expected[0].bfloat16())
+    assert torch.equal(found[3], expected[3].bfloat16())
     for mine, other in zip(found, expected, strict=True):
         if mine.dtype == torch.float32:
             assert torch.equal(mine, other)
@@ -104,9 +131,9 @@ def test_any_shape(shape: tuple[int, ...], dtype: torch.dtype, scale: float, see
         assert torch.allclose(y.double(), twin[0].double(), rtol=4 * bound, atol=1e3 * inner)
 
 
-def test_layouts_give_the_same_bits(layout) -> None:
-    values, weight, bias, above = batch(2, 6, 4, 8, torch.float32)
-    function = all_kernels.implementation("cpp").batch_norm_leaky
+def test_layouts_give_the_same_bits(compiled: backend.Implementation, compiled_device: str, layout) -> None:
+    values, weight, bias, above = (part.to(compiled_device) for part in batch(2, 6, 4, 8, torch.float32))
+    function = compiled.batch_norm_leaky
     expected = outcome(function, values, weight, bias, above)
     found = outcome(lambda x, *rest: function(layout(x), *rest), values, weight, bias, layout(above))
     assert all(torch.equal(mine, other) for mine, other in zip(found, expected, strict=True))
@@ -124,28 +151,43 @@ def test_threads_and_levels_do_not_matter(isa: str, with_threads) -> None:
         assert all(torch.equal(mine, other) for mine, other in zip(found, expected, strict=True)), (isa, count)
 
 
-def test_gradients_of_both_orders() -> None:
-    values, weight, bias, _ = (part.requires_grad_() for part in batch(3, 4, 2, 3))
+def test_gradients_of_both_orders(compiled: backend.Implementation, compiled_device: str) -> None:
+    values, weight, bias, _ = (part.to(compiled_device).requires_grad_() for part in batch(3, 4, 2, 3))
 
     def y(*leaves: Tensor) -> Tensor:
-        return all_kernels.implementation("cpp").batch_norm_leaky(*leaves)[0]
+        return compiled.batch_norm_leaky(*leaves)[0]  # type: ignore[no-any-return]  # of any kernel
 
     assert torch.autograd.gradcheck(y, (values, weight, bias))
     assert torch.autograd.gradgradcheck(y, (values, weight, bias))
 
 
-def test_a_value_that_is_not_finite_stays_in_its_channel(isa: str) -> None:
-    for dtype in DTYPES:
-        for bad in (float("nan"), float("inf")):
-            values, weight, bias, above = batch(3, 35, 4, 4, dtype)
-            clean = outcome(all_kernels.implementation("cpp").batch_norm_leaky, values, weight, bias, above)
-            values[1, 33, 2, 2] = bad
-            found = outcome(all_kernels.implementation("cpp").batch_norm_leaky, values, weight, bias, above)
-            kept = [channel for channel in range(35) if channel != 33]
-            assert torch.equal(found[0][:, kept], clean[0][:, kept]), isa
-            assert torch.equal(found[3][:, kept], clean[3][:, kept])
-            assert found[0][:, 33].isnan().any()
-            assert found[3][:, 33].isnan().any()
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_stays_in_its_channel_at_every_level(
+    isa: str, dtype: torch.dtype, bad: float
+) -> None:
+    assert isa == backend.native().isa()
+    assert_stays_in_its_channel(all_kernels.implementation("cpp"), batch(3, 35, 4, 4, dtype), bad)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_stays_in_its_channel(
+    compiled: backend.Implementation, compiled_device: str, dtype: torch.dtype, bad: float
+) -> None:
+    parts = tuple(part.to(compiled_device) for part in batch(3, 35, 4, 4, dtype))
+    assert_stays_in_its_channel(compiled, parts, bad)
+
+
+def assert_stays_in_its_channel(kernels: backend.Implementation, parts: tuple[Tensor, ...], bad: float) -> None:
+    clean = outcome(kernels.batch_norm_leaky, *parts)
+    parts[0][1, 33, 2, 2] = bad
+    found = outcome(kernels.batch_norm_leaky, *parts)
+    kept = [channel for channel in range(35) if channel != 33]
+    assert torch.equal(found[0][:, kept], clean[0][:, kept])
+    assert torch.equal(found[3][:, kept], clean[3][:, kept])
+    assert found[0][:, 33].isnan().any()
+    assert found[3][:, 33].isnan().any()
 
 
 def test_empty_and_constant(kernels: backend.Implementation, device: str) -> None:
@@ -163,9 +205,10 @@ def test_empty_and_constant(kernels: backend.Implementation, device: str) -> Non
     assert all(part.eq(0).all() for part in found)
 
 
-def test_a_mean_far_from_zero_keeps_the_variance() -> None:
+def test_a_mean_far_from_zero_keeps_the_variance(compiled: backend.Implementation, compiled_device: str) -> None:
     values = torch.from_numpy(np.random.default_rng(0).standard_normal((8, 4, 16, 16)) + 1000).float()
-    _, mean, variance = all_kernels.implementation("cpp").batch_norm_leaky(values, torch.ones(4), torch.zeros(4))
+    values = values.to(compiled_device)
+    _, mean, variance = compiled.batch_norm_leaky(values, values.new_ones(4), values.new_zeros(4))
     exact = values.double()
     assert torch.allclose(mean.double(), exact.mean(dim=(0, 2, 3)), rtol=1e-7)
     assert torch.allclose(variance.double(), exact.var(dim=(0, 2, 3), correction=0), rtol=1e-5)

@@ -13,6 +13,8 @@
 #include "block.h"
 #include "cuda_launch.h"
 #include "dct.h"
+#include "norm.h"
+#include "radial.h"
 #include "resize.h"
 #include "triplet.h"
 
@@ -147,6 +149,57 @@ void triplet(std::int64_t rows, std::int64_t width) {
 }
 
 template <typename T>
+void norm(std::int64_t pixels, std::int64_t channels) {
+  const std::string what = "batch_norm_leaky of " + std::to_string(pixels) + " x " + std::to_string(channels);
+  const std::int64_t count = pixels * channels;
+  const auto x = values<T>(count), above = values<T>(count, 2);
+  const auto weight = values<T>(channels, 3), bias = values<T>(channels, 4);
+  const forensic::NormOptions<T> options{T(1e-3), T(0.2)};
+  std::vector<T> y[2], d_x[2], mean[2], variance[2], d_weight[2], d_bias[2];
+  for (int n = 0; n < 2; ++n) {
+    y[n] = d_x[n] = unwritten<T>(count);
+    mean[n] = variance[n] = d_weight[n] = d_bias[n] = unwritten<T>(channels);
+  }
+  forensic::batch_norm_leaky<T>(pixels, channels, x.data(), weight.data(), bias.data(), options, y[0].data(),
+                                mean[0].data(), variance[0].data(), 1);
+  forensic::cuda::batch_norm_leaky<T>(pixels, channels, x.data(), weight.data(), bias.data(), options, y[1].data(),
+                                      mean[1].data(), variance[1].data(), kStream);
+  forensic::batch_norm_leaky_gradient<T>(pixels, channels, above.data(), x.data(), mean[0].data(), variance[0].data(),
+                                         weight.data(), bias.data(), options, d_x[0].data(), d_weight[0].data(),
+                                         d_bias[0].data(), 1);
+  forensic::cuda::batch_norm_leaky_gradient<T>(pixels, channels, above.data(), x.data(), mean[0].data(),
+                                               variance[0].data(), weight.data(), bias.data(), options, d_x[1].data(),
+                                               d_weight[1].data(), d_bias[1].data(), kStream);
+  expect_close(y[1], y[0], what);
+  expect_close(mean[1], mean[0], what + ", mean");
+  expect_close(variance[1], variance[0], what + ", variance");
+  expect_close(d_x[1], d_x[0], what + ", gradient");
+  expect_close(d_weight[1], d_weight[0], what + ", gradient of the weight");
+  expect_close(d_bias[1], d_bias[0], what + ", gradient of the bias");
+}
+
+template <typename T>
+void radial(std::int64_t planes, std::int64_t height, std::int64_t width) {
+  const std::string what = "radial_spectrum " + std::to_string(height) + " x " + std::to_string(width);
+  const std::int64_t count = planes * height * width, rings = std::min(height, width) / 2;
+  const auto x = values<T>(count), g = values<T>(planes * rings, 2);
+  std::vector<T> y[2], d_x[2];
+  for (int n = 0; n < 2; ++n) {
+    y[n] = unwritten<T>(planes * rings);
+    d_x[n] = unwritten<T>(count);
+  }
+  const auto in = row_major<const T, 3>(x.data(), {planes, height, width});
+  const forensic::cuda::PlaneStrides strides{height * width, width, 1};
+  forensic::radial_spectrum<T>(in, row_major<T, 2>(y[0].data(), {planes, rings}), 1);
+  forensic::cuda::radial_spectrum(planes, height, width, x.data(), strides, y[1].data(), kStream);
+  expect_close(y[1], y[0], what);
+  forensic::radial_spectrum_gradient<T>(in, row_major<const T, 2>(g.data(), {planes, rings}),
+                                        row_major<T, 3>(d_x[0].data(), {planes, height, width}), 1);
+  forensic::cuda::radial_spectrum_gradient(planes, height, width, x.data(), strides, g.data(), d_x[1].data(), kStream);
+  expect_close(d_x[1], d_x[0], what + ", gradient");
+}
+
+template <typename T>
 void all() {
   for (const std::int64_t size : {8, 16, 32, 64}) dct<T>(3, size, size);
   if (sizeof(T) == 4) dct<T>(1, 128, 128);
@@ -160,6 +213,12 @@ void all() {
   triplet<T>(20, 5);
   triplet<T>(50, 35);  // large tiles
   triplet<T>(101, 3);  // no matrix
+  norm<T>(1, 1);
+  norm<T>(700, 3);
+  norm<T>(333, 37);  // two tiles, shares and runs of several
+  radial<T>(3, 16, 24);
+  radial<T>(7, 9, 7);
+  radial<T>(2, 75, 130);  // long lines
 }
 
 }  // namespace

@@ -29,6 +29,9 @@ SUBSTITUTIONS = {
 }
 SMALL = {
     "dct.cu": [("kFewTiles = 256;", "kFewTiles = 2;")],
+    "norm.cu": [("kRun = 64;", "kRun = 5;"), ("kMostShares = 1024;", "kMostShares = 3;")],
+    "radial.cu": [("kLongBlocks = 128;", "kLongBlocks = 2;")],
+    "radial_lines.cuh": [("kMostShared = 48 * 1024;", "kMostShared = 1024;")],
     "triplet.cu": [("kMostRows = 4096;", "kMostRows = 100;"), ("kLargeRows = 384;", "kLargeRows = 40;")],
 }
 """File -> texts that occur once, and what takes their places."""
