@@ -41,6 +41,8 @@ START_SECONDS = 60.0
 """A fresh worker must have decoded the control picture by then; a busy machine may need seconds."""
 READ_SECONDS = 300.0
 """For reading a file whole, before the decoder's own time begins: a gigabyte from a slow disk."""
+_STARTS = 3
+"""So many workers in a row may be killed before they are ready."""
 RESTART_BUDGET = 1000
 """Files over which workers died in one scan, beyond which the machine is blamed and not the files."""
 
@@ -197,13 +199,24 @@ class DecodePool:
                 worker.end()
 
     def _fresh(self) -> _Worker:
-        return _Worker(self._command, self._settings, self._closed)
+        tries = 0
+        while True:
+            try:
+                return _Worker(self._command, self._settings, self._closed)
+            except _KilledError:
+                tries += 1
+                if tries == _STARTS:
+                    raise
 
     def _count_death(self) -> None:
         with self._lock:
             self._deaths_left -= 1
             if self._deaths_left < 0:
                 raise MachineError("decode workers", "too many have died", "Test this machine's memory and disk")
+
+
+class _KilledError(MachineError):
+    """A worker was ended by a signal before it was ready."""
 
 
 class _ClosedError(Exception):
@@ -248,11 +261,17 @@ class _Worker:
         except _ClosedError:
             self.end()
             raise
-        except (EOFError, OSError, ValueError, _StalledError):
+        except _StalledError:
             said = self._last_words()
+        except (EOFError, OSError, ValueError):
+            said = self._last_words()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+        killed = (self._process.poll() or 0) < 0
         self.end()
         remedy = "Try `forensic doctor`; the decoder or its memory limit is at fault, not a file"
-        raise MachineError("decode workers", f"a fresh one fails on the control image: {said}", remedy)
+        kind = _KilledError if killed else MachineError
+        raise kind("decode workers", f"a fresh one fails on the control image: {said}", remedy)
 
     def read(self, index: int, path: bytes) -> Read:
         """One file's result; when the process dies over it, the result says so and `alive` is False."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,16 @@ def decode(data, *, name, limits=None):
         os.kill(os.getpid(), 9)
     return honest(data, name=name, limits=limits)
 worker.decode = decode
+if len(sys.argv) > 2 and len(os.listdir(sys.argv[2])) < int(sys.argv[3]):
+    open(os.path.join(sys.argv[2], str(os.getpid())), "w").close()
+    os.kill(os.getpid(), 9)
 worker.main()
 """
 """Starts an honest worker that is killed over files that are named so."""
 
 
-def read_all(folder: Path, *names: str, budget: int) -> list[Read]:
-    command = (sys.executable, "-P", "-c", KILLED, WORKER_COMMAND[-1])
+def read_all(folder: Path, *names: str, budget: int, more: Sequence[str] = ()) -> list[Read]:
+    command = (sys.executable, "-P", "-c", KILLED, WORKER_COMMAND[-1], *more)
     for name in names:
         shutil.copyfile(CONTROL, folder / name)
     with DecodePool(1, DecodeLimits(), "tiles-128-v1", restart_budget=budget, command=command) as pool:
@@ -53,3 +57,12 @@ def test_files_and_not_workers_are_counted(tmp_path) -> None:
     read_all(tmp_path, "always.jpg", budget=1)
     with pytest.raises(MachineError, match="decode workers: too many have died"):
         read_all(tmp_path, "once-1.jpg", "once-2.jpg", budget=1)
+
+
+def test_one_that_is_killed_before_it_is_ready_is_started_again(tmp_path) -> None:
+    for starts in (2, 3):
+        (tmp_path / f"{starts}").mkdir()
+    (read,) = read_all(tmp_path, "plain.jpg", budget=0, more=(str(tmp_path / "2"), "2"))
+    assert read.outcome is None
+    with pytest.raises(MachineError, match="a fresh one fails on the control image"):
+        read_all(tmp_path, "plain.jpg", budget=0, more=(str(tmp_path / "3"), "3"))
