@@ -91,7 +91,7 @@ def test_stdout_that_fails_is_the_machines_fault(monkeypatch) -> None:
     monkeypatch.setattr(sys, "stdout", Full())
     monkeypatch.setattr("os.dup2", lambda *_: None)
     finding = Finding(path="x", status="skipped", reason="link", preprocessing="p", weights="w")
-    with pytest.raises(MachineError, match="No space left"):
+    with pytest.raises(MachineError, match="no space left"):
         findings.follow([Found(finding)], "jsonl")
 
 
