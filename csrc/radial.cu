@@ -119,9 +119,6 @@ __global__ void add_blocks(Shape s, std::int64_t blocks, const double* partial, 
   }
 }
 
-// ---- gradient
-// --------------------------------------------------------------------------------------------------------
-
 // d_x = sum over f of w_f Re(F_f exp(+2 pi i ...)), w = 2 g[ring f] / count
 template <typename T>
 __global__ void make_weights(Shape s, const T* g, const double* counts, T* weights) {
