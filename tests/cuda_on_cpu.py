@@ -180,7 +180,8 @@ def _tensor(argument: Any) -> Any:
 @cache
 def _load(target: str) -> ModuleType:
     path = build(target)
-    spec = importlib.util.spec_from_file_location("_C_cuda", path)
+    # of two modules with one name the first would be had twice
+    spec = importlib.util.spec_from_file_location(f"{target}._C_cuda", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -117,3 +117,10 @@ def test_kernels_run_and_their_failures_come_out() -> None:
         stand_in.module.dct2(x, y, False, 0)
     with pytest.raises(TypeError, match="x: expected float32 or float64"):
         stand_in.dct2(x.half(), y, False, 1)
+
+
+@pytest.mark.slow
+def test_both_modules_are_loaded() -> None:
+    both = [cuda_on_cpu._load(target) for target in ("cuda_on_cpu", "cuda_on_cpu_small")]
+    assert both[0].dct2 is not both[1].dct2
+    assert [Path(str(one.__file__)).parent.name for one in both] == ["cuda_on_cpu", "cuda_on_cpu_small"]
