@@ -38,7 +38,7 @@ demo: setup  ## scan the sample images into report.html
 	@$(BIN)/forensic scan tests/samples --format table --report report.html
 	@echo "Now open report.html in a browser."
 
-test: setup  ## the tests, about seven minutes on two cores
+test: setup  ## the tests, six to eleven minutes on two cores
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)  # a core a process
 
 slow: setup  ## the tests that take minutes
