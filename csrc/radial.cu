@@ -17,12 +17,22 @@ namespace {
 constexpr std::int64_t kLongBlocks = 128;  // with lines in device memory
 constexpr const char* kName = "radial_spectrum";
 
-// `count` rows from number `first` of all planes' rows on, and where they stand.
-struct Rows {
-  std::int64_t plane;
-  int row, height;
+// Sets of lines, of each of which a block has one in hand.
+template <typename T>
+__host__ __device__ std::int64_t sets_of(std::int64_t lines, int n) {
+  return (lines + together<T>(n) - 1) / together<T>(n);
+}
 
-  __device__ Rows(std::int64_t first, int h) : plane(first / h), row(static_cast<int>(first % h)), height(h) {}
+// Set number `set` of `most` rows of all planes, and where they stand: `count` from number `first` on.
+struct Rows {
+  std::int64_t first, plane;
+  int row, height, count;
+
+  __device__ Rows(const Shape& s, int most, std::int64_t set)
+      : first(set * most), plane(first / s.height), row(static_cast<int>(first % s.height)), height(s.height) {
+    const std::int64_t left = s.planes * s.height - first;
+    count = left < most ? static_cast<int>(left) : most;
+  }
   __device__ std::int64_t plane_of(int line) const { return plane + (row + line) / height; }
   __device__ int row_of(int line) const { return (row + line) % height; }
 };
@@ -50,11 +60,10 @@ __global__ void __launch_bounds__(kThreads)
                    Complex<T>* __restrict__ spectrum) {
   const Buffers<T, Long> buffers(s.width, far);
   const int most = together<T>(s.width), columns = s.columns();
-  const std::int64_t all = s.planes * s.height;
-  for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * most; first < all;
-       first += static_cast<std::int64_t>(gridDim.x) * most) {
-    const Rows rows(first, s.height);
-    const int lines = all - first < most ? static_cast<int>(all - first) : most;
+  const std::int64_t all = sets_of<T>(s.planes * s.height, s.width);
+  for (std::int64_t set = blockIdx.x; set < all; set += gridDim.x) {
+    const Rows rows(s, most, set);
+    const int lines = rows.count;
     for (int at = static_cast<int>(threadIdx.x); at < lines * s.width; at += kThreads) {
       const int line = at / s.width, column = at % s.width;
       buffers.a[at] = {
@@ -81,7 +90,7 @@ __global__ void __launch_bounds__(kThreads) sum_rings(Shape s, const Complex<T>*
                                                       const int* starts, Complex<T>* far, double* partial) {
   const Buffers<T, Long> buffers(s.height, far);
   const int most = together<T>(s.height);
-  const std::int64_t all = s.planes * ((s.columns() + most - 1) / most);
+  const std::int64_t all = s.planes * sets_of<T>(s.columns(), s.height);
   for (std::int64_t block = blockIdx.x; block < all; block += gridDim.x) {
     const Columns columns(s, most, block);
     const Complex<T>* from = columns.in(spectrum, s);
@@ -134,7 +143,7 @@ __global__ void __launch_bounds__(kThreads) weigh_columns(Shape s, const Complex
                                                           const T* weights, Complex<T>* far, Complex<T>* spectrum) {
   const Buffers<T, Long> buffers(s.height, far);
   const int most = together<T>(s.height), rows = s.rows();
-  const std::int64_t all = s.planes * ((s.columns() + most - 1) / most);
+  const std::int64_t all = s.planes * sets_of<T>(s.columns(), s.height);
   for (std::int64_t block = blockIdx.x; block < all; block += gridDim.x) {
     const Columns columns(s, most, block);
     Complex<T>* place = columns.in(spectrum, s);
@@ -164,11 +173,10 @@ __global__ void __launch_bounds__(kThreads)
                  T* __restrict__ d_x) {
   const Buffers<T, Long> buffers(s.width, far);
   const int most = together<T>(s.width), columns = s.columns();
-  const std::int64_t all = s.planes * s.height;
-  for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * most; first < all;
-       first += static_cast<std::int64_t>(gridDim.x) * most) {
-    const Rows rows(first, s.height);
-    const int lines = all - first < most ? static_cast<int>(all - first) : most;
+  const std::int64_t all = sets_of<T>(s.planes * s.height, s.width);
+  for (std::int64_t set = blockIdx.x; set < all; set += gridDim.x) {
+    const Rows rows(s, most, set);
+    const int lines = rows.count;
     for (int at = static_cast<int>(threadIdx.x); at < lines * s.width; at += kThreads) {
       const int l = at / lines, line = at % lines;
       Complex<T> z{T(0), T(0)};
@@ -181,7 +189,7 @@ __global__ void __launch_bounds__(kThreads)
     __syncthreads();
     const Complex<T>* found = transform(s.width, lines, roots, buffers.a, buffers.b);
     for (int at = static_cast<int>(threadIdx.x); at < lines * s.width; at += kThreads) {
-      d_x[first * s.width + at] = found[at].re;
+      d_x[rows.first * s.width + at] = found[at].re;
     }
     __syncthreads();
   }
@@ -271,12 +279,6 @@ void launch_lines(void (*kernel)(Arguments...), void (*of_long)(Arguments...), i
     kernel<<<blocks_for(sets, 1), kThreads, lines_bytes<T>(n), on>>>(arguments...);
   }
   check_launch(kName);
-}
-
-// Sets of lines, of each of which a block has one in hand.
-template <typename T>
-std::int64_t sets_of(std::int64_t lines, int n) {
-  return (lines + together<T>(n) - 1) / together<T>(n);
 }
 
 template <typename T>

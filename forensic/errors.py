@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import errno
 from enum import IntEnum
+from typing import Final
 
 
 class ExitCode(IntEnum):
@@ -84,6 +85,10 @@ class MachineError(ForensicError):
     exit_code = ExitCode.MACHINE
 
 
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a disk, a quota or a file's limit is full."""
+
+
 def refused(subject: str, error: OSError, kept: str = "", *, elsewhere: str = "") -> MachineError:
     """What the system said when something could not be written, with what a user can do about it.
 
@@ -93,7 +98,7 @@ def refused(subject: str, error: OSError, kept: str = "", *, elsewhere: str = ""
         kept: what became of it; told before the remedy.
         elsewhere: the remedy where room is not what is missing.
     """
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in NO_ROOM:
         remedy = "Make room, then run the same command again"
     elif elsewhere:
         remedy = elsewhere

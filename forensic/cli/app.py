@@ -28,9 +28,9 @@ import typer.main
 from forensic import __version__
 from forensic.cli import configuration, console
 from forensic.cli.commands import OnDemandGroup, load_command
-from forensic.errors import ExitCode, ForensicError, UsageError, refused
+from forensic.errors import NO_ROOM, ExitCode, ForensicError, UsageError, refused
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_FULL = NO_ROOM | {errno.EIO}
 
 
 class Terminated(KeyboardInterrupt):

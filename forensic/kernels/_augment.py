@@ -94,10 +94,6 @@ def _empty(like: Tensor) -> Tensor:
     return torch.empty(like.shape, dtype=like.dtype, device=like.device)
 
 
-def _stream(tensor: Tensor) -> int:
-    return int(torch.cuda.current_stream(tensor.device).cuda_stream)
-
-
 def _augmented(images: Tensor, w1: Tensor) -> Tensor:
     """An empty result of augmenters `w1` on `images`."""
     return images.new_empty((*w1.shape[:-4], *images.shape))
@@ -110,7 +106,7 @@ def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor)
     if images.is_cuda:
         for one, weights in _each(result, (w1, b1, w2, b2)):
             arrays = map(to_dlpack, (_plain(images), *_weights(*weights), one))
-            backend.native_cuda().augment(*arrays, _stream(images))
+            backend.native_cuda().augment(*arrays, backend.stream(images))
     else:
         backend.native().augment(_plain(images), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
@@ -135,7 +131,7 @@ def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2
         for one, weights in _each(gradient, (w1, b1, w2, b2)):
             part = torch.empty_like(result)
             arrays = map(to_dlpack, (_plain(one), *_weights(*weights), part))
-            backend.native_cuda().augment_input_gradient(*arrays, _stream(gradient))
+            backend.native_cuda().augment_input_gradient(*arrays, backend.stream(gradient))
             total = part if total is None else total.add_(part)
         return result.zero_() if total is None else total
     backend.native().augment_input_gradient(_plain(gradient), *_weights(w1, b1, w2, b2), result, backend.threads())
@@ -150,7 +146,7 @@ def _run_weight_gradients(images: Tensor, gradient: Tensor, weights: _Weights) -
         for n, (above, own) in enumerate(_each(gradient, weights)):
             to = results if weights[0].dim() == 4 else [result[n] for result in results]
             arrays = map(to_dlpack, (_plain(images), _plain(above), *_weights(*own), *to))
-            backend.native_cuda().augment_weight_gradients(*arrays, _stream(images))
+            backend.native_cuda().augment_weight_gradients(*arrays, backend.stream(images))
     else:
         backend.native().augment_weight_gradients(
             _plain(images), _plain(gradient), *_weights(*weights), *results, backend.threads()

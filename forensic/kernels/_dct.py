@@ -139,7 +139,7 @@ def _logarithm(images: Tensor, mean: Tensor, std: Tensor, epsilon: float, gradie
     target = to_dlpack(result.view(planes))
     if images.is_cuda:
         arguments = to_dlpack(source.contiguous()), flat(mean), flat(std), epsilon, slope, target
-        backend.native_cuda().dct2_log(*arguments, torch.cuda.current_stream(images.device).cuda_stream)
+        backend.native_cuda().dct2_log(*arguments, backend.stream(images))
     else:
         backend.native().dct2_log(to_dlpack(source), flat(mean), flat(std), epsilon, slope, target, backend.threads())
     return result
@@ -163,8 +163,8 @@ def _transform(planes: Tensor, *, inverse: bool, result: Tensor | None = None) -
     shape = (-1, *planes.shape[-2:])
     source = planes.detach().resolve_neg().reshape(shape)
     if planes.is_cuda:
-        stream = torch.cuda.current_stream(planes.device).cuda_stream
-        backend.native_cuda().dct2(to_dlpack(source.contiguous()), to_dlpack(result.view(shape)), inverse, stream)
+        arrays = to_dlpack(source.contiguous()), to_dlpack(result.view(shape))
+        backend.native_cuda().dct2(*arrays, inverse, backend.stream(planes))
     else:
         backend.native().dct2(to_dlpack(source), to_dlpack(result.view(shape)), inverse, backend.threads())
     return result

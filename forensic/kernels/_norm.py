@@ -76,8 +76,7 @@ def _call(name: str, values: Tensor, *arguments: Tensor | float) -> None:
     """The compiled function `name`, where `values` are."""
     if values.is_cuda:
         arrays = [to_dlpack(one) if isinstance(one, Tensor) else one for one in arguments]
-        stream = torch.cuda.current_stream(values.device).cuda_stream
-        getattr(backend.native_cuda(), name)(*arrays, stream)
+        getattr(backend.native_cuda(), name)(*arrays, backend.stream(values))
     else:
         getattr(backend.native(), name)(*arguments, backend.threads())
 

@@ -57,14 +57,10 @@ def _means(images: Tensor) -> Tensor:
         return result
     source, target = to_dlpack(_planes(images)), to_dlpack(result.view(-1, result.shape[-1]))
     if images.is_cuda:
-        backend.native_cuda().radial_spectrum(source, target, _stream(images))
+        backend.native_cuda().radial_spectrum(source, target, backend.stream(images))
     else:
         backend.native().radial_spectrum(source, target, backend.threads())
     return result
-
-
-def _stream(tensor: Tensor) -> int:
-    return int(torch.cuda.current_stream(tensor.device).cuda_stream)
 
 
 @torch.library.custom_op("forensic::radial_spectrum", mutates_args=())
@@ -81,7 +77,7 @@ def _radial_spectrum_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     flat = result.view(-1, *images.shape[-2:])
     if images.is_cuda:
         arrays = to_dlpack(_planes(images)), to_dlpack(weights.contiguous()), to_dlpack(flat)
-        backend.native_cuda().radial_spectrum_gradient(*arrays, _stream(images))
+        backend.native_cuda().radial_spectrum_gradient(*arrays, backend.stream(images))
     else:
         backend.native().radial_spectrum_gradient(_planes(images), weights, flat, backend.threads())
     return result

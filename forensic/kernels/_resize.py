@@ -105,8 +105,7 @@ def _on_device(image: Tensor, result: Tensor) -> None:
     from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # noqa: PLC0415 - public, but re-exported from C
 
     with torch.cuda.device(image.device):
-        stream = torch.cuda.current_stream().cuda_stream
-        backend.native_cuda().resize_square(to_dlpack(image), to_dlpack(result), stream)
+        backend.native_cuda().resize_square(to_dlpack(image), to_dlpack(result), backend.stream(image))
 
 
 def _require_image(image: object) -> str:

@@ -85,9 +85,8 @@ def _batch_hard_triplet(
     gradient = source.new_empty(source.shape if with_gradient else (0, source.shape[1]))
     mean, into = reduction == "mean", loss.reshape(1)
     if source.is_cuda:
-        stream = torch.cuda.current_stream(source.device).cuda_stream
         arrays = to_dlpack(source), to_dlpack(labels), margin, squared, mean, to_dlpack(into), to_dlpack(gradient)
-        backend.native_cuda().batch_hard_triplet(*arrays, stream)
+        backend.native_cuda().batch_hard_triplet(*arrays, backend.stream(source))
     else:
         backend.native().batch_hard_triplet(source, labels, margin, squared, mean, into, gradient, backend.threads())
     return loss, gradient

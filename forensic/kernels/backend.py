@@ -184,6 +184,17 @@ def threads() -> int:
     return int(torch.get_num_threads()) if torch is not None else 1
 
 
+def stream(tensor: Tensor) -> int:
+    """The stream that a CUDA kernel on `tensor` is queued on, a cudaStream_t as an integer.
+
+    Args:
+        tensor: any shape, on a CUDA device.
+    """
+    import torch  # noqa: PLC0415 - this file serves workers without torch
+
+    return int(torch.cuda.current_stream(tensor.device).cuda_stream)
+
+
 class Implementation:
     """The kernels of one implementation, as attributes with the names of `forensic.kernels`."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import tomli_w
 
 from forensic.data.prepare import PREPROCESSINGS
-from forensic.errors import MissingError, UsageError
+from forensic.errors import NO_ROOM, MissingError, UsageError
 from forensic.train.checkpoint import remove_old_checkpoints, write_atomically
 from forensic.train.config import Recipe, recipe_from_dict, recipe_to_dict
 
@@ -211,8 +210,7 @@ def _sample_line(sample: Sample, split: str, root: Path) -> dict[str, Any]:
 
 def disk_remedy(error: OSError) -> str:
     """What helps against an error of the file system, without a full stop."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return "Make room on the disk" if full else "Cure it"
+    return "Make room on the disk" if error.errno in NO_ROOM else "Cure it"
 
 
 def losses_line(values: dict[str, Any]) -> bytes:
