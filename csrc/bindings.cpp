@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "augment.h"
 #include "augment_arguments.h"
@@ -24,6 +26,18 @@ void bind_dispatch(py::module_& module) {
   module.def("isa", &level_name);
   module.def("supported_isas", &supported_levels);
   module.def("set_isa", &set_level, py::arg("name"));
+}
+
+// Memory of results. The shape is that of a torch tensor, so its product fits.
+void bind_kept(py::module_& module) {
+  module.def(
+      "kept_array",
+      [](std::vector<std::int64_t> shape, std::uint8_t bits) {
+        return kept_array(std::move(shape), dlpack::DataType{type_of<float>().code, bits, 1});
+      },
+      py::arg("shape"), py::arg("bits"));
+  module.def("drop_kept", &drop_kept);
+  module.attr("LARGE_OUTPUT") = kLargeOutput;
 }
 
 void bind_dct(py::module_& module) {
@@ -273,6 +287,7 @@ PYBIND11_MODULE(_C, module) {
     }
   });
   bind_dispatch(module);
+  bind_kept(module);
   bind_dct(module);
   bind_radial(module);
   bind_resize(module);

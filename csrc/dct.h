@@ -5,9 +5,10 @@
 // Why it is fast: a transform of length n is one of length n/2 and a DCT-IV of length n/2, which is a rotation of pairs
 //   and two more DCT-IIs of length n/4: adds and rotations only, hence as stable as the orthogonal matrix itself, and
 //   about 1.5 n log2 n operations. Three levels of that at a time are done in registers, then 16 points in registers,
-//   so that each value is stored three times an axis. The odd part of the length is a real DFT of that length
-//   (dct_odd.h), fast where its prime factors are small. Lanes of a register are columns, then rows; squares are
-//   transposed on the way in and out, and the scale is one product on that way.
+//   so that each value is stored three times an axis. On the way the lines of memory that come next are asked for. The
+//   odd part of the length is a real DFT of that length (dct_odd.h), fast where its prime factors are small. Lanes of a
+//   register are columns, then rows; squares are transposed on the way in and out, and the scale is one product on that
+//   way.
 // Source: Plonka, Tasche, "Fast and numerically stable algorithms for discrete cosine transforms", 2005, re-derived in
 //   dct_line.h.  Twin: forensic/kernels/reference.py, dct2 and idct2.
 #pragma once
@@ -34,5 +35,8 @@ struct DctStatistics {
 template <typename T>
 void dct2_log(const TensorView<const T, 3>& x, const DctStatistics<T>& statistics,
               const TensorView<const T, 3>* gradient, const TensorView<T, 3>& y, int threads);
+
+// For tests: whether results of 4 MiB and more are written past the caches, whatever is best here; what it was.
+bool write_past_caches(bool wanted);
 
 }  // namespace forensic

@@ -7,12 +7,25 @@ namespace forensic {
 namespace FORENSIC_LEVEL {
 namespace {
 
-constexpr std::int64_t kCacheLine = 64;
+constexpr int kAtSquare = 4;  // lines ahead for each square that is transposed
 
+// What the next `lanes` columns from x on read. Registers narrower than a cache line share it, and the first one asks.
 template <typename T>
-void fetch_for_writing(T* from, std::int64_t count) {
-  constexpr std::int64_t step = kCacheLine / static_cast<std::int64_t>(sizeof(T));
-  for (std::int64_t i = 0; i < count; i += step) __builtin_prefetch(from + i, 1, 2);
+Ahead ahead_of_columns(const T* x, const DctPlane<T>& plane) {
+  constexpr auto width = static_cast<std::uintptr_t>(kLanes<T>) * sizeof(T);
+  const bool asked = x == nullptr || reinterpret_cast<std::uintptr_t>(x) % Ahead::kLine >= width;
+  if (asked || plane.column_stride != 1) return {};
+  return {x, plane.row_stride * static_cast<std::int64_t>(sizeof(T)), plane.vertical.n};
+}
+
+// Where rows from `row` on go, for as many as are made at a time, unless they go past the caches.
+template <typename T>
+Ahead ahead_of_rows(const DctPlane<T>& plane, std::int64_t row) {
+  if (plane.streamed) return {};
+  const std::int64_t width = plane.horizontal.n;
+  const std::int64_t rows = plane.vertical.n - row < kLanes<T> ? plane.vertical.n - row : kLanes<T>;
+  return {plane.y + row * width, Ahead::kLine,
+          (rows * width * static_cast<std::int64_t>(sizeof(T)) + Ahead::kLine - 1) / Ahead::kLine};
 }
 
 template <typename T>
@@ -53,16 +66,19 @@ void rows_and_after(const DctPlane<T>& plane, std::int64_t first, std::int64_t l
   constexpr std::int64_t lanes = kLanes<T>;
   const std::int64_t width = plane.horizontal.n;
   const std::int64_t padded = (width + lanes - 1) / lanes * lanes;
-  const Line<T> across(plane.horizontal, memory + padded * lanes);
+  Ahead ahead;
+  const Line<T> across(plane.horizontal, memory + padded * lanes, ahead);
   const Place<T> line{memory, lanes};
   T square[lanes * lanes];
   for (std::int64_t row = first; row < last; row += lanes) {
     const std::int64_t rows = last - row < lanes ? last - row : lanes;
-    if (!Streamed) fetch_for_writing(plane.y + row * width, rows * width);
+    ahead = row + lanes < last ? ahead_of_rows(plane, row + lanes) : ahead_of_columns(plane.next, plane);
+    if (plane.horizontal.odd > kDctShortOdd) ahead.ask_all();
     const auto scaled = [&](V value, std::int64_t /*line*/) { return value * plane.scale; };
     for (std::int64_t column = 0; column < width; column += lanes) {
       const T* x = plane.middle + row * plane.pitch + column;
       if (rows == lanes && column + lanes <= width) {
+        ahead.template ask<kAtSquare>();
         transpose_square<T>(x, plane.pitch, memory + column * lanes, lanes, scaled);
         continue;
       }
@@ -109,12 +125,16 @@ template <typename T>
 void dct_columns(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory) {
   constexpr std::int64_t lanes = kLanes<T>;
   const std::int64_t height = plane.vertical.n;
-  const Line<T> down(plane.vertical, memory + height * lanes);
+  Ahead ahead;
+  const Line<T> down(plane.vertical, memory + height * lanes, ahead);
   const Place<T> line{memory, lanes};
   for (std::int64_t column = first; column < last; column += lanes) {
     const std::int64_t columns = last - column < lanes ? last - column : lanes;
     const T* x = plane.x + column * plane.column_stride;
-    for (std::int64_t i = 0; i < height; ++i) __builtin_prefetch(x + i * plane.row_stride + lanes, 0, 2);
+    ahead = column + lanes < last        ? ahead_of_columns(x + lanes, plane)
+            : last == plane.horizontal.n ? ahead_of_rows(plane, 0)
+                                         : Ahead{};
+    if (plane.vertical.odd > kDctShortOdd) ahead.ask_all();
     Source<T> from{x, plane.row_stride};
     if (columns != lanes || plane.column_stride != 1) {
       for (std::int64_t i = 0; i < height; ++i) {

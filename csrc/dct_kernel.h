@@ -57,6 +57,7 @@ struct DctLog {
 template <typename T>
 struct DctPlane {
   const T* x;
+  const T* next;  // where the same thread reads afterwards, with the same strides, or null
   std::int64_t row_stride, column_stride;
   T* y;  // (H, W)
   DctAxis<T> vertical, horizontal;

@@ -11,6 +11,7 @@
 // (dct_leaf.h).
 #pragma once
 
+#include "ahead.h"
 #include "dct_leaf.h"
 
 namespace forensic {
@@ -23,7 +24,9 @@ class Line {
   using V = Wide<T>;
 
   // `memory`: 4 n + 4 registers, aligned to them; what `from` and `to` point at lies elsewhere or is the same.
-  explicit Line(const DctAxis<T>& axis, T* memory) : axis_(axis), memory_(memory), leaf_(leaf_length(axis)) {}
+  // `ahead` is asked for on the way: about n lines, if the axis is made of short steps.
+  Line(const DctAxis<T>& axis, T* memory, Ahead& ahead)
+      : axis_(axis), memory_(memory), ahead_(ahead), leaf_(leaf_length(axis)) {}
 
   void forward(Source<T> from, Place<T> to) const { node<2>(from, to, axis_.n, 0, memory_); }
   void transposed(Source<T> from, Place<T> to) const { node_transposed<2>(from, to, axis_.n, 0, memory_); }
@@ -31,6 +34,8 @@ class Line {
  private:
   static constexpr std::int64_t lanes = kLanes<T>;
   static constexpr int kMostLevels = 3;
+  static constexpr int kAtSplit = 4;  // lines of `ahead` for each group of values; half of n lines with three levels
+  static constexpr int kAtLeaf = 8;   // the other half, in leaves of 16
   static constexpr std::int64_t kPart = 16;  // the longest leaf of a power of two: its addresses are constants
 
   // The longest transform that is done in registers, or the odd part.
@@ -136,7 +141,10 @@ class Line {
 
   template <int Kind>
   void node(Source<T> from, Place<T> to, std::int64_t n, int depth, T* memory) const {
-    if (n <= leaf_) return leaf<Kind, false>(axis_, from, to, n, depth, memory);
+    if (n <= leaf_) {
+      ahead_.template ask<kAtLeaf>();
+      return leaf<Kind, false>(axis_, from, to, n, depth, memory);
+    }
     const int levels = levels_of(n);
     if (levels == 3) return split<Kind, 3>(from, to, n, depth, memory);
     if (levels == 2) return split<Kind, 2>(from, to, n, depth, memory);
@@ -161,6 +169,7 @@ class Line {
     for (std::int64_t i = 0; i < part; ++i) {
       std::int64_t at[parts];
       V v[parts];
+      ahead_.template ask<kAtSplit>();
       positions<Levels>(n, i, at);
 #pragma GCC unroll 8
       for (int m = 0; m < parts; ++m) v[m] = loaded_once(from.get(at[m]));
@@ -203,7 +212,10 @@ class Line {
 
   template <int Kind>
   void node_transposed(Source<T> from, Place<T> to, std::int64_t n, int depth, T* memory) const {
-    if (n <= leaf_) return leaf<Kind, true>(axis_, from, to, n, depth, memory);
+    if (n <= leaf_) {
+      ahead_.template ask<kAtLeaf>();
+      return leaf<Kind, true>(axis_, from, to, n, depth, memory);
+    }
     const int levels = levels_of(n);
     if (levels == 3) return merge<Kind, 3>(from, to, n, depth, memory);
     if (levels == 2) return merge<Kind, 2>(from, to, n, depth, memory);
@@ -228,6 +240,7 @@ class Line {
     for (std::int64_t i = 0; i < part; ++i) {
       std::int64_t at[parts];
       V v[parts];
+      ahead_.template ask<kAtSplit>();
 #pragma GCC unroll 8
       for (int m = 0; m < parts; ++m) v[m] = loaded_once(load(memory + (m * part + i) * lanes));
       up<Kind, Levels>(v, n, rotations.at, i);
@@ -268,6 +281,7 @@ class Line {
 
   const DctAxis<T>& axis_;
   T* memory_;
+  Ahead& ahead_;
   std::int64_t leaf_;
 };
 

@@ -1,11 +1,15 @@
 // The one door from Python: anything with __dlpack__ (torch, NumPy), or what it returns, becomes a dlpack::Tensor,
-// without a copy. Torch tensors that need a gradient are detached by the caller.
+// without a copy. Torch tensors that need a gradient are detached by the caller. The way out is for new arrays of
+// kept.h.
 #pragma once
 
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <utility>
+#include <vector>
 
+#include "kept.h"
 #include "tensor.h"
 
 namespace forensic {
@@ -77,6 +81,37 @@ class Array {
   dlpack::Managed* plain_ = nullptr;
   dlpack::ManagedVersioned* versioned_ = nullptr;
 };
+
+// A new array of the memory of results, not initialised, as a DLPack capsule that somebody takes once.
+inline py::capsule kept_array(std::vector<std::int64_t> shape, dlpack::DataType dtype) {
+  struct Owner {
+    dlpack::Managed managed{};
+    std::vector<std::int64_t> shape;
+    std::size_t bytes = 0;
+  };
+  auto owner = std::make_unique<Owner>();
+  owner->shape = std::move(shape);
+  owner->bytes = dtype.bits / 8U;
+  for (const std::int64_t extent : owner->shape) owner->bytes *= static_cast<std::size_t>(extent);
+  dlpack::Managed& managed = owner->managed;
+  managed.tensor = {nullptr, {dlpack::kCpu, 0},   static_cast<std::int32_t>(owner->shape.size()),
+                    dtype,   owner->shape.data(), nullptr,
+                    0};
+  managed.context = owner.get();
+  managed.deleter = [](dlpack::Managed* self) {
+    const std::unique_ptr<Owner> gone(static_cast<Owner*>(self->context));
+    give_kept(self->tensor.data, gone->bytes);
+  };
+  managed.tensor.data = take_kept(owner->bytes);
+  const auto drop = [](PyObject* capsule) {
+    if (PyCapsule_IsValid(capsule, "dltensor") == 0) return;  // somebody took it
+    auto* untaken = static_cast<dlpack::Managed*>(PyCapsule_GetPointer(capsule, "dltensor"));
+    untaken->deleter(untaken);
+  };
+  py::capsule made(&managed, "dltensor", drop);
+  (void)owner.release();  // NOLINT(bugprone-unused-return-value) - the capsule has it
+  return made;
+}
 
 // Calls `body(T{})` with the floating-point type of `array`.
 template <typename Body>

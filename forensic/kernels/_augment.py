@@ -96,7 +96,7 @@ def _empty(like: Tensor) -> Tensor:
 
 def _augmented(images: Tensor, w1: Tensor) -> Tensor:
     """An empty result of augmenters `w1` on `images`."""
-    return images.new_empty((*w1.shape[:-4], *images.shape))
+    return backend.result((*w1.shape[:-4], *images.shape), images)
 
 
 def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ def _each(stacked: Tensor, weights: _Weights) -> list[tuple[Tensor, _Weights]]:
 
 
 def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-    result = gradient.new_empty(gradient.shape[w1.dim() - 4 :])
+    result = backend.result(gradient.shape[w1.dim() - 4 :], gradient)
     if gradient.numel() == 0:
         return result.zero_()
     if gradient.is_cuda:

@@ -125,7 +125,7 @@ def dct2_log(
 
 def _logarithm(images: Tensor, mean: Tensor, std: Tensor, epsilon: float, gradient: Tensor | None) -> Tensor:
     """The result, or the gradient with respect to `images` where one with respect to the result comes in."""
-    result = torch.empty(images.shape, dtype=images.dtype, device=images.device)
+    result = backend.result(images.shape, images)
     if images.numel() == 0:
         return result
     axes = max(mean.dim(), std.dim(), 2)
@@ -157,7 +157,7 @@ def _into(out: Tensor, planes: Tensor, *, inverse: bool, implementation: str | N
 
 def _transform(planes: Tensor, *, inverse: bool, result: Tensor | None = None) -> Tensor:
     if result is None:
-        result = torch.empty(planes.shape, dtype=planes.dtype, device=planes.device)
+        result = backend.result(planes.shape, planes)
     if planes.numel() == 0:
         return result
     shape = (-1, *planes.shape[-2:])

@@ -10,6 +10,7 @@ Environment, read here and nowhere else in the package:
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from functools import cache
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from forensic.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
     from torch import Tensor
@@ -176,6 +178,33 @@ def unobserved(*tensors: Tensor) -> bool:
         return False
     gradients = torch.is_grad_enabled()
     return all(type(tensor) is torch.Tensor and not (gradients and tensor.requires_grad) for tensor in tensors)
+
+
+def result(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Memory for a kernel to write its result into: contiguous, not initialised.
+
+    On the CPU a large one (4 MiB, float32 or float64) gets the memory of an earlier one that is gone, if there is one of its size: up to
+    256 MiB are kept for that.
+
+    Args:
+        shape: of the result, any number of axes.
+        like: has its dtype and device.
+
+    Returns:
+        Shape, dtype and device as asked.
+
+    Raises:
+        MemoryError: a large one does not fit.
+        MissingError: `forensic._C` is not built.
+    """
+    import torch  # noqa: PLC0415 - this file serves workers without torch
+    from torch.utils.dlpack import from_dlpack  # noqa: PLC0415
+
+    large = like.is_cpu and math.prod(shape) * like.element_size() >= native().LARGE_OUTPUT
+    if not large or like.dtype not in (torch.float32, torch.float64) or not unobserved():
+        return torch.empty(shape, dtype=like.dtype, device=like.device)
+    made: Tensor = from_dlpack(native().kept_array(tuple(shape), 8 * like.element_size()))
+    return made
 
 
 def threads() -> int:
