@@ -183,8 +183,8 @@ def unobserved(*tensors: Tensor) -> bool:
 def result(shape: Sequence[int], like: Tensor) -> Tensor:
     """Memory for a kernel to write its result into: contiguous, not initialised.
 
-    On the CPU a large one (4 MiB, float32 or float64) gets the memory of an earlier one that is gone, if there is one of its size: up to
-    256 MiB are kept for that.
+    On the CPU a large one (4 MiB, float32 or float64) gets the memory of an earlier one that is gone, if there is one
+    of its size: up to 256 MiB are kept for that.
 
     Args:
         shape: of the result, any number of axes.
