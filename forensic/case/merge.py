@@ -17,11 +17,11 @@ from forensic.case import database
 from forensic.case.flags import with_duplicate_of
 from forensic.case.ledger import DETAILS, create_case, header_differences, open_case
 from forensic.case.lock import lock_case
-from forensic.case.output import sync_folder
 from forensic.case.rows import CaseHeader, exact_path
 from forensic.case.thumbnails import ThumbnailBudget
 from forensic.case.verify import verify_case
 from forensic.errors import ForensicError, MachineError, UsageError, VerificationError
+from forensic.hidden_files import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,10 +106,14 @@ def _comes_after(out: Path, history: Sequence[Run]) -> bool:
     """Whether it is a complete case whose runs are these and one more; told before any part is looked through."""
     try:
         with open_case(out) as case:
-            before = [replace(entry, run_id=0) for entry in case.runs[:-1]]
-            return case.complete and before == [replace(entry, run_id=0) for entry in history]
+            return case.complete and _unnumbered(case.runs[:-1]) == _unnumbered(history)
     except ForensicError:
         return False
+
+
+def _unnumbered(runs: Sequence[Run]) -> list[Run]:
+    """In an order of their own: those that began in one second stand as the parts were named."""
+    return sorted((replace(entry, run_id=0) for entry in runs), key=repr)
 
 
 def _are_one(made: Path, there: Path) -> bool:

@@ -31,7 +31,7 @@ def made(tmp_path, header):
             places = [Place(0, exact_path(row)[len(root.given) + 1 :], 1_000) for row, _ in rows]
             case.append([(row, Artefacts(thumbnail=picture, spectrum=(0.1, 2.5))) for row, picture in rows], places)
             if complete:
-                case.finish(other_files=2)
+                case.finish(other_files=2, ended=f"2026-01-02T00:01:{ord(name[0]) % 60}+00:00")
         return path
 
     return make
@@ -167,7 +167,7 @@ def test_nothing_is_overwritten(made, finding, tmp_path) -> None:
 
 def test_only_this_very_merge_is_left_as_it_is(made, finding, tmp_path) -> None:
     out = tmp_path / "c.case"
-    parts = [made("a", [(finding(1), None)]), made("b", [(finding(2), b"picture")])]
+    parts = [made("a", [(finding(1), b"first")]), made("b", [(finding(2), b"picture")])]
     first = merge_cases(parts, out, run=RUN)
     assert not first.was_there
     assert merge_cases(parts[::-1], out, run=RUN) == replace(first, was_there=True)
