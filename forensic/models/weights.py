@@ -277,7 +277,8 @@ def write_pair(out: Path, tensors: Tensors, card: Card) -> Card:
         raise WeightsError(str(out), f"{broken} is not finite: the training has diverged", "Train with a smaller lr")
     blob = safetensors.numpy.save({name: value.copy(order="C") for name, value in sorted(tensors.items())})
     card = sealed(card, blob)
-    with hidden_until_whole([out, out.with_suffix(".toml")]) as (tensors_file, card_file):
+    # the card first: without its tensors it is no pair that anybody finds, and it says what was being written
+    with hidden_until_whole([out.with_suffix(".toml"), out]) as (card_file, tensors_file):
         tensors_file.write(blob)
         card_file.write(card_to_toml(card).encode())
     return card
