@@ -52,15 +52,26 @@ class Starter:
         changed = (name for name in names if environment.get(name) != self._environment.get(name))
         return all(name.startswith(READ_LATE) for name in changed)
 
-    def start(self, arguments: Arguments, env: Mapping[str, str], cwd: Path | None, streams: Sequence[int]) -> Started:
-        """`forensic` with these arguments; `streams` are the descriptors of its stdin, stdout and stderr."""
+    def start(
+        self,
+        arguments: Arguments,
+        env: Mapping[str, str],
+        cwd: Path | None,
+        streams: Sequence[int],
+        killed_at: tuple[str, str, int] | None = None,
+    ) -> Started:
+        """`forensic` with these arguments; `streams` are the descriptors of its stdin, stdout and stderr.
+
+        `killed_at`: what `killing.arm` takes.
+        """
         assert self.suits(env)
         if len(self._waiting) < INTERPRETERS:
             self._waiting.append(_interpreter(self._environment))
         _, line = self._waiting[self._begun % INTERPRETERS]
         self._begun += 1
         words = [os.fsdecode(argument) for argument in arguments]
-        request = json.dumps({"arguments": words, "environment": dict(env), "cwd": os.fspath(cwd or Path.cwd())})
+        place = os.fspath(cwd or Path.cwd())
+        request = json.dumps({"arguments": words, "environment": dict(env), "cwd": place, "killed_at": killed_at})
         told, telling = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with telling:
             socket.send_fds(line, [request.encode()], [*streams, telling.fileno()])
@@ -189,6 +200,8 @@ def _wait_to_be_forked(line: socket.socket) -> list[str]:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    if request["killed_at"]:
+        import_module("killing").arm(*request["killed_at"])
     sys.path[0] = request["cwd"]
     return request["arguments"]
 

@@ -17,18 +17,18 @@ from forensic.case import database
 from forensic.case.flags import with_duplicate_of
 from forensic.case.ledger import DETAILS, create_case, header_differences, open_case
 from forensic.case.lock import lock_case
-from forensic.case.output import sync_folder
 from forensic.case.rows import CaseHeader, exact_path
 from forensic.case.thumbnails import ThumbnailBudget
 from forensic.case.verify import verify_case
-from forensic.errors import MachineError, UsageError, VerificationError
+from forensic.errors import ForensicError, MachineError, UsageError, VerificationError
+from forensic.hidden_files import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from forensic.case.ledger import CaseReader, CaseWriter, Place, Root, RunStart
-    from forensic.case.rows import Artefacts, Finding
+    from forensic.case.rows import Artefacts, Finding, Run
 
     Entry = tuple[bytes, Finding, Artefacts, Place]
 
@@ -43,6 +43,8 @@ class Merged:
 
     findings: int
     closing_digest: str
+    was_there: bool = False
+    """An earlier run had written it: as one that was killed after that, before it could say so."""
 
 
 def merge_cases(parts: Sequence[Path], out: Path, *, run: RunStart) -> Merged:
@@ -51,46 +53,74 @@ def merge_cases(parts: Sequence[Path], out: Path, *, run: RunStart) -> Merged:
     Args:
         parts: two or more cases of the same weights, preprocessing and configuration. Those that `scan --shard` made
             must all be there.
-        out: must not exist.
+        out: must not exist, or be this very merge; then it stays as it is.
         run: of this process; the runs of the parts stand before it in the history.
 
     Raises:
-        UsageError: parts that do not fit together, or that have a file in common; `out` exists.
+        UsageError: parts that do not fit together, or that have a file in common; `out` exists and is something else.
         VerificationError: a part does not agree with its own chain.
         MachineError: the disk is full or fails; nothing is left at `out`.
     """
     if len(parts) < 2:
         raise UsageError("merge", "needs two cases or more")
     with lock_case(out), ExitStack() as stack:
-        if os.path.lexists(out):
-            raise UsageError(os.fspath(out), "exists already", "Choose another --out; nothing is overwritten")
+        cases = [stack.enter_context(open_case(part)) for part in parts]
+        history = sorted((entry for case in cases for entry in case.runs), key=lambda entry: entry.started)
+        was_there = os.path.lexists(out)
+        if was_there and not _comes_after(out, history):
+            raise _exists(out)
         temporary = out.with_name(f".{out.name[:80]}.part")
         with database.told(out):
             database.remove_database(temporary)  # of a process that was killed: the lock says that none lives
-        cases = []
         for part in parts:
             if not verify_case(part).agrees:
                 raise VerificationError(os.fspath(part), "does not agree with itself", "See `forensic case verify`")
-            cases.append(stack.enter_context(open_case(part)))
         header = _header(parts, cases)
         _check_shards(parts, cases)
         roots = _roots(parts, cases)
-        history = sorted((entry for case in cases for entry in case.runs), key=lambda entry: entry.started)
         try:
             with create_case(temporary, header, roots=roots, run=run, history=history) as merged:
                 _fill(merged, cases, roots, out)
                 others = sum(case.other_files or 0 for case in cases)
                 digest = merged.finish(other_files=others, ended=run.started)
                 total = len(merged)
+            if was_there and not _are_one(temporary, out):
+                raise _exists(out)
             with database.told(out):
-                temporary.replace(out)
+                if not was_there:
+                    temporary.replace(out)
                 sync_folder(out.resolve().parent)
         except MachineError as error:
             named = os.fspath(out) if error.subject == os.fspath(temporary) else error.subject
             raise MachineError(named, error.reason, error.remedy) from error
         finally:
             database.remove_database(temporary)
-    return Merged(total, digest)
+    return Merged(total, digest, was_there)
+
+
+def _exists(out: Path) -> UsageError:
+    return UsageError(os.fspath(out), "exists already", "Choose another --out; nothing is overwritten")
+
+
+def _comes_after(out: Path, history: Sequence[Run]) -> bool:
+    """Whether it is a complete case whose runs are these and one more; told before any part is looked through."""
+    try:
+        with open_case(out) as case:
+            return case.complete and _unnumbered(case.runs[:-1]) == _unnumbered(history)
+    except ForensicError:
+        return False
+
+
+def _unnumbered(runs: Sequence[Run]) -> list[Run]:
+    """In an order of their own: those that began in one second stand as the parts were named."""
+    return sorted((replace(entry, run_id=0) for entry in runs), key=repr)
+
+
+def _are_one(made: Path, there: Path) -> bool:
+    """Whether what is there holds what was made, but for when and by which process."""
+    with open_case(made) as one, open_case(there) as other:
+        is_told = [(case.closing_digest, case.header, case.roots, case.other_files, len(case)) for case in (one, other)]
+    return is_told[0] == is_told[1] and verify_case(there).agrees
 
 
 def _header(parts: Sequence[Path], cases: Sequence[CaseReader]) -> CaseHeader:

@@ -11,7 +11,6 @@ import atexit
 import errno
 import gc
 import os
-import signal
 import sys
 import tempfile
 import traceback
@@ -19,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -28,13 +26,10 @@ import typer.main
 from forensic import __version__
 from forensic.cli import configuration, console
 from forensic.cli.commands import OnDemandGroup, load_command
+from forensic.cli.signals import Terminated, interrupt_the_command
 from forensic.errors import NO_ROOM, ExitCode, ForensicError, UsageError, refused
 
 _FULL = NO_ROOM | {errno.EIO}
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: for a command the same as Ctrl-C, but for the exit code."""
 
 
 class _Stopped(Exception):  # noqa: N818 - carries an outcome past Typer, which has exit codes of its own for these
@@ -59,12 +54,14 @@ class _Group(OnDemandGroup):
 def _carried_past_typer() -> Iterator[None]:
     try:
         yield
-    except Terminated as cause:
-        raise _Stopped(ExitCode.TERMINATED) from cause
     except KeyboardInterrupt as cause:
-        raise _Stopped(ExitCode.INTERRUPTED) from cause
+        raise _Stopped(_code_of(cause)) from cause
     except BrokenPipeError as cause:
         raise _Stopped(ExitCode.CLOSED_PIPE) from cause
+
+
+def _code_of(asked: BaseException) -> ExitCode:
+    return ExitCode.TERMINATED if isinstance(asked, Terminated) else ExitCode.INTERRUPTED
 
 
 app = typer.Typer(
@@ -128,6 +125,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     code = _run(arguments)
     try:
         sys.stdout.flush()
+    except KeyboardInterrupt as asked:  # its reader takes its time
+        code = _code_of(asked)
+        _silence_stdout()
     except BrokenPipeError:
         code = ExitCode.CLOSED_PIPE
     except (AttributeError, ValueError):  # no stdout at all
@@ -147,8 +147,8 @@ def _run(arguments: list[str]) -> int:
         outcome = typer.main.get_command(app).main(arguments, prog_name="forensic", standalone_mode=False)
     except _Stopped as stopped:
         return stopped.code
-    except (KeyboardInterrupt, typer.Abort):
-        return ExitCode.INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as asked:
+        return _code_of(asked)
     except typer.TyperException as wrong:
         return _tell_wrong_use(wrong)
     except ForensicError as known:
@@ -193,18 +193,7 @@ def _prepare_process() -> None:
     At its end Python looks for cycles in all that is still there, which with torch takes a fifth of the time of a
     short scan; what is frozen is left to the system.
     """
-
-    def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise Terminated
-
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C leaves at once
-        raise KeyboardInterrupt
-
-    with suppress(ValueError):  # not in the main thread: the caller's signals are its own
-        signal.signal(signal.SIGTERM, terminate)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the caller wants it ignored
-            signal.signal(signal.SIGINT, interrupt)
+    interrupt_the_command()
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):

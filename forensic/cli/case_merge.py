@@ -14,7 +14,7 @@ from forensic.errors import UsageError
 
 def merge(
     cases: Annotated[list[Path], typer.Argument(metavar="A B...", help="Cases of disjoint files; only read.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The new case; must not exist.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The new case; must not exist yet.")],
 ) -> None:
     """Put cases of disjoint parts together as one.
 
@@ -25,7 +25,8 @@ def merge(
 
     Findings and closing digest are those that one undivided scan of the same folders gives: rows in path order, and
     `duplicate-of` with it. Weights, preprocessing and configuration must agree, all parts of --shard be there, and no
-    file be in two of them. Each part is checked against its own chain first.
+    file be in two of them. Each part is checked against its own chain first. Nothing is overwritten: where FILE is
+    that very merge already, it stays.
     """
     from forensic import report as reports
     from forensic.case.ledger import RunStart
@@ -40,4 +41,4 @@ def merge(
     merged = merge_cases(cases, out, run=RunStart(started=clock()(), argv=tuple(sys.argv), versions=versions()))
     console.talk(f"{merged.findings} findings of {len(cases)} cases")
     console.talk(f"closing digest {merged.closing_digest}")
-    console.talk(f"written: {out}")
+    console.talk(f"{out} is this merge already; it stays as it is" if merged.was_there else f"written: {out}")

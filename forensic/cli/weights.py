@@ -42,6 +42,21 @@ def _writing(out: Path) -> Iterator[None]:
         raise refused(str(out), error, "Nothing was left there") from error
 
 
+def _check_out(out: Path, read: Path) -> None:
+    """Before the work. Weights are never replaced by what is made of them: a card names those before by their hash.
+
+    Raises:
+        UsageError: no name of weights, or the very weights that are read.
+    """
+    from forensic.models.weights import SUFFIX
+
+    if out.suffix != SUFFIX:
+        raise UsageError(str(out), f"weights end in {SUFFIX}", f"Name it {out.stem}{SUFFIX}")
+    pairs = ((out, read), (out.with_suffix(".toml"), read.with_suffix(".toml")))
+    if any(one.exists() and other.exists() and one.samefile(other) for one, other in pairs):
+        raise UsageError(str(out), "is what is read", "Choose another --out; it stays as it is")
+
+
 _NAME = typer.Argument(metavar="[NAME|FILE]", help="Weights; the default ones where not given.", show_default=False)
 
 
@@ -185,7 +200,7 @@ def rescore(
     """
     from forensic.data.prepare import PREPROCESSINGS, same_crops
     from forensic.models.score_kinds import KINDS
-    from forensic.models.weights import load_weights
+    from forensic.models.weights import find_weights, load_weights
     from forensic.train.finishing import rescore as core
     from forensic.train.inputs import read_run_layout
     from forensic.train.run_folder import RunConfig
@@ -195,7 +210,9 @@ def rescore(
         raise UsageError(f"--score {score}", "is no kind of score", f"It is one of {', '.join(KINDS)}")
     if (data is None) == (classes is None):
         raise UsageError("--data, --classes", "name one folder, what the weights were trained on")
-    loaded = load_weights(weights, device=device)
+    path = find_weights(weights)
+    _check_out(out, path)
+    loaded = load_weights(path, device=device)
     folder = data if classes is None else classes
     newest = next(one for one in PREPROCESSINGS if same_crops(one, loaded.card.preprocessing))
     config = RunConfig(data=str(folder), classes_dir=classes is not None, split=split, preprocessing=newest)
@@ -231,8 +248,10 @@ def enrol(
     from forensic.spectra.profile import log_radial
 
     guard_output(out, roots_of([folder]))
+    path = find_weights(weights)
+    _check_out(out, path)
     with _writing(out):
-        card = core(find_weights(weights), name, folder, out, profile=log_radial, device=device)
+        card = core(path, name, folder, out, profile=log_radial, device=device)
     entry = card.enrolled[name]
     said = f"{card.num_classes} classes, threshold {card.threshold.value:g}"
     halves = f"{console.safe(name)} from {entry['fitted_on']} images, measured on {entry['held_back']} others"
@@ -257,8 +276,10 @@ def remove(
     from forensic.models.enrol import remove as core
     from forensic.models.weights import find_weights
 
+    path = find_weights(weights)
+    _check_out(out, path)
     with _writing(out):
-        card = core(find_weights(weights), name, out)
+        card = core(path, name, out)
     console.talk(f"{console.safe(str(out))}: {card.num_classes} classes, hash {card.short_hash}")
 
 

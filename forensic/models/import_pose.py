@@ -11,6 +11,7 @@ Source: POSE (CVPR 2023), the authors' program, its checkpoints and `models/mode
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shlex
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from forensic.models.network_state import architecture_fields, network_from_tens
 from forensic.models.pickled import PickledTensor
 from forensic.models.scorer import SoftmaxScorer
 from forensic.models.torch_archive import TorchArchive
-from forensic.models.weights import SUFFIX, save_weights
+from forensic.models.weights import SUFFIX, read_card, read_pair, save_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,20 +74,23 @@ def import_pose(path: Path, out: Path, plan: ImportPlan) -> Card:
 
     Args:
         path: what `torch.save` wrote: {epoch, model, state_dict}, or the state_dict alone.
-        out: path of the tensors file, NAME.safetensors; the card goes beside it.
+        out: path of the tensors file, NAME.safetensors; the card goes beside it. Where both are this very import
+            already, as after one that was killed before it could say so, they stay.
         plan: the rest.
 
     Returns:
         The card as written, with its hash.
 
     Raises:
-        UsageError: the plan asks for what there is not, or `out` is there already; the file was not opened.
+        UsageError: the plan asks for what there is not, or something else is at `out`; the file was not opened.
         MissingError: no such file.
         WeightsError: damaged, another network, values that are not finite, or a pickle that asks for more than stored
             weights need. Nothing was run and nothing written.
         MachineError: the disk is full or refuses.
     """
     named = _checked(out, plan)
+    if (written := _written_before(path, out, plan)) is not None:
+        return written
     archive = TorchArchive.open(path)
     state, epoch = _state(archive.content, str(path))
     tensors, num_classes = _task_tensors(archive, state, str(path))
@@ -132,9 +136,6 @@ def _checked(out: Path, plan: ImportPlan) -> tuple[str, ...] | None:
         raise UsageError(str(out), f"weights end in {SUFFIX}", f"Name it {out.stem}{SUFFIX}")
     if not out.parent.is_dir():
         raise UsageError(str(out), "its folder does not exist")
-    for target in (out, out.with_suffix(".toml")):
-        if target.exists():
-            raise UsageError(str(target), "exists already", "Choose another --out; nothing is overwritten")
     if plan.threshold is not None and not (math.isfinite(plan.threshold) and 0 <= plan.threshold <= 1):
         raise UsageError("--threshold", f"must be from 0 to 1, as the score is a softmax; got {plan.threshold}")
     if plan.split is not None and plan.classes is not None:
@@ -148,6 +149,22 @@ def _checked(out: Path, plan: ImportPlan) -> tuple[str, ...] | None:
     if names is not None and (len(set(names)) != len(names) or not all(name and name.isprintable() for name in names)):
         raise UsageError("--classes", "names must differ, be printable and not be empty")
     return names
+
+
+def _written_before(path: Path, out: Path, plan: ImportPlan) -> Card | None:
+    """The card of this very import where it is there with its tensors; None where they, or both, are still to come."""
+    there = next((target for target in (out, out.with_suffix(".toml")) if target.exists()), None)
+    if there is None:
+        return None
+    try:
+        card = read_card(out)
+        with path.open("rb") as file:
+            begun = (hashlib.file_digest(file, "sha256").hexdigest(), _command(path.name, plan))
+        if begun == (card.recipe.get("sha256"), card.training.command):
+            return read_pair(out)[0] if out.exists() else None
+    except (OSError, WeightsError):  # damaged, or of another program
+        pass
+    raise UsageError(str(there), "exists already", "Choose another --out; nothing is overwritten")
 
 
 def _state(content: object, subject: str) -> tuple[dict[str, PickledTensor], int | None]:

@@ -29,10 +29,10 @@ import safetensors.numpy
 
 import forensic
 from forensic.errors import MissingError, VerificationError, WeightsError
+from forensic.hidden_files import hidden_until_whole
 from forensic.models.card import Card, card_from_toml, card_to_toml, digest, sealed
 from forensic.models.enrolment import Enrolment, enrolment_from_tensors, images_from_tensors
 from forensic.models.scorer import Scorer, scorer_from_tensors
-from forensic.models.together import write_together
 from forensic.models.verification import Verification, verification_from_tensors
 
 if TYPE_CHECKING:
@@ -277,7 +277,10 @@ def write_pair(out: Path, tensors: Tensors, card: Card) -> Card:
         raise WeightsError(str(out), f"{broken} is not finite: the training has diverged", "Train with a smaller lr")
     blob = safetensors.numpy.save({name: value.copy(order="C") for name, value in sorted(tensors.items())})
     card = sealed(card, blob)
-    write_together({out: blob, out.with_suffix(".toml"): card_to_toml(card).encode()})
+    # the card first: without its tensors it is no pair that anybody finds, and it says what was being written
+    with hidden_until_whole([out.with_suffix(".toml"), out]) as (card_file, tensors_file):
+        tensors_file.write(blob)
+        card_file.write(card_to_toml(card).encode())
     return card
 
 

@@ -129,6 +129,25 @@ merge.merge_cases(parts, Path({str(out)!r}), run=RunStart(started=""))
         assert len(case) == 2
 
 
+def test_a_merge_that_was_killed_when_all_was_written_is_known_again(write_case, finding, tmp_path) -> None:
+    parts = [write_case([finding(0)], name="one.case"), write_case([finding(1)], name="two.case")]
+    out = tmp_path / "both.case"
+    code = f"""{IMPORTS}
+from forensic.case import merge
+from forensic.case.ledger import RunStart
+merge.sync_folder = lambda _: os.kill(os.getpid(), 9)
+parts = [Path(name) for name in {[str(part) for part in parts]}]
+merge.merge_cases(parts, Path({str(out)!r}), run=RunStart(started="2026-01-03T00:00:00+00:00"))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    written = out.read_bytes()
+    again = merge_cases(parts, out, run=RunStart(started="2026-01-04T00:00:00+00:00"))
+    assert (again.findings, again.was_there, out.read_bytes() == written) == (2, True, True)
+    assert names(tmp_path) == ["both.case", "one.case", "two.case"]
+    with open_case(out) as case:
+        assert (case.complete, case.closing_digest) == (True, again.closing_digest)
+
+
 def test_a_link_and_its_target_are_one_case(tmp_path, finding) -> None:
     there, here = tmp_path / "there", tmp_path / "here"
     there.mkdir()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def made(tmp_path, header):
             places = [Place(0, exact_path(row)[len(root.given) + 1 :], 1_000) for row, _ in rows]
             case.append([(row, Artefacts(thumbnail=picture, spectrum=(0.1, 2.5))) for row, picture in rows], places)
             if complete:
-                case.finish(other_files=2)
+                case.finish(other_files=2, ended=f"2026-01-02T00:01:{ord(name[0]) % 60}+00:00")
         return path
 
     return make
@@ -162,3 +163,30 @@ def test_nothing_is_overwritten(made, finding, tmp_path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         merge_cases(parts, tmp_path / "c.case", run=RUN)
     assert (tmp_path / "c.case").readlink() == Path("nowhere")
+
+
+def test_only_this_very_merge_is_left_as_it_is(made, finding, tmp_path) -> None:
+    out = tmp_path / "c.case"
+    parts = [made("a", [(finding(1), b"first")]), made("b", [(finding(2), b"picture")])]
+    first = merge_cases(parts, out, run=RUN)
+    assert not first.was_there
+    assert merge_cases(parts[::-1], out, run=RUN) == replace(first, was_there=True)
+    written = out.read_bytes()
+    parts[1].unlink()
+    made("b", [(finding(2), b"another")])  # by the same runs, as far as one can tell
+    for others in ([parts[0], made("c3", [(finding(3), None)])], parts):
+        with pytest.raises(UsageError, match=r"c\.case: exists already\. Choose another --out"):
+            merge_cases(others, out, run=RUN)
+    assert out.read_bytes() == written
+    assert not [path.name for path in tmp_path.iterdir() if "part" in path.name or "lock" in path.name]
+
+
+def test_a_damaged_merge_is_not_taken_for_this_one(made, finding, tmp_path) -> None:
+    out = tmp_path / "c.case"
+    parts = [made("a", [(finding(1), None)]), made("b", [(finding(2), None)])]
+    merge_cases(parts, out, run=RUN)
+    with closing(sqlite3.connect(out)) as connection:
+        connection.execute("UPDATE finding SET finding = replace(finding, 'known', 'other')")
+        connection.commit()
+    with pytest.raises(UsageError, match="exists already"):
+        merge_cases(parts, out, run=RUN)

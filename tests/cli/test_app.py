@@ -173,6 +173,25 @@ def test_closed_pipe_ends_quietly() -> None:
         assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_a_slow_reader_is_waited_for(number: signal.Signals) -> None:
+    code = (
+        "import io, os, sys\n"
+        "class Slow(io.FileIO):\n"
+        "    asked = False\n"
+        "    def write(self, data):\n"
+        "        if not self.asked:\n"
+        "            self.asked = True\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "        return super().write(data)\n"
+        "sys.stdout = io.TextIOWrapper(io.BufferedWriter(Slow(1, 'w', closefd=False)))\n"
+        "from forensic.cli.app import main\n"
+        "main(['--version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + number, "")
+
+
 def test_no_stdout_at_all_is_no_crash() -> None:
     done = subprocess.run(
         ["bash", "-c", f'"{sys.executable}" -m forensic --version >&-'],

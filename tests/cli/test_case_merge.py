@@ -43,6 +43,8 @@ def test_three_parts_are_the_undivided_scan_byte_for_byte(
     pages = [(tmp_path / name / "a.html").read_bytes() for name in ("undivided", "merged")]
     assert pages[0] == pages[1]
     assert forensic("case", "verify", "merged/a.case").code == 0
+    again = forensic("case", "merge", "2.case", "3.case", "1.case", "--out", "merged/a.case")
+    assert (again.code, again.err.splitlines()[-1]) == (0, "merged/a.case is this merge already; it stays as it is")
 
 
 def test_a_part_says_that_it_is_one_and_goes_on_as_one(forensic, hostile, tiny_weights) -> None:

@@ -175,6 +175,31 @@ def test_rescore_of_trained_weights(run_forensic, osma_mini_small: Path, tmp_pat
     assert run_forensic("weights", "verify", out).code == 0
 
 
+@pytest.mark.parametrize("command", ["enrol", "remove", "rescore"])
+def test_weights_are_not_replaced_by_what_is_made_of_them(
+    run_forensic, tiny_weights: Path, samples: Path, tmp_path: Path, command: str
+) -> None:
+    """One that is killed between its two files would leave neither those before nor those after."""
+    own = tmp_path / "own.safetensors"
+    for suffix in (".safetensors", ".toml"):
+        own.with_suffix(suffix).write_bytes(tiny_weights.with_suffix(suffix).read_bytes())
+    (tmp_path / "link.safetensors").symlink_to(own)
+    words = {
+        "enrol": (own, "others", samples),
+        "remove": (own, "others"),
+        "rescore": (own, "--classes", samples, "--score", "sum"),
+    }[command]
+    for out, said in (
+        (own, "is what is read. Choose another --out"),
+        (tmp_path / "link.safetensors", "is what is read"),
+        (own.with_suffix(".toml"), "weights end in .safetensors. Name it own.safetensors"),
+        (tmp_path / "new", "weights end in .safetensors. Name it new.safetensors"),
+    ):
+        ran = run_forensic("weights", command, *words, "--out", out)
+        assert (ran.code, ran.err.startswith(f"forensic: {out}: {said}")) == (2, True), ran.err
+    assert own.read_bytes() == tiny_weights.read_bytes()
+
+
 @pytest.mark.slow
 def test_an_enrolled_class_in_every_command(run_forensic, osma_mini_small: Path, samples: Path, tmp_path: Path) -> None:
     recipe = {"jpeg_share": 0.5, "jpeg_quality_min": 60, "jpeg_quality_max": 100}

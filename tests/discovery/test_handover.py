@@ -31,6 +31,25 @@ def test_a_file_that_changed_meanwhile_stops_the_copy(folder, tmp_path, rejectin
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_copies_that_are_there_stay_and_nothing_else_may_be_there(folder, tmp_path, rejecting, discovered) -> None:
+    found = discovered(rejecting(folder, tmp_path / "a.case"), k=2)
+    each, other = (found.named(name) for name in ("unknown-1", "unknown-2"))
+    out = tmp_path / "out"
+    copy_members(each, out)
+    first, second, *_ = sorted(out.iterdir())
+    kept = first.stat().st_ino
+    second.rename(out / f".{second.name}.abcdefgh.part")  # as a process leaves it that is killed before its last step
+    check_folder(out, [folder])
+    assert copy_members(each, out) == len(each.members)
+    assert first.stat().st_ino == kept
+    assert {path.name.partition(".")[0] for path in out.iterdir()} == {image.sha256 for image in each.members}
+    with pytest.raises(UsageError, match="no copy of this cluster's"):
+        copy_members(other, out)
+    second.write_bytes(b"another")
+    with pytest.raises(UsageError, match="not what its name says"):
+        copy_members(each, out)
+
+
 def test_folders_that_copies_must_not_go_to(folder, tmp_path) -> None:
     with pytest.raises(UsageError, match="inside the evidence"):
         check_folder(folder / "copies", [folder])

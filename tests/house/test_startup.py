@@ -36,6 +36,11 @@ def test_import_of_the_package_loads_nothing() -> None:
     assert not loaded & {*HEAVY, "numpy", "cv2", "PIL", "rich", "typer", "jinja2"}
 
 
+def test_signals_have_their_meaning_before_anything_large_is_read() -> None:
+    loaded, _ = loaded_by("import forensic.__main__")
+    assert not loaded & {"typing", "typer", "json", "tomllib", "datetime"}
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",)], ids=" ".join)
 def test_front_page_loads_no_arrays(arguments: tuple[str, ...]) -> None:
     loaded, out = loaded_by(run_command(*arguments))

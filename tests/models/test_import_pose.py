@@ -369,6 +369,19 @@ def test_wrong_use_is_told_before_the_file_is_opened(plan: ImportPlan, out: str,
     assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"mine"}
 
 
+def test_an_import_that_was_killed_at_its_last_steps_is_repeated(published: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.safetensors"
+    card = import_pose(published, out, ImportPlan())
+    blob, written = out.read_bytes(), out.stat().st_ino
+    assert (import_pose(published, out, ImportPlan()), out.stat().st_ino) == (card, written)
+    out.unlink()  # the card takes its name first
+    assert (import_pose(published, out, ImportPlan()), out.read_bytes()) == (card, blob)
+    for changed, plan in ((blob, ImportPlan(threshold=0.75)), (blob + b"x", ImportPlan())):
+        out.write_bytes(changed)
+        with pytest.raises(UsageError, match="exists already"):
+            import_pose(published, out, plan)
+
+
 def test_full_disk_leaves_nothing(published: Path, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))

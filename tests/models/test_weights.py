@@ -38,6 +38,24 @@ def reseal(path: Path, change) -> None:
     path.with_suffix(".toml").write_text(card_to_toml(sealed(card, blob)))
 
 
+def test_the_card_takes_its_name_before_the_tensors(tiny: Weights, tmp_path: Path, monkeypatch) -> None:
+    """Nobody finds the pair of a process that was killed between the two, and a repeated import knows it."""
+    renamed: list[str] = []
+    rename = Path.replace
+
+    def stopped(path: Path, target: Path) -> Path:
+        if renamed:
+            raise KeyboardInterrupt
+        renamed.append(target.name)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        save_weights(tmp_path / "a.safetensors", tiny.model, tiny.scorer, tiny.spectra, tiny.card)
+    assert renamed == [path.name for path in tmp_path.iterdir()] == ["a.toml"]
+    assert list_weights(tmp_path) == []
+
+
 def test_saved_is_loaded_and_the_same_bytes_again(tiny: Weights, tmp_path: Path, tiny_weights: Path) -> None:
     out = tmp_path / "again.safetensors"
     card = save_weights(out, tiny.model, tiny.scorer, tiny.spectra, tiny.card)
