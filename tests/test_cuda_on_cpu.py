@@ -221,3 +221,12 @@ def test_no_room_on_a_device_is_a_memory_error_once() -> None:
     y = torch.zeros(1, 8, 8)
     module.dct2(torch.ones(1, 8, 8), y, False, cuda_on_cpu.STREAM)
     assert y[0, 0, 0] == pytest.approx(8)
+
+
+@pytest.mark.slow
+def test_images_without_a_row_have_weight_gradients_of_zero() -> None:
+    images, weights = torch.zeros(2, 3, 0, 7), [torch.ones(s) for s in ((2, 3, 3, 3), (2,), (3, 2, 3, 3), (3,))]
+    gradients = [torch.full_like(one, 7) for one in weights]
+    module = cuda_on_cpu._load("cuda_on_cpu")
+    module.augment_weight_gradients(images, images, *weights, *gradients, cuda_on_cpu.STREAM)
+    assert not any(one.any() for one in gradients)
