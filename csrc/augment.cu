@@ -49,7 +49,7 @@ __global__ void fold(Sizes s, AugmentWeights<T> w, T* table) {
 
 template <typename T>
 __global__ void forward(Sizes s, const T* x, ImageStrides strides, const T* table, T* y) {
-  extern __shared__ unsigned char memory[];
+  extern __shared__ __align__(16) unsigned char memory[];
   T* pixels = reinterpret_cast<T*>(memory);  // (3, kTileY + span - 1, kTileX + span - 1)
   const int border = static_cast<int>(s.span / 2), span = static_cast<int>(s.span);
   const int pitch = kTileX + 2 * border, lines = kTileY + 2 * border;

@@ -183,7 +183,8 @@ __global__ void unfold(Sizes s, const double* sums, AugmentWeights<T> w, T* d_w1
 }
 
 std::int64_t shares_of(const Sizes& s) {
-  const std::int64_t most = std::min<std::int64_t>(512, kPartialEntries / (s.sets * s.entries));
+  const std::int64_t most =
+      std::min<std::int64_t>(512, kPartialEntries / std::max<std::int64_t>(s.sets * s.entries, 1));
   return std::clamp<std::int64_t>(s.images * s.height, 1, std::max<std::int64_t>(most, 1));
 }
 

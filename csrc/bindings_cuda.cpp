@@ -211,6 +211,8 @@ PYBIND11_MODULE(_C_cuda, module) {
       if (error) std::rethrow_exception(error);
     } catch (const TypeProblem& problem) {
       py::set_error(PyExc_TypeError, problem.what());
+    } catch (const MemoryProblem& problem) {
+      py::set_error(PyExc_MemoryError, problem.what());
     }
   });
   bind_dct(module);

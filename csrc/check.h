@@ -1,5 +1,5 @@
 // Checks of arguments: FORENSIC_CHECK(condition, "x: expected 3 channels, got ", n) throws with the values in the
-// message. The bindings turn ValueProblem into ValueError and TypeProblem into TypeError.
+// message. The bindings turn ValueProblem into ValueError, TypeProblem into TypeError, MemoryProblem into MemoryError.
 #pragma once
 
 #include <sstream>
@@ -16,6 +16,12 @@ class ValueProblem : public std::invalid_argument {
 class TypeProblem : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
+};
+
+// No room on a device.
+class MemoryProblem : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 template <typename... Parts>

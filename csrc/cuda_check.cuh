@@ -16,6 +16,13 @@ inline void check_launch(const char* what) {
   FORENSIC_CHECK(error == cudaSuccess, what, ": the launch failed: ", cudaGetErrorString(error));
 }
 
+// The run-time keeps the error of a call that failed for the next cudaGetLastError; a launch that went well would be
+// told to have failed.
+inline cudaError_t forgotten(cudaError_t error) {
+  if (error != cudaSuccess) cudaGetLastError();
+  return error;
+}
+
 // Kernels loop over what lies beyond, so that a grid never exceeds what the device takes.
 inline unsigned int blocks_for(std::int64_t items, std::int64_t per_block) {
   return static_cast<unsigned int>(std::min<std::int64_t>((items + per_block - 1) / per_block, 1 << 20));
@@ -29,7 +36,10 @@ __device__ inline std::int64_t item_step() { return static_cast<std::int64_t>(gr
 class DeviceMemory {
  public:
   DeviceMemory(std::size_t bytes, cudaStream_t stream) : stream_(stream) {
-    const cudaError_t error = cudaMallocAsync(&data_, std::max<std::size_t>(bytes, 1), stream);
+    const cudaError_t error = forgotten(cudaMallocAsync(&data_, std::max<std::size_t>(bytes, 1), stream));
+    if (error == cudaErrorMemoryAllocation) {
+      throw MemoryProblem(message_of("scratch of ", bytes, " bytes: ", cudaGetErrorString(error)));
+    }
     FORENSIC_CHECK(error == cudaSuccess, "scratch of ", bytes, " bytes: ", cudaGetErrorString(error));
   }
   ~DeviceMemory() { cudaFreeAsync(data_, stream_); }

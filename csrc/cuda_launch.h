@@ -1,6 +1,7 @@
 // Launches of the CUDA kernels: device pointers, sizes, and a stream. None waits for the device, and none adds
 // floating-point numbers in an order that may vary. Scratch memory is allocated and freed in the order of the stream.
-// Each throws ValueProblem when a launch fails.
+// Each throws ValueProblem when a launch fails, MemoryProblem when there is no room for scratch. The device of pointers
+// and stream must be the current one.
 #pragma once
 
 #include <cstdint>

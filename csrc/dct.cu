@@ -34,7 +34,7 @@ __device__ __forceinline__ void transform_line(T* v) {
 template <typename T, int N, bool Inverse>
 __global__ void __launch_bounds__(kLineThreads, 2) transform_plane(std::int64_t planes, const T* __restrict__ x, T* y) {
   constexpr int together = kLineThreads / N, pitch = N + 1;  // planes a block has in hand
-  extern __shared__ unsigned char memory[];
+  extern __shared__ __align__(16) unsigned char memory[];
   const int thread = static_cast<int>(threadIdx.x), plane_in_block = thread / N, line = thread % N;
   T* plane = reinterpret_cast<T*>(memory) + plane_in_block * N * pitch;
   const T scale = static_cast<T>(2.0 / N);
@@ -74,8 +74,8 @@ void launch_plane(std::int64_t planes, const T* x, T* y, cudaStream_t on) {
   constexpr int together = kLineThreads / N;
   constexpr int bytes = together * N * (N + 1) * static_cast<int>(sizeof(T));
   if constexpr (bytes > 48 * 1024) {
-    const cudaError_t error =
-        cudaFuncSetAttribute(transform_plane<T, N, Inverse>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    const cudaError_t error = forgotten(
+        cudaFuncSetAttribute(transform_plane<T, N, Inverse>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
     FORENSIC_CHECK(error == cudaSuccess, "dct2: ", bytes, " bytes of shared memory: ", cudaGetErrorString(error));
   }
   transform_plane<T, N, Inverse><<<blocks_for(planes, together), kLineThreads, bytes, on>>>(planes, x, y);

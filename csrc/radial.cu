@@ -1,9 +1,9 @@
 // radial_spectrum and its gradient on a device; formula, rings and twin as in radial.h.
-//   transform_rows   rows, with imaginary parts of 0; of their DFT the half below W/2 is kept, transposed, so that
-//                    columns are lines too
+//   transform_rows   rows, two of a plane as real and imaginary part of one line; of their DFTs the half below W/2 is
+//                    kept, transposed, so that columns are lines too
 //   sum_rings        columns, and the sum of |F|^2 on each ring over the columns of the block, a thread a ring. On one
 //                    column a ring is a run of frequencies, so no table of rings is searched
-//   weigh_columns    gradient: columns, times their ring's factor, and back;  restore_rows: rows back
+//   weigh_columns    gradient: columns, times their ring's factor, and back;  restore_rows: rows back, again in twos
 // A line meets no line of another plane on the way, so what is not finite stays in its plane. Sums of a ring are in
 // float64 in the order of the frequencies, those of blocks are added in their order: the same bits at every run.
 #include "cuda_check.cuh"
@@ -23,18 +23,22 @@ __host__ __device__ std::int64_t sets_of(std::int64_t lines, int n) {
   return (lines + together<T>(n) - 1) / together<T>(n);
 }
 
-// Set number `set` of `most` rows of all planes, and where they stand: `count` from number `first` on.
-struct Rows {
-  std::int64_t first, plane;
-  int row, height, count;
+// Set number `set` of `most` pairs of rows of all planes, and where they stand: `count` of them.
+struct Pairs {
+  std::int64_t plane;
+  int pair, pairs, height, count;
 
-  __device__ Rows(const Shape& s, int most, std::int64_t set)
-      : first(set * most), plane(first / s.height), row(static_cast<int>(first % s.height)), height(s.height) {
-    const std::int64_t left = s.planes * s.height - first;
+  __device__ Pairs(const Shape& s, int most, std::int64_t set)
+      : plane(set * most / s.pairs()),
+        pair(static_cast<int>(set * most % s.pairs())),
+        pairs(s.pairs()),
+        height(s.height) {
+    const std::int64_t left = s.planes * s.pairs() - set * most;
     count = left < most ? static_cast<int>(left) : most;
   }
-  __device__ std::int64_t plane_of(int line) const { return plane + (row + line) / height; }
-  __device__ int row_of(int line) const { return (row + line) % height; }
+  __device__ std::int64_t plane_of(int line) const { return plane + (pair + line) / pairs; }
+  __device__ int row_of(int line) const { return (pair + line) % pairs * 2; }  // the first of the two
+  __device__ bool has_two(int line) const { return row_of(line) + 1 < height; }
 };
 
 // Lines of one plane's half spectrum: columns from number `first` on. spectrum (planes, columns, height).
@@ -60,20 +64,26 @@ __global__ void __launch_bounds__(kThreads)
                    Complex<T>* __restrict__ spectrum) {
   const Buffers<T, Long> buffers(s.width, far);
   const int most = together<T>(s.width), columns = s.columns();
-  const std::int64_t all = sets_of<T>(s.planes * s.height, s.width);
+  constexpr T half = static_cast<T>(0.5);
+  const std::int64_t all = sets_of<T>(s.planes * s.pairs(), s.width);
   for (std::int64_t set = blockIdx.x; set < all; set += gridDim.x) {
-    const Rows rows(s, most, set);
+    const Pairs rows(s, most, set);
     const int lines = rows.count;
     for (int at = static_cast<int>(threadIdx.x); at < lines * s.width; at += kThreads) {
       const int line = at / s.width, column = at % s.width;
-      buffers.a[at] = {
-          x[rows.plane_of(line) * strides.plane + rows.row_of(line) * strides.row + column * strides.column], T(0)};
+      const T* from =
+          x + rows.plane_of(line) * strides.plane + rows.row_of(line) * strides.row + column * strides.column;
+      buffers.a[at] = {from[0], rows.has_two(line) ? from[strides.row] : T(0)};
     }
     __syncthreads();
     const Complex<T>* found = transform(s.width, lines, roots, buffers.a, buffers.b);
     for (int at = static_cast<int>(threadIdx.x); at < lines * columns; at += kThreads) {
       const int l = at / lines, line = at % lines;  // neighbouring threads write neighbouring memory
-      spectrum[(rows.plane_of(line) * columns + l) * s.height + rows.row_of(line)] = found[line * s.width + l];
+      const Complex<T> z = found[line * s.width + l], mirrored = found[line * s.width + (l > 0 ? s.width - l : 0)];
+      Complex<T>* to = spectrum + (rows.plane_of(line) * columns + l) * s.height + rows.row_of(line);
+      // F = A + i B with A(-l) and B(-l) the conjugates of A(l) and B(l)
+      to[0] = {half * (z.re + mirrored.re), half * (z.im - mirrored.im)};
+      if (rows.has_two(line)) to[1] = {half * (z.im + mirrored.im), half * (mirrored.re - z.re)};
     }
     __syncthreads();
   }
@@ -166,30 +176,37 @@ __global__ void __launch_bounds__(kThreads) weigh_columns(Shape s, const Complex
   }
 }
 
-// What stands at -l is the conjugate of what stands at l, so the real part of twice the one is both.
+// What stands at -l is the conjugate of what stands at l, so a row is real, and two are the parts of one line.
 template <typename T, bool Long>
 __global__ void __launch_bounds__(kThreads)
     restore_rows(Shape s, const Complex<T>* __restrict__ spectrum, const Complex<T>* roots, Complex<T>* far,
                  T* __restrict__ d_x) {
   const Buffers<T, Long> buffers(s.width, far);
   const int most = together<T>(s.width), columns = s.columns();
-  const std::int64_t all = sets_of<T>(s.planes * s.height, s.width);
+  const std::int64_t all = sets_of<T>(s.planes * s.pairs(), s.width);
   for (std::int64_t set = blockIdx.x; set < all; set += gridDim.x) {
-    const Rows rows(s, most, set);
+    const Pairs rows(s, most, set);
     const int lines = rows.count;
-    for (int at = static_cast<int>(threadIdx.x); at < lines * s.width; at += kThreads) {
+    for (int at = static_cast<int>(threadIdx.x); at < lines * columns; at += kThreads) {
       const int l = at / lines, line = at % lines;
-      Complex<T> z{T(0), T(0)};
-      if (l < columns) {
-        z = spectrum[(rows.plane_of(line) * columns + l) * s.height + rows.row_of(line)];
-        if (l > 0) z = z + z;
+      const Complex<T>* from = spectrum + (rows.plane_of(line) * columns + l) * s.height + rows.row_of(line);
+      const Complex<T> one = from[0], two = rows.has_two(line) ? from[1] : Complex<T>{T(0), T(0)};
+      Complex<T>* to = buffers.a + line * s.width;
+      if (l == 0) {
+        to[0] = {one.re, two.re};
+        if (s.width % 2 == 0) to[columns] = {T(0), T(0)};
+      } else {
+        to[l] = {one.re - two.im, one.im + two.re};
+        to[s.width - l] = {one.re + two.im, two.re - one.im};
       }
-      buffers.a[line * s.width + l] = z;
     }
     __syncthreads();
     const Complex<T>* found = transform(s.width, lines, roots, buffers.a, buffers.b);
     for (int at = static_cast<int>(threadIdx.x); at < lines * s.width; at += kThreads) {
-      d_x[rows.first * s.width + at] = found[at].re;
+      const int line = at / s.width;
+      T* to = d_x + (rows.plane_of(line) * s.height + rows.row_of(line)) * s.width + at % s.width;
+      to[0] = found[at].re;
+      if (rows.has_two(line)) to[s.width] = found[at].im;
     }
     __syncthreads();
   }
@@ -284,7 +301,7 @@ void launch_lines(void (*kernel)(Arguments...), void (*of_long)(Arguments...), i
 template <typename T>
 void begin(const Work<T>& work, const T* x, const PlaneStrides& strides) {
   const Shape& s = work.s;
-  launch_lines<T>(transform_rows<T, false>, transform_rows<T, true>, s.width, sets_of<T>(s.planes * s.height, s.width),
+  launch_lines<T>(transform_rows<T, false>, transform_rows<T, true>, s.width, sets_of<T>(s.planes * s.pairs(), s.width),
                   work.on, s, x, strides, work.across(), work.far(), work.spectrum());
 }
 
@@ -326,7 +343,7 @@ void radial_spectrum_gradient(std::int64_t planes, std::int64_t height, std::int
   begin(work, x, strides);
   launch_lines<T>(weigh_columns<T, false>, weigh_columns<T, true>, s.height, planes * sets_of<T>(s.columns(), s.height),
                   work.on, s, work.down(), work.ring(), weights, work.far(), work.spectrum());
-  launch_lines<T>(restore_rows<T, false>, restore_rows<T, true>, s.width, sets_of<T>(planes * s.height, s.width),
+  launch_lines<T>(restore_rows<T, false>, restore_rows<T, true>, s.width, sets_of<T>(planes * s.pairs(), s.width),
                   work.on, s, work.spectrum(), work.across(), work.far(), d_x);
 }
 

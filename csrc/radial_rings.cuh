@@ -15,6 +15,8 @@ struct Shape {
   // Frequencies 0, 1, ... below n/2: the other half mirrors them, and what is at n/2 lies on no ring.
   __host__ __device__ int rows() const { return (height + 1) / 2; }
   __host__ __device__ int columns() const { return (width + 1) / 2; }
+  // Of rows: what is transformed as one line. An odd last row has none beside it.
+  __host__ __device__ int pairs() const { return (height + 1) / 2; }
 };
 
 // Ring of frequency (k, l), both at most half of their length: floor(sqrt(u^2 + (v m / M)^2)), u along the shorter side

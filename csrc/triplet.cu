@@ -1,5 +1,6 @@
 // batch_hard_triplet on a device; formula, ties, clamp and NaN as in triplet.h.
-//   distances  up to 4,096 rows: all squared distances in memory, by tiles as a matrix product; beyond, none are kept
+//   products   up to 4,096 rows: those of all pairs in memory, by tiles; beyond, none are kept. Norms are sums in the
+//              same order, so equal rows are at distance 0 before the clamp
 //   hardest    a block an anchor: running extremes and how many entries reach them; without the matrix a warp a pair
 //   total      one block adds the hinges in order and turns counts into shares of the gradient
 //   gradient   a block a row: row i's distances also show which anchors chose i, since d(i, j) = d(j, i) bit for bit.
@@ -56,11 +57,15 @@ __global__ void make_norms(Embeddings<T> e, T* norms) {
   }
 }
 
-// The squared distance before the clamp; 0 on the diagonal.
+// The squared distance before the clamp, from z_i . z_j; 0 on the diagonal.
+template <typename T>
+__device__ T gap_of(T inner, const T* norms, std::int64_t i, std::int64_t j) {
+  return i == j ? T(0) : norms[i] + norms[j] - (inner + inner);
+}
+
 template <typename T>
 __device__ T gap(const Embeddings<T>& e, const T* norms, std::int64_t i, std::int64_t j) {
-  const T inner = product(e, i, j);
-  return i == j ? T(0) : norms[i] + norms[j] - (inner + inner);
+  return gap_of(product(e, i, j), norms, i, j);
 }
 
 template <typename T>
@@ -173,9 +178,9 @@ __global__ void gradient_of(Embeddings<T> e, const T* norms, const Choice<T>* ch
   }
 }
 
-// gaps[i, j] as `gap` makes them but for the order of the sum, which is ascending; a thread makes Each x Each of them.
+// products[i, j] = z_i . z_j as `product` but for the order of the sum, which is ascending; a thread makes Each x Each.
 template <typename T, int Each>
-__global__ void __launch_bounds__(kThreads) make_gaps(Embeddings<T> e, const T* norms, T* gaps) {
+__global__ void __launch_bounds__(kThreads) make_products(Embeddings<T> e, T* products) {
   constexpr int tile = 16 * Each;
   __shared__ T left[kProductDepth][tile + 1], right[kProductDepth][tile + 1];
   const int thread = static_cast<int>(threadIdx.x), x = thread % 16, y = thread / 16;
@@ -211,19 +216,25 @@ __global__ void __launch_bounds__(kThreads) make_gaps(Embeddings<T> e, const T* 
     for (int m = 0; m < Each; ++m) {
       const std::int64_t i = first_i + y + 16 * n, j = first_j + x + 16 * m;
       if (i >= e.rows || j >= e.rows) continue;
-      gaps[i * e.rows + j] = i == j ? T(0) : norms[i] + norms[j] - (sums[n][m] + sums[n][m]);
+      products[i * e.rows + j] = sums[n][m];
     }
   }
 }
 
 template <typename T>
-__global__ void hardest_of_gaps(Embeddings<T> e, const T* gaps, bool squared, Choice<T>* choices) {
+__global__ void take_norms(std::int64_t rows, const T* products, T* norms) {
+  for (std::int64_t i = first_item(); i < rows; i += item_step()) norms[i] = products[i * rows + i];
+}
+
+template <typename T>
+__global__ void hardest_of_products(Embeddings<T> e, const T* products, const T* norms, bool squared,
+                                    Choice<T>* choices) {
   __shared__ Choice<T> found[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
   for (std::int64_t i = blockIdx.x; i < e.rows; i += gridDim.x) {
     Choice<T> mine{T(-INFINITY), T(INFINITY), T(0), T(0), 0, 0};
     for (std::int64_t j = thread; j < e.rows; j += kThreads) {
-      const T d = distance_of(gaps[i * e.rows + j], squared);
+      const T d = distance_of(gap_of(products[i * e.rows + j], norms, i, j), squared);
       if (e.same(i, j)) {
         meet(mine.positive, mine.positives, d, 1, true);
       } else {
@@ -245,8 +256,8 @@ __global__ void hardest_of_gaps(Embeddings<T> e, const T* gaps, bool squared, Ch
 }
 
 template <typename T>
-__global__ void gradient_of_gaps(Embeddings<T> e, const T* gaps, const Choice<T>* choices, bool squared, const T* loss,
-                                 T* gradient) {
+__global__ void gradient_of_products(Embeddings<T> e, const T* products, const T* norms, const Choice<T>* choices,
+                                     bool squared, const T* loss, T* gradient) {
   __shared__ T weights[kThreads];
   __shared__ int acting[kThreads], counts[kWarps];
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
@@ -256,8 +267,11 @@ __global__ void gradient_of_gaps(Embeddings<T> e, const T* gaps, const Choice<T>
     if (hidden) continue;
     for (std::int64_t start = 0; start < e.rows; start += kThreads) {
       const std::int64_t j = start + thread;
-      const T weight =
-          j < e.rows ? weight_of(gaps[i * e.rows + j], e.same(i, j), choices[i], choices[j], squared) : T(0);
+      T weight = T(0);
+      if (j < e.rows) {
+        const T square = gap_of(products[i * e.rows + j], norms, i, j);
+        weight = weight_of(square, e.same(i, j), choices[i], choices[j], squared);
+      }
       const unsigned int acts = __ballot_sync(0xffffffffu, weight != T(0));
       if (lane == 0) counts[warp] = __popc(acts);
       __syncthreads();
@@ -297,22 +311,22 @@ void batch_hard_triplet(std::int64_t rows, std::int64_t width, const T* z, std::
                             on);
   auto* choices = reinterpret_cast<Choice<T>*>(memory.data());
   T* norms = reinterpret_cast<T*>(memory.data() + choice_bytes);
-  T* gaps = reinterpret_cast<T*>(memory.data() + choice_bytes + norm_bytes);
-  if (rows > 0) {
-    make_norms<T><<<blocks_for(rows, kWarps), kThreads, 0, on>>>(e, norms);
-    check_launch("batch_hard_triplet");
-  }
+  T* products = reinterpret_cast<T*>(memory.data() + choice_bytes + norm_bytes);
   if (rows > 0 && kept) {
     const auto blocks = [&](std::int64_t tile) { return static_cast<unsigned int>((rows + tile - 1) / tile); };
     if (rows < kLargeRows) {
-      make_gaps<T, 1><<<dim3(blocks(16), blocks(16)), kThreads, 0, on>>>(e, norms, gaps);
+      make_products<T, 1><<<dim3(blocks(16), blocks(16)), kThreads, 0, on>>>(e, products);
     } else {
-      make_gaps<T, 4><<<dim3(blocks(64), blocks(64)), kThreads, 0, on>>>(e, norms, gaps);
+      make_products<T, 4><<<dim3(blocks(64), blocks(64)), kThreads, 0, on>>>(e, products);
     }
     check_launch("batch_hard_triplet");
-    hardest_of_gaps<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, gaps, squared, choices);
+    take_norms<T><<<blocks_for(rows, kThreads), kThreads, 0, on>>>(rows, products, norms);
+    check_launch("batch_hard_triplet");
+    hardest_of_products<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, products, norms, squared, choices);
     check_launch("batch_hard_triplet");
   } else if (rows > 0) {
+    make_norms<T><<<blocks_for(rows, kWarps), kThreads, 0, on>>>(e, norms);
+    check_launch("batch_hard_triplet");
     hardest<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, norms, squared, choices);
     check_launch("batch_hard_triplet");
   }
@@ -320,7 +334,8 @@ void batch_hard_triplet(std::int64_t rows, std::int64_t width, const T* z, std::
   check_launch("batch_hard_triplet");
   if (gradient == nullptr || rows == 0) return;
   if (kept) {
-    gradient_of_gaps<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, gaps, choices, squared, loss, gradient);
+    gradient_of_products<T>
+        <<<blocks_for(rows, 1), kThreads, 0, on>>>(e, products, norms, choices, squared, loss, gradient);
   } else {
     gradient_of<T><<<blocks_for(rows, 1), kThreads, 0, on>>>(e, norms, choices, squared, loss, gradient);
   }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_like, require_rank, require_tensor
@@ -105,8 +104,7 @@ def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor)
         return result
     if images.is_cuda:
         for one, weights in _each(result, (w1, b1, w2, b2)):
-            arrays = map(to_dlpack, (_plain(images), *_weights(*weights), one))
-            backend.native_cuda().augment(*arrays, backend.stream(images))
+            backend.launch("augment", _plain(images), *_weights(*weights), one)
     else:
         backend.native().augment(_plain(images), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
@@ -130,8 +128,7 @@ def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2
         total: Tensor | None = None
         for one, weights in _each(gradient, (w1, b1, w2, b2)):
             part = torch.empty_like(result)
-            arrays = map(to_dlpack, (_plain(one), *_weights(*weights), part))
-            backend.native_cuda().augment_input_gradient(*arrays, backend.stream(gradient))
+            backend.launch("augment_input_gradient", _plain(one), *_weights(*weights), part)
             total = part if total is None else total.add_(part)
         return result.zero_() if total is None else total
     backend.native().augment_input_gradient(_plain(gradient), *_weights(w1, b1, w2, b2), result, backend.threads())
@@ -145,8 +142,7 @@ def _run_weight_gradients(images: Tensor, gradient: Tensor, weights: _Weights) -
     if images.is_cuda:
         for n, (above, own) in enumerate(_each(gradient, weights)):
             to = results if weights[0].dim() == 4 else [result[n] for result in results]
-            arrays = map(to_dlpack, (_plain(images), _plain(above), *_weights(*own), *to))
-            backend.native_cuda().augment_weight_gradients(*arrays, backend.stream(images))
+            backend.launch("augment_weight_gradients", _plain(images), _plain(above), *_weights(*own), *to)
     else:
         backend.native().augment_weight_gradients(
             _plain(images), _plain(gradient), *_weights(*weights), *results, backend.threads()

@@ -131,17 +131,18 @@ def _logarithm(images: Tensor, mean: Tensor, std: Tensor, epsilon: float, gradie
     axes = max(mean.dim(), std.dim(), 2)
     planes = (-1, *images.shape[-2:])
 
-    def flat(values: Tensor) -> object:
-        return to_dlpack(values.detach().resolve_neg().expand(images.shape[-axes:]).reshape(planes).contiguous())
+    def flat(values: Tensor) -> Tensor:
+        return values.detach().resolve_neg().expand(images.shape[-axes:]).reshape(planes).contiguous()
 
     source = images.detach().resolve_neg().reshape(planes)
-    slope = None if gradient is None else to_dlpack(gradient.detach().resolve_neg().reshape(planes).contiguous())
-    target = to_dlpack(result.view(planes))
+    slope = None if gradient is None else gradient.detach().resolve_neg().reshape(planes).contiguous()
+    target = result.view(planes)
     if images.is_cuda:
-        arguments = to_dlpack(source.contiguous()), flat(mean), flat(std), epsilon, slope, target
-        backend.native_cuda().dct2_log(*arguments, backend.stream(images))
+        backend.launch("dct2_log", source.contiguous(), flat(mean), flat(std), epsilon, slope, target)
     else:
-        backend.native().dct2_log(to_dlpack(source), flat(mean), flat(std), epsilon, slope, target, backend.threads())
+        arrays = map(to_dlpack, (source, flat(mean), flat(std)))
+        above = None if slope is None else to_dlpack(slope)
+        backend.native().dct2_log(*arrays, epsilon, above, to_dlpack(target), backend.threads())
     return result
 
 
@@ -163,8 +164,7 @@ def _transform(planes: Tensor, *, inverse: bool, result: Tensor | None = None) -
     shape = (-1, *planes.shape[-2:])
     source = planes.detach().resolve_neg().reshape(shape)
     if planes.is_cuda:
-        arrays = to_dlpack(source.contiguous()), to_dlpack(result.view(shape))
-        backend.native_cuda().dct2(*arrays, inverse, backend.stream(planes))
+        backend.launch("dct2", source.contiguous(), result.view(shape), inverse)
     else:
         backend.native().dct2(to_dlpack(source), to_dlpack(result.view(shape)), inverse, backend.threads())
     return result

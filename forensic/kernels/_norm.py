@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_rank, require_tensor
@@ -72,13 +71,12 @@ def _pixels(values: Tensor) -> Tensor:
     return values.permute(0, 2, 3, 1).reshape(-1, values.shape[1])
 
 
-def _call(name: str, values: Tensor, *arguments: Tensor | float) -> None:
-    """The compiled function `name`, where `values` are."""
-    if values.is_cuda:
-        arrays = [to_dlpack(one) if isinstance(one, Tensor) else one for one in arguments]
-        getattr(backend.native_cuda(), name)(*arrays, backend.stream(values))
+def _call(name: backend.CudaFunction, first: Tensor, *others: Tensor | float) -> None:
+    """The compiled function `name`, where its arguments are."""
+    if first.is_cuda:
+        backend.launch(name, first, *others)
     else:
-        getattr(backend.native(), name)(*arguments, backend.threads())
+        getattr(backend.native(), name)(first, *others, backend.threads())
 
 
 def _last(values: Tensor) -> Tensor:
@@ -100,7 +98,7 @@ class _BatchNormLeaky(torch.autograd.Function):
         x, w, b = _last(values), weight.detach().contiguous(), bias.detach().contiguous()
         y = torch.empty_like(x)
         mean, variance = torch.zeros_like(w), torch.zeros_like(w)
-        _call("batch_norm_leaky", x, _pixels(x), w, b, eps, slope, _pixels(y), mean, variance)
+        _call("batch_norm_leaky", _pixels(x), w, b, eps, slope, _pixels(y), mean, variance)
         ctx.mark_non_differentiable(mean, variance)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(values, mean, variance, weight, bias)
@@ -133,7 +131,7 @@ class _Gradient(torch.autograd.Function):
         dy, x, w, b = _last(slopes), _last(values), weight.detach().contiguous(), bias.detach().contiguous()
         d_x, d_weight, d_bias = torch.empty_like(x), torch.empty_like(w), torch.empty_like(b)
         arrays = _pixels(dy), _pixels(x), mean, variance, w, b
-        _call("batch_norm_leaky_gradient", x, *arrays, eps, slope, _pixels(d_x), d_weight, d_bias)
+        _call("batch_norm_leaky_gradient", *arrays, eps, slope, _pixels(d_x), d_weight, d_bias)
         ctx.save_for_backward(slopes, values, weight, bias)
         ctx.numbers = (eps, slope)
         return d_x, d_weight, d_bias

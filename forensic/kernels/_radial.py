@@ -55,11 +55,11 @@ def _means(images: Tensor) -> Tensor:
     result = _no_rings_yet(images)
     if result.numel() == 0:
         return result
-    source, target = to_dlpack(_planes(images)), to_dlpack(result.view(-1, result.shape[-1]))
+    source, target = _planes(images), result.view(-1, result.shape[-1])
     if images.is_cuda:
-        backend.native_cuda().radial_spectrum(source, target, backend.stream(images))
+        backend.launch("radial_spectrum", source, target)
     else:
-        backend.native().radial_spectrum(source, target, backend.threads())
+        backend.native().radial_spectrum(to_dlpack(source), to_dlpack(target), backend.threads())
     return result
 
 
@@ -76,8 +76,7 @@ def _radial_spectrum_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     weights = gradient.detach().resolve_neg().reshape(-1, gradient.shape[-1])
     flat = result.view(-1, *images.shape[-2:])
     if images.is_cuda:
-        arrays = to_dlpack(_planes(images)), to_dlpack(weights.contiguous()), to_dlpack(flat)
-        backend.native_cuda().radial_spectrum_gradient(*arrays, backend.stream(images))
+        backend.launch("radial_spectrum_gradient", _planes(images), weights.contiguous(), flat)
     else:
         backend.native().radial_spectrum_gradient(_planes(images), weights, flat, backend.threads())
     return result

@@ -88,7 +88,7 @@ def resize_square(
     elif chosen == "cpp":
         backend.native().resize_square(image, result, backend.threads())
     else:
-        _on_device(cast("Tensor", image), cast("Tensor", result))
+        backend.launch("resize_square", cast("Tensor", image), cast("Tensor", result))
     return result
 
 
@@ -98,14 +98,6 @@ def _on_cpu(implementation: str | None) -> str:
     if name not in ("reference", "cpp", "auto"):
         raise ValueError(f"implementation: expected 'reference' or 'cpp' for an array on cpu, got {name!r}")
     return "cpp" if name == "auto" else name
-
-
-def _on_device(image: Tensor, result: Tensor) -> None:
-    import torch  # noqa: PLC0415 - who has such a tensor has it; workers do not
-    from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # noqa: PLC0415 - public, but re-exported from C
-
-    with torch.cuda.device(image.device):
-        backend.native_cuda().resize_square(to_dlpack(image), to_dlpack(result), backend.stream(image))
 
 
 def _require_image(image: object) -> str:

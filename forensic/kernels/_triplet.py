@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_rank, require_tensor
@@ -85,8 +84,7 @@ def _batch_hard_triplet(
     gradient = source.new_empty(source.shape if with_gradient else (0, source.shape[1]))
     mean, into = reduction == "mean", loss.reshape(1)
     if source.is_cuda:
-        arrays = to_dlpack(source), to_dlpack(labels), margin, squared, mean, to_dlpack(into), to_dlpack(gradient)
-        backend.native_cuda().batch_hard_triplet(*arrays, backend.stream(source))
+        backend.launch("batch_hard_triplet", source, labels, margin, squared, mean, into, gradient)
     else:
         backend.native().batch_hard_triplet(source, labels, margin, squared, mean, into, gradient, backend.threads())
     return loss, gradient

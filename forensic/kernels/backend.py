@@ -16,7 +16,7 @@ import sys
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from forensic.errors import MissingError, UsageError
 
@@ -38,6 +38,21 @@ KERNELS: Final = {
     "radial_spectrum": "_radial",
 }
 """Kernel -> the file of this package with its contract."""
+
+CudaFunction = Literal[
+    "augment",
+    "augment_input_gradient",
+    "augment_weight_gradients",
+    "batch_hard_triplet",
+    "batch_norm_leaky",
+    "batch_norm_leaky_gradient",
+    "dct2",
+    "dct2_log",
+    "radial_spectrum",
+    "radial_spectrum_gradient",
+    "resize_square",
+]
+"""The functions of `forensic._C_cuda`."""
 
 _ALWAYS_ON_CPU: Final = ("resize_square",)
 """Kernels that serve what is on the CPU also under FORENSIC_KERNELS=cuda: workers that decode have no torch."""
@@ -71,7 +86,7 @@ def forced() -> str:
         if name == "cpp":
             native()
         if name == "cuda":
-            native_cuda()
+            _native_cuda()
         _forced = name
     return _forced
 
@@ -99,8 +114,8 @@ def native() -> ModuleType:
 
 
 @cache
-def native_cuda() -> ModuleType:
-    """`forensic._C_cuda`.
+def _native_cuda() -> ModuleType:
+    """`forensic._C_cuda`, for `launch` alone: a function called past it takes the current device for its arrays' own.
 
     Raises:
         MissingError: it is not built, does not load, or torch sees no device.
@@ -213,15 +228,40 @@ def threads() -> int:
     return int(torch.get_num_threads()) if torch is not None else 1
 
 
-def stream(tensor: Tensor) -> int:
-    """The stream that a CUDA kernel on `tensor` is queued on, a cudaStream_t as an integer.
+def launch(name: CudaFunction, first: Tensor, *others: Tensor | float | None) -> None:
+    """Queues a function of `forensic._C_cuda` on the device of its first argument, on that device's current stream.
+
+    Where the device has no room for scratch, torch gives back what its allocator keeps, and the function is called
+    again: it reads no output, so what it has queued by then does no harm. A graph under capture is left as it is.
 
     Args:
-        tensor: any shape, on a CUDA device.
+        name: of the function.
+        first: its first argument, any shape, on a CUDA device that need not be the current one.
+        others: its other arguments but `stream`; tensors, any shapes, on that device and without gradient or lazy sign.
+
+    Raises:
+        MissingError: the module is not built, does not load, or torch sees no device.
+        MemoryError: no room for scratch, even so.
+        TypeError, ValueError: the function refuses an argument, or a launch failed.
     """
     import torch  # noqa: PLC0415 - this file serves workers without torch
+    from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # noqa: PLC0415 - public, but re-exported from C
 
-    return int(torch.cuda.current_stream(tensor.device).cuda_stream)
+    function = getattr(_native_cuda(), name)
+    with torch.cuda.device(first.device):
+        stream = int(torch.cuda.current_stream(first.device).cuda_stream)
+
+        def call() -> None:
+            arrays = (to_dlpack(one) if isinstance(one, torch.Tensor) else one for one in (first, *others))
+            function(*arrays, stream)
+
+        try:
+            call()
+        except MemoryError:
+            if torch.cuda.is_current_stream_capturing():
+                raise
+            torch.cuda.empty_cache()
+            call()
 
 
 class Implementation:
@@ -267,7 +307,7 @@ def implementation(name: str) -> Implementation:
     if name == "cpp":
         native()
     if name == "cuda":
-        native_cuda()
+        _native_cuda()
     return Implementation(name)
 
 

@@ -142,10 +142,14 @@ class Workshop:
         options = ["-DCMAKE_BUILD_TYPE=Release", "-DFORENSIC_CUDA=OFF", "-DFORENSIC_TESTS=ON"]
         options.append(f"-DPython_EXECUTABLE={self.python}")
         self._must([cmake, "-S", str(self.root), "-B", str(self.build), *ninja, *options])
-        self._must([cmake, "--build", str(self.build), "--parallel", str(os.cpu_count() or 1)])
+        programs = [path.stem for path in sorted((self.root / "tests" / "csrc").glob("test_*.cpp"))]
+        parallel = ["--parallel", str(os.cpu_count() or 1)]
+        self._must([cmake, "--build", str(self.build), *parallel, "--target", "_C", *programs])
         for entry in json.loads((self.build / "compile_commands.json").read_text()):
             words = shlex.split(entry["command"])
-            self.objects[words[words.index("-o") + 1]] = entry["command"]
+            name = words[words.index("-o") + 1]
+            if "csrc/cuda/" not in name:  # CUDA sources have a build of their own
+                self.objects[name] = entry["command"]
 
     def _interpreter(self) -> str:
         """One with the packages of ours, and the copy where ours has the working tree installed."""

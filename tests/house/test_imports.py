@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -71,6 +72,17 @@ def test_only_kernels_name_the_binaries() -> None:
     binaries = {"_C", "_C_cuda"}
     naming = [path for path in SOURCES if binaries & {name.rpartition(".")[2] for name in imported_names(path)}]
     assert [name_of(path) for path in naming if not name_of(path).startswith("kernels/")] == []
+
+
+def test_cuda_kernels_are_called_in_one_place() -> None:
+    """On the current device a launch for memory of another fails: `backend.launch` sets it, and hands no module out."""
+    naming = [
+        name_of(path)
+        for path in SOURCES
+        if "_C_cuda" in {name.rpartition(".")[2] for name in imported_names(path)}
+        or re.search(r"_native_cuda|import_module\(.*_C_cuda", path.read_text(encoding="utf-8"))
+    ]
+    assert naming == ["kernels/backend.py"]
 
 
 def test_only_commands_and_the_backend_read_the_environment() -> None:

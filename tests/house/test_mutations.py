@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -49,3 +50,14 @@ def test_what_no_longer_fits_is_named(tmp_path: Path) -> None:
     (tmp_path / one.file).write_text("nothing of the kind\n", encoding="utf-8")
     with pytest.raises(mutate.MisfitError, match="expected once, found 0 times"):
         mutate.mutated(one, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_fault_on_either_side_is_tried() -> None:
+    """The copy is built, linked with a fault and tested: with those of a CPU file, and with those of a CUDA file."""
+    for file in ("dispatch.cpp", "radial_rings.cuh"):
+        command = [sys.executable, "tests/csrc/mutate.py", "--only", file]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "caught: " in done.stdout

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -122,6 +126,79 @@ def test_implementation_by_name() -> None:
         kernels.dct2(torch.ones(2, 2), implementation="gpu")
     with pytest.raises(ValueError, match="implementation: expected one for tensors on cpu, got 'cuda'"):
         kernels.dct2(torch.ones(2, 2), implementation="cuda")
+
+
+STREAMS = {"cpu": 5, "cuda:1": 7}
+
+
+class Launches:
+    """Stands in for `forensic._C_cuda` and for a device: what is called, where, and with which stream."""
+
+    def __init__(self, monkeypatch, failures: int = 0, *, capturing: bool = False) -> None:
+        self.current, self.failures, self.emptied = "cuda:0", failures, 0
+        self.calls: list[tuple[object, ...]] = []
+        monkeypatch.setattr(backend, "_native_cuda", lambda: self)
+        monkeypatch.setattr(torch.cuda, "device", self.on)
+        monkeypatch.setattr(
+            torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=STREAMS[str(device)])
+        )
+        monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: capturing)
+        monkeypatch.setattr(torch.cuda, "empty_cache", self.empty)
+
+    @contextmanager
+    def on(self, device):
+        before, self.current = self.current, str(device)
+        try:
+            yield
+        finally:
+            self.current = before
+
+    def empty(self) -> None:
+        self.emptied += 1
+
+    def dct2(self, x, y, inverse, stream) -> None:
+        values = [torch.from_dlpack(one).tolist() for one in (x, y)]  # a capsule can be taken once
+        self.calls.append((self.current, *values, inverse, stream))
+        if len(self.calls) <= self.failures:
+            raise MemoryError("scratch of 7 bytes: out of memory")
+
+
+class Elsewhere(torch.Tensor):
+    """Says that it is on the second device."""
+
+    @property
+    def device(self):
+        return torch.device("cuda:1")
+
+
+def test_a_launch_is_made_on_the_device_of_its_arguments(monkeypatch) -> None:
+    device = Launches(monkeypatch)
+    backend.launch("dct2", torch.ones(1).as_subclass(Elsewhere), torch.zeros(1), True)
+    assert device.calls == [("cuda:1", [1.0], [0.0], True, STREAMS["cuda:1"])]
+    assert device.current == "cuda:0"
+
+
+def test_torch_gives_back_what_it_keeps_where_there_is_no_room(monkeypatch) -> None:
+    device = Launches(monkeypatch, failures=1)
+    backend.launch("dct2", torch.ones(1), torch.zeros(1), False)
+    assert len(device.calls) == 2
+    assert device.calls[0] == device.calls[1]
+    assert device.emptied == 1
+
+
+@pytest.mark.parametrize(("capturing", "calls"), [(False, 2), (True, 1)])
+def test_no_room_even_so_is_an_error(monkeypatch, capturing, calls) -> None:
+    device = Launches(monkeypatch, failures=2, capturing=capturing)
+    with pytest.raises(MemoryError, match="scratch of 7 bytes: out of memory"):
+        backend.launch("dct2", torch.ones(1), torch.zeros(1), False)
+    assert len(device.calls) == calls
+    assert device.emptied == calls - 1
+    assert device.current == "cuda:0"
+
+
+def test_every_function_of_the_cuda_module_can_be_launched() -> None:
+    stubs = (REPOSITORY / "forensic" / "kernels" / "_C_cuda.pyi").read_text(encoding="utf-8")
+    assert sorted(get_args(backend.CudaFunction)) == sorted(re.findall(r"^def (\w+)", stubs, re.MULTILINE))
 
 
 @pytest.mark.parametrize("asked", ["auto", "cuda"])

@@ -21,7 +21,7 @@ def device() -> torch.device:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a CUDA device")
 def test_a_missing_device_is_named():
-    backend.native_cuda.cache_clear()
+    backend._native_cuda.cache_clear()
     with pytest.raises(MissingError, match="CUDA"):
         kernels.implementation("cuda")
     assert "CUDA" in kernels.describe()["reason"]
@@ -127,6 +127,18 @@ def test_the_same_bits_at_every_run(device):
     first = once()
     for _ in range(5):
         assert all(torch.equal(a, b) for a, b in zip(first, once(), strict=True))
+
+
+@needs_device
+def test_the_device_of_the_arguments_need_not_be_the_current_one(device):
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs a CUDA device beside the first")
+    x = torch.randn(3, 128, 128)
+    expected = kernels.dct2(x.to(device)).cpu()
+    found = kernels.dct2(x.to("cuda:1"))
+    assert found.device == torch.device("cuda:1")
+    assert torch.equal(found.cpu(), expected)
+    assert torch.cuda.current_device() == 0
 
 
 @needs_device

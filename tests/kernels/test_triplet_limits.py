@@ -48,15 +48,25 @@ def test_bits_do_not_depend_on_threads(isa, case, dtype):
     assert len(seen) == 1, isa
 
 
-def test_equal_rows_are_at_the_clamp_however_long(isa):
+def assert_equal_rows_are_at_the_clamp(implementation, rows):
     """Norms and products are chains of the same sums: what is left of equal rows is 0, not a rounding."""
-    z, _ = seeded(60, 700, 5, torch.float32)
-    z[30:] = z[:30]
-    pairs = torch.arange(60) % 30  # every row has its double, and nothing else, in its class
-    loss, gradient = run(kernels.implementation("cpp"), z, pairs, margin=100.0)
+    z, _ = seeded(rows, 700, 5, torch.float32)
+    z[rows // 2 :] = z[: rows // 2]
+    pairs = torch.arange(rows) % (rows // 2)  # every row has its double, and nothing else, in its class
+    loss, gradient = run(implementation, z, pairs, margin=100.0)
     nearest = torch.cdist(z.double(), z.double()).masked_fill(pairs[:, None] == pairs[None, :], torch.inf).amin(dim=1)
-    np.testing.assert_allclose(loss, (1e-6 - nearest + 100).mean(), rtol=1e-6, err_msg=isa)
+    np.testing.assert_allclose(loss, (1e-6 - nearest + 100).mean(), rtol=1e-6)
     assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.usefixtures("isa")
+def test_equal_rows_are_at_the_clamp_however_long_at_every_level():
+    assert_equal_rows_are_at_the_clamp(kernels.implementation("cpp"), 60)
+
+
+@pytest.mark.parametrize("rows", [30, 102])
+def test_equal_rows_are_at_the_clamp_however_long(compiled, rows):
+    assert_equal_rows_are_at_the_clamp(compiled, rows)
 
 
 def test_storage_need_only_be_aligned_to_an_element(compiled):

@@ -23,6 +23,7 @@ namespace {
 constexpr unsigned int kMostThreads = 1024;
 constexpr std::size_t kSharedOfAll = 48 * 1024, kSharedOnRequest = 99 * 1024;
 constexpr unsigned int kMostBlocksAcross = 65535;
+constexpr std::size_t kMostMemory = std::size_t{1} << 40U;
 
 // ThreadSanitizer knows the threads of so many blocks in a row apart.
 #if defined(FIBER_TSAN)
@@ -354,6 +355,10 @@ bool allow_shared(void (*kernel)(), int bytes) {
 
 void* allocate(std::size_t bytes, void* stream) {
   if (reinterpret_cast<std::uintptr_t>(stream) != kStream) fail("memory on another stream than the caller's");
+  if (bytes > kMostMemory) {
+    fail("out of memory");
+    return nullptr;
+  }
   const Memory memory(bytes, kAlignment);
   return memory.data;
 }

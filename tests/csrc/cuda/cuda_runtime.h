@@ -39,7 +39,7 @@ inline constexpr int warpSize = cuda_on_cpu::kWarp;
 // -----------------
 #define CUDA_ON_CPU_HERE (::cuda_on_cpu::Site{__FILE__, __LINE__})
 #define __syncthreads() ::cuda_on_cpu::meet_block(CUDA_ON_CPU_HERE)
-#define __syncwarp(...) ::cuda_on_cpu::sync_warp(CUDA_ON_CPU_HERE, ##__VA_ARGS__)
+#define __syncwarp(...) ::cuda_on_cpu::sync_warp(CUDA_ON_CPU_HERE __VA_OPT__(, ) __VA_ARGS__)
 #define __shfl_sync(...) ::cuda_on_cpu::shuffle(CUDA_ON_CPU_HERE, __VA_ARGS__)
 #define __shfl_xor_sync(...) ::cuda_on_cpu::shuffle_xor(CUDA_ON_CPU_HERE, __VA_ARGS__)
 #define __shfl_up_sync(...) ::cuda_on_cpu::shuffle_up(CUDA_ON_CPU_HERE, __VA_ARGS__)

@@ -210,6 +210,7 @@ void all() {
   augment<T>(1, 11, 131, 1, 3);
   augment<T>(1, 3, 4, 2, 3);
   augment<T>(1, 9, 36, 1, 5);
+  augment<T>(2, 0, 7, 2, 3);
   triplet<T>(20, 5);
   triplet<T>(50, 35);  // large tiles
   triplet<T>(101, 3);  // no matrix

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../expect.h"
+#include "cuda_check.cuh"
 #include "fiber.h"
 
 namespace {
@@ -38,7 +39,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 // ---- Right kernels --------------------------------------------------------------------------------------------------
 template <typename T, bool Barrier>
 __global__ void turn_round(const T* x, T* y) {
-  extern __shared__ unsigned char memory[];
+  extern __shared__ __align__(16) unsigned char memory[];
   __shared__ __align__(32) T first[64], second[2][32];  // two of one type
   T* third = reinterpret_cast<T*>(memory);
   const unsigned int n = threadIdx.x;
@@ -171,6 +172,19 @@ void missing_barrier() {
 #endif
 }
 
+// Scratch that is not to be had is told once: no launch after it is taken for one that failed.
+void no_room() {
+  std::string said;
+  try {
+    const forensic::cuda::DeviceMemory memory(std::size_t{1} << 50U, stream);
+  } catch (const forensic::MemoryProblem& problem) {
+    said = problem.what();
+  }
+  EXPECT(said == "scratch of 1125899906842624 bytes: out of memory");
+  nothing<<<1, 32, 0, stream>>>();
+  EXPECT(failure().empty());
+}
+
 // ---- What sanitizers see: each in a process of its own --------------------------------------------------------------
 __global__ void beyond_shared(int n, float* y) {
   __shared__ float before[8], memory[32];
@@ -239,6 +253,7 @@ int main(int count, char** words) {
   in_every_order(right);
   in_every_order(wrong);
   missing_barrier();
+  no_room();
   sanitized();
   std::printf("cuda model: %d failures\n", failures);
   return failures == 0 ? 0 : 1;

@@ -151,6 +151,8 @@ def _shared(tokens: list[tuple[str, str]], words: list[str]) -> None:
             before -= 1
         external = before >= 0 and tokens[before][1] == "extern"
         kind, alignment, objects = _declared(tokens[at + 1 : end], _line(tokens, at))
+        if external and alignment == "1" and kind.endswith("char"):  # a device may put it anywhere
+            raise TranslationError(f"{_line(tokens, at)}: memory for other types without an alignment")
         made = []
         for name, extents in objects:
             if external:
