@@ -45,7 +45,8 @@ def hidden_until_whole(targets: Sequence[Path]) -> Iterator[list[IO[bytes]]]:
             yield streams
             for stream in streams:
                 stream.flush()
-                os.fchmod(stream.fileno(), 0o666 & ~_mask())
+                with suppress(PermissionError):  # a file system without modes, or one that keeps its own
+                    os.fchmod(stream.fileno(), 0o666 & ~_mask())
                 os.fsync(stream.fileno())
             for target in targets:  # before the locks go with the descriptors
                 hidden[target].replace(target)
