@@ -311,6 +311,11 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection() -> None:
+    """What is collected is not looked through for cycles while it grows."""
+    gc.disable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of several processes, none is left with a long file at the end when the others have nothing to do any more."""
     if hasattr(config, "workerinput"):
@@ -321,6 +326,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     """What has been loaded and collected stays to the end: not looked through for cycles again and again."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header() -> list[str]:

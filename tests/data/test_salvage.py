@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,18 +39,22 @@ def rows_of(part: Part, whole: bytes) -> None:
     np.testing.assert_array_equal(part.pixels, decode(whole, name="x").pixels[: part.rows])
 
 
-JPEGS = {
-    "420": written("JPEG", quality=90),
-    "422": written("JPEG", quality=90, subsampling="4:2:2"),
-    "444": written("JPEG", quality=60, subsampling="4:4:4"),
-    "grey": written("JPEG", mode="L", quality=90),
-    "restarts": written("JPEG", quality=90, restart_marker_blocks=7),
+JPEGS: dict[str, dict[str, Any]] = {
+    "420": {"quality": 90},
+    "422": {"quality": 90, "subsampling": "4:2:2"},
+    "444": {"quality": 60, "subsampling": "4:4:4"},
+    "grey": {"mode": "L", "quality": 90},
+    "restarts": {"quality": 90, "restart_marker_blocks": 7},
 }
+
+
+def jpeg(name: str = "420") -> bytes:
+    return written("JPEG", **JPEGS[name])
 
 
 @pytest.mark.parametrize("name", JPEGS)
 def test_rows_of_a_jpeg_are_those_of_the_whole_one(name: str) -> None:
-    whole, before = JPEGS[name], 0
+    whole, before = jpeg(name), 0
     for share in (0.3, 0.55, 0.8, 0.97):
         cut = int(len(whole) * share)
         part = salvage(whole[:cut], LIMITS)
@@ -64,7 +70,7 @@ def test_rows_of_a_jpeg_are_those_of_the_whole_one(name: str) -> None:
 @pytest.mark.parametrize("back", range(1, 9))
 def test_every_end_of_the_bytes_is_a_row_of_the_whole_jpeg(back: int) -> None:
     """Also one between FF and its stuffed zero, and behind the last bits of a block."""
-    whole = JPEGS["420"]
+    whole = jpeg()
     at = next(place for place in range(len(whole) // 2, len(whole) - 2) if whole[place : place + 2] == b"\xff\x00")
     rows_of(salvage(whole[: at + 5 - back], LIMITS), whole)
 
@@ -75,17 +81,9 @@ def test_hostile_file(hostile: Path) -> None:
     assert (part.rows, part.of_rows, part.flags) == (62, 144, ())
 
 
-PNGS = {
-    "rgb": written("PNG"),
-    "palette": written("PNG", mode="P"),
-    "1-bit": written("PNG", mode="1"),
-    "grey-alpha": written("PNG", mode="LA"),
-}
-
-
-@pytest.mark.parametrize("name", PNGS)
-def test_rows_of_a_png_are_those_of_the_whole_one(name: str) -> None:
-    whole = PNGS[name]
+@pytest.mark.parametrize("mode", ["RGB", "P", "1", "LA"], ids=["rgb", "palette", "1-bit", "grey-alpha"])
+def test_rows_of_a_png_are_those_of_the_whole_one(mode: str) -> None:
+    whole = written("PNG", mode=mode)
     part = salvage(whole[: len(whole) * 6 // 10], LIMITS)
     assert 0 < part.rows < part.of_rows == 200
     rows_of(part, whole)
@@ -115,7 +113,7 @@ def test_rows_without_a_checksum_are_told() -> None:
 
 
 def test_all_rows_where_something_behind_them_is_cut() -> None:
-    whole = PNGS["rgb"]
+    whole = written("PNG")
     part = salvage(whole[:-12] + b"\0\0\0\x09tEXtTit", LIMITS)
     rows_of(part, whole)
     assert (part.rows, part.of_rows, part.flags) == (200, 200, ())
@@ -142,28 +140,28 @@ def cut(data: bytes, share: float = 0.6) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "why"),
+    ("made", "why"),
     [
-        (cut(written("JPEG", progressive=True)), "only a sequential JPEG"),
-        (cut(written("JPEG", mode="CMYK")), "only grey and three-colour"),
-        (JPEGS["420"][:9000] + JPEGS["420"][-2:], "the scan has an end"),
-        (JPEGS["420"][:150], "truncated in header"),
-        (JPEGS["420"][:700], "no row of blocks is whole"),
-        (written("PNG")[:120], "no row is whole"),
-        (written("PNG")[:37], "the file ends before its image data"),
-        (cut(written("WEBP", lossless=True)), "of a cut WebP no row"),
-        (cut(written("GIF")), "of a cut GIF no row"),
+        (lambda: cut(written("JPEG", progressive=True)), "only a sequential JPEG"),
+        (lambda: cut(written("JPEG", mode="CMYK")), "only grey and three-colour"),
+        (lambda: jpeg()[:9000] + jpeg()[-2:], "the scan has an end"),
+        (lambda: jpeg()[:150], "truncated in header"),
+        (lambda: jpeg()[:700], "no row of blocks is whole"),
+        (lambda: written("PNG")[:120], "no row is whole"),
+        (lambda: written("PNG")[:37], "the file ends before its image data"),
+        (lambda: cut(written("WEBP", lossless=True)), "of a cut WebP no row"),
+        (lambda: cut(written("GIF")), "of a cut GIF no row"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_nothing_is_salvaged_where_it_can_not_be_told(data: bytes, why: str) -> None:
+def test_nothing_is_salvaged_where_it_can_not_be_told(made: Callable[[], bytes], why: str) -> None:
     with pytest.raises(Unreadable, match=r"^nothing to salvage: ") as refused:
-        salvage(data, LIMITS)
+        salvage(made(), LIMITS)
     assert why in refused.value.reason
 
 
 def test_an_interlaced_png_is_refused() -> None:
-    whole = bytearray(PNGS["rgb"])
+    whole = bytearray(written("PNG"))
     whole[28] = 1
     whole[29:33] = struct.pack(">I", zlib.crc32(whole[12:29]))
     with pytest.raises(Unreadable, match="interlaced"):

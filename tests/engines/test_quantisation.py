@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -131,11 +132,10 @@ np.savez(sys.argv[1], logits=logits, embeddings=embeddings)
 def test_the_same_integers_without_vnni(need, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values far out fill their bytes: with weights of 8 bits AVX2 cuts off sums of two products; logits move by 3%."""
     need("openvino", "int8")
-    found = []
-    for limit in ("ALL", "AVX2"):
-        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)  # read once a process
-        subprocess.run([sys.executable, "-c", FAR_OUT, tmp_path / f"{limit}.npz"], check=True)
-        found.append(np.load(tmp_path / f"{limit}.npz"))
-    with_vnni, without = found
-    for name in ("logits", "embeddings"):
-        assert np.linalg.norm(without[name] - with_vnni[name]) < 0.01 * np.linalg.norm(with_vnni[name])
+    limited = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}  # read once a process
+    subprocess.run([sys.executable, "-c", FAR_OUT, tmp_path / "without.npz"], check=True, env=limited)
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "with.npz")])
+    exec(FAR_OUT, {})  # noqa: S102 - the same program here
+    with np.load(tmp_path / "with.npz") as with_vnni, np.load(tmp_path / "without.npz") as without:
+        for name in ("logits", "embeddings"):
+            assert np.linalg.norm(without[name] - with_vnni[name]) < 0.01 * np.linalg.norm(with_vnni[name])

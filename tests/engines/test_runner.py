@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,18 @@ def pictures(samples: Path, bundled) -> list[np.ndarray]:
 def torch(bundled) -> Runner:
     """What every engine is compared with."""
     return Runner(bundled, "cpu", choose("torch"))
+
+
+@pytest.fixture(scope="session")
+def runner_of(bundled) -> Callable[[Choice], Runner]:
+    """`runner_of(engine)`: the default weights in it, made once; not to be changed."""
+    return cache(lambda engine: Runner(bundled, "cpu", engine))
+
+
+@pytest.fixture
+def fast(runner_of: Callable[[Choice], Runner], engine: Choice) -> Runner:
+    """The same in the engine of the test."""
+    return runner_of(engine)
 
 
 @pytest.fixture(scope="session")
@@ -77,24 +91,24 @@ def at(threshold: float, runner: Runner) -> Runner:
 
 
 def test_same_verdicts_on_the_samples_and_scores_within_the_tolerance(
-    bundled, engine: Choice, pictures, exact: list[Output]
+    bundled, engine: Choice, fast: Runner, pictures, exact: list[Output]
 ) -> None:
-    found = Runner(bundled, "cpu", engine).outputs(pictures)
+    found = fast.outputs(pictures)
     assert said(bundled, found) == said(bundled, exact)
     assert within_the_cards_tolerance(bundled, engine, found, exact)
     assert any(output.engine == engine for output in found)
 
 
-def test_same_verdicts_on_osma_mini(bundled, engine: Choice, of_osma_mini) -> None:
+def test_same_verdicts_on_osma_mini(bundled, engine: Choice, fast: Runner, of_osma_mini) -> None:
     images, expected = of_osma_mini
-    found = Runner(bundled, "cpu", engine).outputs(images)
+    found = fast.outputs(images)
     assert said(bundled, found) == said(bundled, expected)
     assert within_the_cards_tolerance(bundled, engine, found, expected)
 
 
-def test_a_score_near_the_threshold_is_that_of_torch(bundled, engine: Choice, pictures, exact: list[Output]) -> None:
+def test_a_score_near_the_threshold_is_that_of_torch(bundled, fast: Runner, pictures, exact: list[Output]) -> None:
     """At a threshold that is just the score of an image, no engine but torch itself would be right every time."""
-    some, fast = pictures[:6], Runner(bundled, "cpu", engine)
+    some = pictures[:6]
     for place, score in enumerate(scores(bundled, exact[:6])):
         for threshold in (score, np.nextafter(score, np.inf)):
             outputs = at(float(threshold), fast).outputs(some)
@@ -103,15 +117,16 @@ def test_a_score_near_the_threshold_is_that_of_torch(bundled, engine: Choice, pi
             assert said(bundled, outputs, threshold)[place][0] == (score >= threshold)
 
 
-def test_two_classes_close_together_are_left_to_torch(bundled, engine: Choice, pictures, monkeypatch) -> None:
-    fast = Runner(bundled, "cpu", engine, threshold=-1e6)
-    assert {output.engine.name for output in fast.outputs(pictures[:4])} == {engine.name}
+def test_two_classes_close_together_are_left_to_torch(
+    bundled, engine: Choice, fast: Runner, pictures, monkeypatch
+) -> None:
+    far = at(-1e6, fast)
+    assert {output.engine.name for output in far.outputs(pictures[:4])} == {engine.name}
     monkeypatch.setattr(type(bundled.scorer), "lead", lambda *_: 0.0)
-    assert {output.engine.name for output in fast.outputs(pictures[:4])} == {"torch"}
+    assert {output.engine.name for output in far.outputs(pictures[:4])} == {"torch"}
 
 
-def test_an_image_is_the_same_in_any_company(bundled, engine: Choice, pictures, tiles) -> None:
-    fast = Runner(bundled, "cpu", engine)
+def test_an_image_is_the_same_in_any_company(fast: Runner, pictures, tiles) -> None:
     (alone,) = fast.outputs([tiles[:3]])
     for before in (1, 5, 6, 13):
         *_, among = fast.outputs([tiles[3 : 3 + before], *pictures[:2], tiles[:3]])
@@ -128,9 +143,11 @@ def test_torch_alone(tiny, tiles) -> None:
     assert torch.of_images([]) == []
 
 
-def test_tolerance_is_what_is_stated_or_what_control_tiles_show(bundled, engine: Choice, monkeypatch) -> None:
+def test_tolerance_is_what_is_stated_or_what_control_tiles_show(
+    bundled, engine: Choice, fast: Runner, monkeypatch
+) -> None:
     stated, gap = bundled.card.tolerance_in(engine.precision), running._GAPS[engine.precision]
-    found = Runner(bundled, "cpu", engine).tolerance
+    found = fast.tolerance
     assert stated <= found.score <= 1.5 * stated
     assert gap <= found.gap <= 1.5 * gap
     monkeypatch.setattr(running, "_CONTROL_FACTOR", 1e6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,34 @@ def recorded(golden: Path, dtype: str) -> dict[str, Any]:
     return json.loads((golden / "pieces.json").read_text())[dtype]
 
 
-@pytest.fixture
-def model(dtype: str) -> TaskModel:
+@pytest.fixture(scope="module")
+def filled(dtype: str) -> TaskModel:
+    """Not to be changed."""
     return formulas.fill_task_model(TaskModel(formulas.CLASSES, ARCHITECTURE).to(DTYPES[dtype]))
 
 
 @pytest.fixture(scope="module")
 def images(dtype: str) -> Tensor:
     return torch.stack([formulas.image(label, 0, DTYPES[dtype]) for label in range(4)])
+
+
+@pytest.fixture(scope="module")
+def has_seen_them(filled: TaskModel, images: Tensor) -> TaskModel:
+    """With the statistics that evaluation mode uses; not to be changed."""
+    model = deepcopy(filled)
+    with torch.no_grad():
+        model.train()(images)
+    return model
+
+
+@pytest.fixture
+def model(filled: TaskModel) -> TaskModel:
+    return deepcopy(filled)
+
+
+@pytest.fixture
+def seen_model(has_seen_them: TaskModel) -> TaskModel:
+    return deepcopy(has_seen_them)
 
 
 def check(values: Tensor, expected: dict[str, Any], *, gradient: bool = False) -> None:
@@ -123,10 +144,10 @@ def test_golden_network_in_training_mode_then_in_evaluation_mode(
 
 
 @pytest.mark.parametrize("mode", ["eval", "train"])
-def test_golden_gradients_of_the_network(recorded: dict[str, Any], model: TaskModel, images: Tensor, mode: str) -> None:
-    expected = recorded[f"{mode}_mode_vjp"]
-    with torch.no_grad():
-        model.train()(images)  # the statistics that evaluation mode uses
+def test_golden_gradients_of_the_network(
+    recorded: dict[str, Any], seen_model: TaskModel, images: Tensor, mode: str
+) -> None:
+    expected, model = recorded[f"{mode}_mode_vjp"], seen_model
     images = images.clone().requires_grad_()
     logits, embedding = model.train(mode == "train")(images)
     double = images.dtype == torch.float64
@@ -149,13 +170,10 @@ def test_golden_gradients_of_the_network(recorded: dict[str, Any], model: TaskMo
 
 
 def test_golden_dropout_acts_on_the_embedding_itself(
-    recorded: dict[str, Any], model: TaskModel, images: Tensor
+    recorded: dict[str, Any], seen_model: TaskModel, images: Tensor
 ) -> None:
     """In the authors' program the embedding that is returned is the one after dropout."""
-    expected = recorded["dropout_mask_piece"]
-    with torch.no_grad():
-        model.train()(images)
-    model.eval()
+    expected, model = recorded["dropout_mask_piece"], seen_model.eval()
     model.dropout = formulas.RecordedDropout().train()
     with torch.no_grad():
         logits, embedding = model(images)

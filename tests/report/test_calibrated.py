@@ -61,27 +61,39 @@ def keeping(make_case: Any, calibration: Calibration) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def calibration() -> Calibration:
     return made()
 
 
-@pytest.fixture
-def rows(make_case: Any, calibration: Calibration) -> list[tuple[Finding, Artefacts]]:
+@pytest.fixture(scope="module")
+def rows(make_shared_case: Any, calibration: Calibration) -> list[tuple[Finding, Artefacts]]:
     """Known as real, known as another, unknown, outside of what is covered, and one without a score."""
     told = [
-        weighed_finding(make_case, calibration, "in/a.png", 4.0, "real"),
-        weighed_finding(make_case, calibration, "in/b.png", 4.0, "alpha"),
-        weighed_finding(make_case, calibration, "in/c.png", -5.0, "beta"),
-        weighed_finding(make_case, calibration, "in/d.png", 4.0, "real", condition=WHOLE),
+        weighed_finding(make_shared_case, calibration, "in/a.png", 4.0, "real"),
+        weighed_finding(make_shared_case, calibration, "in/b.png", 4.0, "alpha"),
+        weighed_finding(make_shared_case, calibration, "in/c.png", -5.0, "beta"),
+        weighed_finding(make_shared_case, calibration, "in/d.png", 4.0, "real", condition=WHOLE),
     ]
-    broken = Finding(path="in/e.png", status="unreadable", reason="truncated", **make_case.BASE)
+    broken = Finding(path="in/e.png", status="unreadable", reason="truncated", **make_shared_case.BASE)
     return [(finding, Artefacts()) for finding in (*told, broken)]
 
 
-@pytest.fixture
-def case(make_case: Any, rows: Any, calibration: Calibration) -> Any:
-    return make_case(rows, **keeping(make_case, calibration))
+@pytest.fixture(scope="module")
+def case(make_shared_case: Any, rows: Any, calibration: Calibration) -> Any:
+    return make_shared_case(rows, **keeping(make_shared_case, calibration))
+
+
+@pytest.fixture(scope="module")
+def plain(open_shared_page: Any, case: Any) -> Any:
+    """The page without script; not to be changed."""
+    return open_shared_page(case, script=False).page
+
+
+@pytest.fixture(scope="module")
+def opened(open_shared_page: Any, case: Any) -> Any:
+    """The page with script, on which details are shown and nothing is chosen."""
+    return open_shared_page(case)
 
 
 def expected(calibration: Calibration, finding: Finding) -> str:
@@ -89,7 +101,7 @@ def expected(calibration: Calibration, finding: Finding) -> str:
     return beside_in_words(calibration, finding.nearest or "", finding.llr, finding.flags, known=known)
 
 
-def test_a_narrow_page_names_every_figure_and_keeps_captions_whole(open_page: Any, case: Any) -> None:
+def test_a_narrow_page_names_every_figure_and_keeps_captions_whole(open_page: Any, opened: Any, case: Any) -> None:
     """Without its head a row of six numbers says nothing; a caption in a column of a word each is not read."""
     page = open_page(case, width=400).page
     heads = page.locator("table.calibration thead th").all_text_contents()
@@ -100,7 +112,7 @@ def test_a_narrow_page_names_every_figure_and_keeps_captions_whole(open_page: An
         assert row.locator("td").evaluate_all(named) == heads[1:]
     widths = page.locator("table.rates caption").evaluate_all("all => all.map((one) => one.clientWidth)")
     assert min(widths) > 300
-    wide = open_page(case, width=1400).page.locator("table.calibration tbody td")
+    wide = opened.page.locator("table.calibration tbody td")
     assert set(wide.evaluate_all(named)) == {"none"}
 
 
@@ -113,16 +125,15 @@ def test_a_figure_stands_on_one_line_of_paper(open_page: Any, case: Any) -> None
     assert page.evaluate("document.documentElement.scrollWidth") == 680
 
 
-def test_the_first_page_says_what_the_terminal_says(open_page: Any, case: Any, calibration: Calibration) -> None:
-    page = open_page(case, script=False).page
-    strong = page.inner_text("section[aria-labelledby=h-strong]")
+def test_the_first_page_says_what_the_terminal_says(plain: Any, calibration: Calibration) -> None:
+    strong = plain.inner_text("section[aria-labelledby=h-strong]")
     for said in taken_in_words(calibration):
         assert said in strong
     assert "over 4 generators" in strong
     assert "a generator made it that is none of the known classes" in strong
     assert "of class real that a camera made it" in strong
     assert f"{NO_RATE}, neither ratio nor p. Here: 1 of 4." in strong
-    lines = page.locator("table.calibration tbody tr").all_inner_texts()
+    lines = plain.locator("table.calibration tbody tr").all_inner_texts()
     assert [line.split("\t")[0] for line in lines] == list(CLASSES)
     own = calibration.classes["alpha"]
     assert f"{round(own.kept * 22)} of 22" in lines[1]
@@ -132,25 +143,22 @@ def test_the_first_page_says_what_the_terminal_says(open_page: Any, case: Any, c
 
 
 def test_class_real_never_stands_without_how_many_others_come_out_so(
-    open_page: Any, case: Any, calibration: Calibration
+    plain: Any, opened: Any, calibration: Calibration
 ) -> None:
     said = real_by_calibration(calibration)
-    plain = open_page(case, script=False).page
     found = plain.inner_text("section[aria-labelledby=h-found]")
     assert said in found
     assert "Of the 2 images attributed to it here, 1 is not in the condition of the calibration" in found
     assert said in plain.inner_text("#row-1")
     assert "in this condition was not measured" in plain.inner_text("#row-4")
-    opened = open_page(case)
     assert said in opened.page.inner_text(".rowhead .weighs")
     opened.page.locator("#list tr").first.click()
     assert said in opened.page.inner_text(".drawer")
 
 
 def test_every_finding_has_its_sentence_in_the_plain_row_and_in_the_details(
-    open_page: Any, case: Any, rows: Any, calibration: Calibration
+    plain: Any, opened: Any, rows: Any, calibration: Calibration
 ) -> None:
-    plain, opened = open_page(case, script=False).page, open_page(case)
     for number, (finding, _) in enumerate(rows):
         wanted = [expected(calibration, finding)] if finding.score is not None else []
         assert plain.locator(f"#row-{number + 1} .weighed").all_inner_texts() == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,19 +50,31 @@ def expected(case: Path, keep: Any) -> int:
     return sum(bool(keep(finding)) for finding in findings(case))
 
 
-def test_only_what_is_in_view_is_in_the_document(open_page: Any, case: Path) -> None:
-    opened = open_page(case)
-    page = opened.page
+def shows(opened: Any, count: str) -> None:
+    """Waits until the page tells that it shows so many."""
+    opened.page.locator(".shown", has_text=re.compile(f"^{count}$")).wait_for()
+
+
+def search_nothing(opened: Any) -> None:
+    """Takes back what was searched, and leaves the field."""
+    opened.page.fill(".tools input >> nth=0", "")
+    shows(opened, "2,000 rows")
+    opened.page.keyboard.press("Escape")
+
+
+def test_only_what_is_in_view_is_in_the_document(desk: Any) -> None:
+    page = desk.page
     assert page.inner_text(".shown") == "2,000 rows"
     assert page.get_attribute(".list", "aria-rowcount") == "2001"
     for fraction in (0.0, 0.3, 1.0):
         page.evaluate(f"document.querySelector('.pane').scrollTop = {fraction} * 2000 * 104")
         page.wait_for_timeout(50)
-        rows = opened.ids()
+        rows = desk.ids()
         assert 5 < len(rows) <= 100
         assert [int(row[4:]) for row in rows] == list(range(int(rows[0][4:]), int(rows[0][4:]) + len(rows)))
-    assert opened.ids()[-1] == "row-2000"
-    assert opened.said == []
+    assert desk.ids()[-1] == "row-2000"
+    assert desk.said == []
+    page.evaluate("document.querySelector('.pane').scrollTop = 0")
 
 
 @pytest.mark.parametrize(
@@ -96,26 +109,26 @@ def test_facets(desk: Any, case: Path, facet: str, value: str, keep: Any) -> Non
     desk.page.locator(f"[data-facet={facet}] summary").click()
 
 
-def test_facets_together_and_their_counts(open_page: Any, case: Path) -> None:
-    opened = open_page(case)
-    opened.choose("class", "alpha")
-    opened.choose("class", "beta")
-    opened.choose("verdict", "known")
+def test_facets_together_and_their_counts(desk: Any, case: Path) -> None:
+    desk.choose("class", "alpha")
+    desk.choose("class", "beta")
+    desk.choose("verdict", "known")
     both = expected(case, lambda f: f.label in ("alpha", "beta"))
-    assert opened.page.inner_text(".shown") == f"{both:,} of 2,000 rows"
+    assert desk.page.inner_text(".shown") == f"{both:,} of 2,000 rows"
     counts = dict(
         zip(
-            opened.page.locator("[data-facet=verdict] li span").all_inner_texts(),
-            opened.page.locator("[data-facet=verdict] li b").all_inner_texts(),
+            desk.page.locator("[data-facet=verdict] li span").all_inner_texts(),
+            desk.page.locator("[data-facet=verdict] li b").all_inner_texts(),
             strict=True,
         )
     )
     unknown = expected(case, lambda f: f.verdict == "unknown" and f.nearest in ("alpha", "beta"))
     assert counts == {"known": f"{both:,}", "unknown": f"{unknown:,}", "unreadable": "0", "skipped": "0"}
-    assert opened.page.inner_text("[data-facet=class] summary") == "Class: 2"
-    opened.page.get_by_role("button", name="Clear search and filters").click()
-    assert opened.page.inner_text(".shown") == "2,000 rows"
-    assert opened.page.inner_text("[data-facet=class] summary") == "Class"
+    assert desk.page.inner_text("[data-facet=class] summary") == "Class: 2"
+    desk.page.get_by_role("button", name="Clear search and filters").click()
+    assert desk.page.inner_text(".shown") == "2,000 rows"
+    assert desk.page.inner_text("[data-facet=class] summary") == "Class"
+    desk.page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize(
@@ -130,24 +143,24 @@ def test_facets_together_and_their_counts(open_page: Any, case: Path) -> None:
         ("g", lambda _: True),
     ],
 )
-def test_search(open_page: Any, case: Path, query: str, keep: Any) -> None:
-    opened = open_page(case)
-    opened.page.keyboard.press("/")
-    opened.page.keyboard.type(query)
+def test_search(desk: Any, case: Path, query: str, keep: Any) -> None:
+    desk.page.keyboard.press("/")
+    desk.page.keyboard.type(query)
     count = expected(case, keep)
     told = "No row fits" if not count else "2,000 rows" if count == 2000 else f"{count:,} of 2,000 rows"
-    opened.page.locator(".shown", has_text=told).wait_for()
-    assert opened.said == []
+    shows(desk, told)
+    search_nothing(desk)
+    assert desk.said == []
 
 
-def test_a_hash_is_found_whole_or_in_part(open_page: Any, case: Path) -> None:
-    opened = open_page(case)
+def test_a_hash_is_found_whole_or_in_part(desk: Any, case: Path) -> None:
     wanted = findings(case)[1234].sha256
     assert wanted is not None
     for part in (wanted, wanted[20:40].upper(), wanted[-12:]):
-        opened.page.fill(".tools input >> nth=0", part)
-        opened.page.locator(".shown", has_text="1 of 2,000 rows").wait_for()
-        assert opened.ids() == ["row-1235"]
+        desk.page.fill(".tools input >> nth=0", part)
+        desk.page.locator(".shown", has_text="1 of 2,000 rows").wait_for()
+        assert desk.ids() == ["row-1235"]
+    search_nothing(desk)
 
 
 @pytest.mark.parametrize(
@@ -158,16 +171,18 @@ def test_a_hash_is_found_whole_or_in_part(open_page: Any, case: Path) -> None:
         ("near", lambda f: abs(f.score - f.threshold)),
     ],
 )
-def test_orders(open_page: Any, case: Path, order: str, key: Any) -> None:
-    opened = open_page(case)
-    opened.page.get_by_label("Order").select_option(order)
+def test_orders(desk: Any, case: Path, order: str, key: Any) -> None:
+    desk.page.get_by_label("Order").select_option(order)
     rows = [(number, finding) for number, finding in enumerate(findings(case)) if finding.score is not None]
     rows.sort(key=lambda row: (key(row[1]), row[0]))
-    shown = opened.ids()
+    shown = desk.ids()
     assert shown == [f"row-{number + 1}" for number, _ in rows[: len(shown)]]
-    opened.page.focus(".list")
-    opened.page.keyboard.press("G")  # what has no score comes last
-    assert opened.ids()[-1] == "row-2000"
+    desk.page.focus(".list")
+    desk.page.keyboard.press("G")  # what has no score comes last
+    assert desk.ids()[-1] == "row-2000"
+    desk.page.keyboard.press("g")
+    desk.page.get_by_label("Order").select_option("path")
+    assert desk.ids()[0] == "row-1"
 
 
 def test_keys_walk_through_the_list(open_page: Any, case: Path) -> None:
@@ -189,9 +204,8 @@ def test_keys_walk_through_the_list(open_page: Any, case: Path) -> None:
     assert page.evaluate("document.activeElement.className").startswith("list")
 
 
-def test_keys_do_nothing_while_text_is_written(open_page: Any, case: Path) -> None:
-    opened = open_page(case)
-    page = opened.page
+def test_keys_do_nothing_while_text_is_written(desk: Any) -> None:
+    page = desk.page
     page.keyboard.press("/")
     page.keyboard.type("xjG1")
     assert page.input_value(".tools input >> nth=0") == "xjG1"
@@ -202,6 +216,7 @@ def test_keys_do_nothing_while_text_is_written(open_page: Any, case: Path) -> No
     page.keyboard.press("Escape")
     assert page.locator("dialog").is_hidden()
     assert page.locator(".marks b").count() == 0
+    search_nothing(desk)
 
 
 def test_drawer_tells_everything(open_page: Any, case: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ def exported(case: Path, suffix: str) -> str:
     return case.with_suffix(suffix).read_bytes().decode("utf-8")
 
 
-@pytest.fixture
-def case(make_case: Any) -> Path:
+@pytest.fixture(scope="module")
+def case(make_shared_case: Any) -> Path:
     """Every outcome, and numbers and texts that Python and JavaScript write differently unless told."""
     odd = [
         ("in/1", {"score": 1e-7, "llr": 1e22, "p": 5e-324}),
@@ -32,16 +33,23 @@ def case(make_case: Any) -> Path:
         ("in/é\u2028\U0001f600\x7f\\\"'.png", {"score": 0.30000000000000004, "flags": ("=a,b", '"q"')}),
         ("in/4", {"score": 2.0, "engine": "onnx", "bytes": 2**31 + 5}),
     ]
-    rows = [(make_case.scored(path, fields.pop("score"), "real", **fields), make_case.EMPTY) for path, fields in odd]
-    return make_case([*make_case.every_outcome(), *rows])
+    scored, nothing = make_shared_case.scored, make_shared_case.EMPTY
+    rows = [(scored(path, fields.pop("score"), "real", **fields), nothing) for path, fields in odd]
+    return make_shared_case([*make_shared_case.every_outcome(), *rows])
 
 
-def test_jsonl_is_exactly_what_report_writes(open_page: Any, case: Path) -> None:
-    assert open_page(case).saved("Export", "Chosen rows as JSON Lines") == exported(case, ".jsonl")
+@pytest.fixture(scope="module")
+def plain(open_shared_page: Any, case: Path) -> Any:
+    """A page on which nothing is chosen or marked."""
+    return open_shared_page(case)
 
 
-def test_csv_is_exactly_what_report_writes(open_page: Any, case: Path) -> None:
-    assert open_page(case).saved("Export", "Chosen rows as CSV") == exported(case, ".csv")
+def test_jsonl_is_exactly_what_report_writes(plain: Any, case: Path) -> None:
+    assert plain.saved("Export", "Chosen rows as JSON Lines") == exported(case, ".jsonl")
+
+
+def test_csv_is_exactly_what_report_writes(plain: Any, case: Path) -> None:
+    assert plain.saved("Export", "Chosen rows as CSV") == exported(case, ".csv")
 
 
 def test_export_is_of_what_is_chosen_in_its_order(open_page: Any, case: Path) -> None:
@@ -53,9 +61,10 @@ def test_export_is_of_what_is_chosen_in_its_order(open_page: Any, case: Path) ->
     assert lines == sorted(wanted, key=lambda line: -json.loads(line)["score"])
 
 
-def triaged(open_page: Any, case: Path) -> Any:
-    """A page on which rows 1 and 3 were marked by keys."""
-    opened = open_page(case)
+@pytest.fixture(scope="module")
+def triaged(open_shared_page: Any, case: Path) -> Any:
+    """A page on which rows 1 and 3 were marked by keys; what is chosen is taken back."""
+    opened = open_shared_page(case)
     page = opened.page
     page.focus(".list")
     page.keyboard.press("x")
@@ -73,15 +82,14 @@ def triaged(open_page: Any, case: Path) -> Any:
     return opened
 
 
-def test_triage_is_saved_as_documented(open_page: Any, case: Path) -> None:
-    opened = triaged(open_page, case)
-    page = opened.page
+def test_triage_is_saved_as_documented(triaged: Any, case: Path) -> None:
+    page = triaged.page
     assert page.locator("#row-1 .marks b").all_inner_texts() == ["flagged", "grade 4", "=risk", "second look", "note"]
     assert page.locator("#row-2 .marks b").count() == 0
     page.locator(".menu summary", has_text="Notes").click()
     page.get_by_label("Marked by").fill("M. Okafor")
     page.keyboard.press("Escape")
-    saved = json.loads(opened.saved("Notes", "Save marks to a file"))
+    saved = json.loads(triaged.saved("Notes", "Save marks to a file"))
     with open_case(case) as reader:
         rows = [finding for _, finding, _ in reader.rows()]
         digest = reader.closing_digest
@@ -108,15 +116,16 @@ def test_triage_is_saved_as_documented(open_page: Any, case: Path) -> None:
         "tags": [],
         "note": "",
     }
-    assert opened.said == []
+    assert triaged.said == []
 
 
-def test_triage_goes_into_the_case(open_page: Any, case: Path, run_forensic: Any) -> None:
-    file = case.with_name("triage.json")
-    file.write_text(triaged(open_page, case).saved("Notes", "Save marks to a file"), encoding="utf-8")
-    ran = run_forensic("case", "import", case, file, "--by", "M. Okafor")
+def test_triage_goes_into_the_case(triaged: Any, case: Path, tmp_path: Path, run_forensic: Any) -> None:
+    own = Path(shutil.copy(case, tmp_path))
+    file = tmp_path / "triage.json"
+    file.write_text(triaged.saved("Notes", "Save marks to a file"), encoding="utf-8")
+    ran = run_forensic("case", "import", own, file, "--by", "M. Okafor")
     assert ran.code == 0, ran.err
-    with open_case(case) as reader:
+    with open_case(own) as reader:
         held = marks(reader)
     assert held == {
         0: Mark(flagged=True, grade=4, tags=("=risk", "second look"), note='=HYPERLINK("x") é'),
@@ -141,16 +150,17 @@ def test_exact_paths_stand_in_a_triage_file(open_page: Any, case: Path) -> None:
     assert [entry["path"] for entry in entries if "path_b64" in entry] == [rows[9].path]
 
 
-def test_marks_are_kept_by_the_browser_and_come_back(open_page: Any, case: Path) -> None:
-    opened = triaged(open_page, case)
-    again = opened.context.new_page()
+def test_marks_are_kept_by_the_browser_and_come_back(triaged: Any, case: Path) -> None:
+    again = triaged.context.new_page()
     again.goto(case.with_suffix(".html").as_uri())
     assert again.locator("#row-1 .marks b").first.inner_text() == "flagged"
+    again.close()
 
 
-def test_marks_are_loaded_from_a_file_of_this_case_only(open_page: Any, case: Path, tmp_path: Path) -> None:
-    saved = triaged(open_page, case).saved("Notes", "Save marks to a file")
-    other = json.loads(saved)
+def test_marks_are_loaded_from_a_file_of_this_case_only(
+    open_page: Any, triaged: Any, case: Path, tmp_path: Path
+) -> None:
+    other = json.loads(triaged.saved("Notes", "Save marks to a file"))
     other["entries"][1]["sha256"] = "0" * 64
     other["entries"].append({"seq": 10**9, "path": "x", "sha256": None})
     file = tmp_path / "triage.json"
@@ -173,9 +183,11 @@ def test_marks_are_loaded_from_a_file_of_this_case_only(open_page: Any, case: Pa
     assert fresh.said == []
 
 
-def test_nothing_is_hidden_in_marks_that_another_wrote(open_page: Any, case: Path, tmp_path: Path) -> None:
+def test_nothing_is_hidden_in_marks_that_another_wrote(
+    open_page: Any, triaged: Any, case: Path, tmp_path: Path
+) -> None:
     """A file of marks is somebody's input: what the eye would not see in a tag or a note is written out."""
-    saved = json.loads(triaged(open_page, case).saved("Notes", "Save marks to a file"))
+    saved = json.loads(triaged.saved("Notes", "Save marks to a file"))
     saved["entries"][0] |= {"tags": ["\u202egnp.exe"], "note": "a\n\u202eb\x1b"}
     file = tmp_path / "triage.json"
     file.write_text(json.dumps(saved), encoding="utf-8")
@@ -194,21 +206,21 @@ def test_nothing_is_hidden_in_marks_that_another_wrote(open_page: Any, case: Pat
     assert (kept["tags"], kept["note"]) == (["\u202egnp.exe"], "a\n\u202eb\x1b")
 
 
-def test_marks_are_a_facet_and_go_into_the_csv(open_page: Any, case: Path) -> None:
-    opened = triaged(open_page, case)
-    opened.choose("triage", "grade 2")
-    assert opened.ids() == ["row-3"]
-    opened.choose("triage", "tag second look")
-    assert opened.ids() == ["row-1", "row-3"]
-    opened.page.keyboard.press("Escape")
-    rows = list(csv.DictReader(io.StringIO(opened.saved("Export", "Chosen rows as CSV"), newline="")))
+def test_marks_are_a_facet_and_go_into_the_csv(triaged: Any) -> None:
+    triaged.choose("triage", "grade 2")
+    assert triaged.ids() == ["row-3"]
+    triaged.choose("triage", "tag second look")
+    assert triaged.ids() == ["row-1", "row-3"]
+    triaged.page.keyboard.press("Escape")
+    rows = list(csv.DictReader(io.StringIO(triaged.saved("Export", "Chosen rows as CSV"), newline="")))
+    triaged.page.get_by_role("button", name="Clear search and filters").click()
     assert [(row["flagged"], row["grade"], row["tags"], row["note"]) for row in rows] == [
         ("yes", "4", "'=risk;second look", '\'=HYPERLINK("x") é'),
         ("", "2", "", ""),
     ]
 
 
-def test_notes_are_printed(open_page: Any, case: Path) -> None:
-    page = triaged(open_page, case).page
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert 'Note: =HYPERLINK("x") é' in page.inner_text("#row-1")
+def test_notes_are_printed(triaged: Any) -> None:
+    triaged.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert 'Note: =HYPERLINK("x") é' in triaged.page.inner_text("#row-1")
+    triaged.page.evaluate("dispatchEvent(new Event('afterprint'))")
