@@ -7,6 +7,10 @@ namespace forensic {
 namespace FORENSIC_LEVEL {
 namespace {
 
+// Bytes of the next columns up to which they are fetched while these are transformed. More of them, whose rows lie
+// powers of two apart, push one another out before they are read.
+constexpr std::int64_t kFetchedAhead = 1 << 16;
+
 // One plane on its way: columns, squares of the half spectrum transposed, rows.
 template <typename T>
 class Plane {
@@ -26,10 +30,12 @@ class Plane {
   // 2 X[k] = Z[k] + conj Z[-k] and 2 Y[k] = (Z[k] - conj Z[-k]) / i.
   void transform_columns() const {
     const Line<T> line{down_.result(a_, b_)};
+    constexpr auto bytes = static_cast<std::int64_t>(2 * lanes * sizeof(T));
+    const std::int64_t ahead = height_ * bytes <= kFetchedAhead ? height_ : 0;
     for (std::int64_t column = 0; column < width_; column += 2 * lanes) {
       const T* x = plane_.x + column * plane_.column_stride;
       if (plane_.column_stride == 1 && column + 2 * lanes <= width_) {
-        for (std::int64_t i = 0; i < height_; ++i) {
+        for (std::int64_t i = 0; i < ahead; ++i) {
           const T* next = x + i * plane_.row_stride + 2 * lanes;
           __builtin_prefetch(next, 0, 2);
           if (sizeof(V) == 64) __builtin_prefetch(next + lanes, 0, 2);
