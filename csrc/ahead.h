@@ -23,7 +23,7 @@ class Ahead {
   void ask() {
     if (left_ <= 0) return;
 #pragma GCC unroll 8
-    for (int i = 0; i < Count; ++i) __builtin_prefetch(next_ + i * step_, 0, 3);
+    for (int i = 0; i < Count; ++i) __builtin_prefetch(next_ + i * step_, 0, 2);
     next_ += Count * step_;
     left_ -= Count;
   }
