@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from forensic.kernels import backend, reference
+from forensic.kernels import backend, reference, tensors
 from forensic.kernels.checks import require_like, require_rank, require_tensor
+from forensic.kernels.tensors import plain
 
 if TYPE_CHECKING:
     from torch.autograd.function import FunctionCtx
@@ -53,7 +54,7 @@ def augment(
     _check(images, w1, b1, w2, b2)
     if backend.choose(images, implementation) == "reference":
         return reference.augment(images, w1, b1, w2, b2)
-    if backend.unobserved(images, w1, b1, w2, b2):
+    if tensors.unobserved(images, w1, b1, w2, b2):
         return _run_forward(images, w1, b1, w2, b2)
     result: Tensor = _augment(images, w1, b1, w2, b2)
     return result
@@ -80,13 +81,8 @@ def _check(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> No
             raise ValueError(f"{name}: expected {shape} beside w1 of {tuple(w1.shape)}, got {tuple(weight.shape)}")
 
 
-def _plain(tensor: Tensor) -> Tensor:
-    """What crosses into the compiled module: no gradient, no lazy sign."""
-    return tensor.detach().resolve_neg()
-
-
 def _weights(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return (_plain(w1).contiguous(), _plain(b1).contiguous(), _plain(w2).contiguous(), _plain(b2).contiguous())
+    return (plain(w1).contiguous(), plain(b1).contiguous(), plain(w2).contiguous(), plain(b2).contiguous())
 
 
 def _empty(like: Tensor) -> Tensor:
@@ -95,7 +91,7 @@ def _empty(like: Tensor) -> Tensor:
 
 def _augmented(images: Tensor, w1: Tensor) -> Tensor:
     """An empty result of augmenters `w1` on `images`."""
-    return backend.result((*w1.shape[:-4], *images.shape), images)
+    return tensors.result((*w1.shape[:-4], *images.shape), images)
 
 
 def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
@@ -104,9 +100,9 @@ def _run_forward(images: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor)
         return result
     if images.is_cuda:
         for one, weights in _each(result, (w1, b1, w2, b2)):
-            backend.launch("augment", _plain(images), *_weights(*weights), one)
+            backend.launch("augment", plain(images), *_weights(*weights), one)
     else:
-        backend.native().augment(_plain(images), *_weights(w1, b1, w2, b2), result, backend.threads())
+        backend.native().augment(plain(images), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
 
 
@@ -121,17 +117,17 @@ def _each(stacked: Tensor, weights: _Weights) -> list[tuple[Tensor, _Weights]]:
 
 
 def _run_input_gradient(gradient: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-    result = backend.result(gradient.shape[w1.dim() - 4 :], gradient)
+    result = tensors.result(gradient.shape[w1.dim() - 4 :], gradient)
     if gradient.numel() == 0:
         return result.zero_()
     if gradient.is_cuda:
         total: Tensor | None = None
         for one, weights in _each(gradient, (w1, b1, w2, b2)):
             part = torch.empty_like(result)
-            backend.launch("augment_input_gradient", _plain(one), *_weights(*weights), part)
+            backend.launch("augment_input_gradient", plain(one), *_weights(*weights), part)
             total = part if total is None else total.add_(part)
         return result.zero_() if total is None else total
-    backend.native().augment_input_gradient(_plain(gradient), *_weights(w1, b1, w2, b2), result, backend.threads())
+    backend.native().augment_input_gradient(plain(gradient), *_weights(w1, b1, w2, b2), result, backend.threads())
     return result
 
 
@@ -142,10 +138,10 @@ def _run_weight_gradients(images: Tensor, gradient: Tensor, weights: _Weights) -
     if images.is_cuda:
         for n, (above, own) in enumerate(_each(gradient, weights)):
             to = results if weights[0].dim() == 4 else [result[n] for result in results]
-            backend.launch("augment_weight_gradients", _plain(images), _plain(above), *_weights(*own), *to)
+            backend.launch("augment_weight_gradients", plain(images), plain(above), *_weights(*own), *to)
     else:
         backend.native().augment_weight_gradients(
-            _plain(images), _plain(gradient), *_weights(*weights), *results, backend.threads()
+            plain(images), plain(gradient), *_weights(*weights), *results, backend.threads()
         )
     return results
 

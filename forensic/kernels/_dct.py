@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
-from forensic.kernels import backend, reference
+from forensic.kernels import backend, reference, tensors
 from forensic.kernels.checks import require_like, require_out, require_planes, require_tensor
 
 
@@ -46,7 +46,7 @@ def dct2(images: Tensor, *, out: Tensor | None = None, implementation: str | Non
         return _into(require_out(out, images, "images"), images, inverse=False, implementation=implementation)
     if backend.choose(images, implementation) == "reference":
         return reference.dct2(images)
-    if backend.unobserved(images):
+    if tensors.unobserved(images):
         return _transform(images, inverse=False)
     spectrum: Tensor = _dct2(images)
     return spectrum
@@ -75,7 +75,7 @@ def idct2(coefficients: Tensor, *, out: Tensor | None = None, implementation: st
         )
     if backend.choose(coefficients, implementation) == "reference":
         return reference.idct2(coefficients)
-    if backend.unobserved(coefficients):
+    if tensors.unobserved(coefficients):
         return _transform(coefficients, inverse=True)
     images: Tensor = _idct2(coefficients)
     return images
@@ -117,7 +117,7 @@ def dct2_log(
         raise ValueError(f"epsilon: expected at least 0, got {epsilon}")
     if backend.choose(images, implementation) == "reference":
         return reference.dct2_log(images, mean, std, epsilon)
-    if backend.unobserved(images, mean, std):
+    if tensors.unobserved(images, mean, std):
         return _logarithm(images, mean, std, epsilon, None)
     result: Tensor = _dct2_log(images, mean, std, epsilon)
     return result
@@ -125,17 +125,17 @@ def dct2_log(
 
 def _logarithm(images: Tensor, mean: Tensor, std: Tensor, epsilon: float, gradient: Tensor | None) -> Tensor:
     """The result, or the gradient with respect to `images` where one with respect to the result comes in."""
-    result = backend.result(images.shape, images)
+    result = tensors.result(images.shape, images)
     if images.numel() == 0:
         return result
     axes = max(mean.dim(), std.dim(), 2)
     planes = (-1, *images.shape[-2:])
 
     def flat(values: Tensor) -> Tensor:
-        return values.detach().resolve_neg().expand(images.shape[-axes:]).reshape(planes).contiguous()
+        return tensors.plain(values).expand(images.shape[-axes:]).reshape(planes).contiguous()
 
-    source = images.detach().resolve_neg().reshape(planes)
-    slope = None if gradient is None else gradient.detach().resolve_neg().reshape(planes).contiguous()
+    source = tensors.planes_of(images)
+    slope = None if gradient is None else tensors.planes_of(gradient).contiguous()
     target = result.view(planes)
     if images.is_cuda:
         backend.launch("dct2_log", source.contiguous(), flat(mean), flat(std), epsilon, slope, target)
@@ -148,7 +148,7 @@ def _logarithm(images: Tensor, mean: Tensor, std: Tensor, epsilon: float, gradie
 
 def _into(out: Tensor, planes: Tensor, *, inverse: bool, implementation: str | None) -> Tensor:
     compiled = backend.choose(planes, implementation) != "reference"
-    if not compiled or out.is_neg() or not backend.unobserved(planes, out):
+    if not compiled or out.is_neg() or not tensors.unobserved(planes, out):
         return out.copy_((idct2 if inverse else dct2)(planes, implementation=implementation))
     _transform(planes, inverse=inverse, result=out)
     if not out.is_inference():
@@ -158,15 +158,14 @@ def _into(out: Tensor, planes: Tensor, *, inverse: bool, implementation: str | N
 
 def _transform(planes: Tensor, *, inverse: bool, result: Tensor | None = None) -> Tensor:
     if result is None:
-        result = backend.result(planes.shape, planes)
+        result = tensors.result(planes.shape, planes)
     if planes.numel() == 0:
         return result
-    shape = (-1, *planes.shape[-2:])
-    source = planes.detach().resolve_neg().reshape(shape)
+    source, target = tensors.planes_of(planes), tensors.planes_of(result)
     if planes.is_cuda:
-        backend.launch("dct2", source.contiguous(), result.view(shape), inverse)
+        backend.launch("dct2", source.contiguous(), target, inverse)
     else:
-        backend.native().dct2(to_dlpack(source), to_dlpack(result.view(shape)), inverse, backend.threads())
+        backend.native().dct2(to_dlpack(source), to_dlpack(target), inverse, backend.threads())
     return result
 
 

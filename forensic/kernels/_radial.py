@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import to_dlpack  # type: ignore[attr-defined]  # public, but re-exported from C
 
-from forensic.kernels import backend, reference
+from forensic.kernels import backend, reference, tensors
 from forensic.kernels.checks import require_planes
 
 
@@ -41,21 +41,17 @@ def radial_spectrum(images: Tensor, *, implementation: str | None = None) -> Ten
     require_planes(images, "images")
     if backend.choose(images, implementation) == "reference":
         return reference.radial_spectrum(images)
-    if backend.unobserved(images):
+    if tensors.unobserved(images):
         return _means(images)
     spectrum: Tensor = _radial_spectrum(images)
     return spectrum
-
-
-def _planes(images: Tensor) -> Tensor:
-    return images.detach().resolve_neg().reshape(-1, *images.shape[-2:])
 
 
 def _means(images: Tensor) -> Tensor:
     result = _no_rings_yet(images)
     if result.numel() == 0:
         return result
-    source, target = _planes(images), result.view(-1, result.shape[-1])
+    source, target = tensors.planes_of(images), result.view(-1, result.shape[-1])
     if images.is_cuda:
         backend.launch("radial_spectrum", source, target)
     else:
@@ -73,12 +69,12 @@ def _radial_spectrum_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     result = torch.zeros(images.shape, dtype=images.dtype, device=images.device)
     if gradient.numel() == 0:
         return result
-    weights = gradient.detach().resolve_neg().reshape(-1, gradient.shape[-1])
+    weights = tensors.plain(gradient).reshape(-1, gradient.shape[-1])
     flat = result.view(-1, *images.shape[-2:])
     if images.is_cuda:
-        backend.launch("radial_spectrum_gradient", _planes(images), weights.contiguous(), flat)
+        backend.launch("radial_spectrum_gradient", tensors.planes_of(images), weights.contiguous(), flat)
     else:
-        backend.native().radial_spectrum_gradient(_planes(images), weights, flat, backend.threads())
+        backend.native().radial_spectrum_gradient(tensors.planes_of(images), weights, flat, backend.threads())
     return result
 
 

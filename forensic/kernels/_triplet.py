@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from forensic.kernels import backend, reference
+from forensic.kernels import backend, reference, tensors
 from forensic.kernels.checks import require_rank, require_tensor
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _batch_hard_triplet(
     with_gradient: bool,  # noqa: FBT001
 ) -> tuple[Tensor, Tensor]:
     """The loss, and its gradient (N, D) or an empty tensor (0, D)."""
-    source = embeddings.detach().resolve_neg()
+    source = tensors.plain(embeddings)
     loss = source.new_empty(())
     gradient = source.new_empty(source.shape if with_gradient else (0, source.shape[1]))
     mean, into = reduction == "mean", loss.reshape(1)

@@ -10,7 +10,6 @@ Environment, read here and nowhere else in the package:
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from functools import cache
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from forensic.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from types import ModuleType
 
     from torch import Tensor
@@ -171,55 +169,6 @@ def choose(tensor: Tensor, implementation: str | None = None) -> str:
     if (device == "cuda") != (name == "cuda"):
         raise ValueError(f"implementation: expected one for tensors on {device}, got {name!r}")
     return name
-
-
-def unobserved(*tensors: Tensor) -> bool:
-    """Whether a kernel may compute on `tensors` at once, without its operator.
-
-    An operator of torch.library costs as much time as a small image's transform, and serves only gradients, compilers
-    and tracers.
-
-    Args:
-        tensors: the arguments of the kernel, any shapes.
-    """
-    import torch  # noqa: PLC0415 - this file serves workers without torch
-    from torch.autograd import forward_ad  # noqa: PLC0415
-    from torch.utils._python_dispatch import is_in_torch_dispatch_mode  # noqa: PLC0415
-
-    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
-        return False
-    # there is no public question for these two
-    if torch._C._get_tracing_state() is not None or forward_ad._current_level >= 0:  # noqa: SLF001
-        return False
-    gradients = torch.is_grad_enabled()
-    return all(type(tensor) is torch.Tensor and not (gradients and tensor.requires_grad) for tensor in tensors)
-
-
-def result(shape: Sequence[int], like: Tensor) -> Tensor:
-    """Memory for a kernel to write its result into: contiguous, not initialised.
-
-    On the CPU a large one (4 MiB, float32 or float64) gets the memory of an earlier one that is gone, if there is one
-    of its size: up to 256 MiB are kept for that.
-
-    Args:
-        shape: of the result, any number of axes.
-        like: has its dtype and device.
-
-    Returns:
-        Shape, dtype and device as asked.
-
-    Raises:
-        MemoryError: a large one does not fit.
-        MissingError: `forensic._C` is not built.
-    """
-    import torch  # noqa: PLC0415 - this file serves workers without torch
-    from torch.utils.dlpack import from_dlpack  # noqa: PLC0415
-
-    large = like.is_cpu and math.prod(shape) * like.element_size() >= native().LARGE_OUTPUT
-    if not large or like.dtype not in (torch.float32, torch.float64) or not unobserved():
-        return torch.empty(shape, dtype=like.dtype, device=like.device)
-    made: Tensor = from_dlpack(native().kept_array(tuple(shape), 8 * like.element_size()))
-    return made
 
 
 def threads() -> int:

@@ -25,7 +25,7 @@ def require_tensor(value: object, name: str, dtypes: tuple[torch.dtype, ...] = F
     if value.dtype not in dtypes:
         wanted = " or ".join(str(dtype).removeprefix("torch.") for dtype in dtypes)
         raise TypeError(f"{name}: expected {wanted}, got {str(value.dtype).removeprefix('torch.')}")
-    if value.device.type not in ("cpu", "cuda"):
+    if not (value.is_cpu or value.is_cuda):
         raise ValueError(f"{name}: expected a tensor on cpu or cuda, got one on {value.device.type}")
     if value.layout != torch.strided:
         raise ValueError(f"{name}: expected a dense tensor, got {value.layout}")
@@ -98,4 +98,5 @@ def require_planes(value: object, name: str) -> Tensor:
     Raises:
         TypeError, ValueError: as `require_tensor`; fewer than two axes.
     """
-    return require_rank(require_tensor(value, name), name, "(..., H, W)")
+    tensor = require_tensor(value, name)
+    return tensor if tensor.dim() >= 2 else require_rank(tensor, name, "(..., H, W)")

@@ -1,4 +1,4 @@
-"""Memory of large results: used again when its tensor is gone, never while it is there."""
+"""What crosses into the compiled kernels, who watches, and memory of results: used again only when nobody has it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from forensic import kernels
-from forensic.kernels import backend
+from forensic.kernels import backend, tensors
 
 LARGE = (22, 3, 128, 128)
 """A little over 4 MiB in float32."""
@@ -84,7 +84,7 @@ def test_a_result_can_be_changed_saved_for_a_gradient_and_shared() -> None:
 
 
 def test_small_results_and_those_of_other_types_are_torchs() -> None:
-    for result in (backend.result((4, 4), images()), backend.result(LARGE, images().bfloat16())):
+    for result in (tensors.result((4, 4), images()), tensors.result(LARGE, images().bfloat16())):
         place = result.data_ptr()
         assert place
         del result
@@ -102,3 +102,42 @@ def test_what_nobody_took_is_given_back() -> None:
     capsule = backend.native().kept_array((2048, 1024), 32)
     del capsule
     assert backend.native().drop_kept() == 8 << 20
+
+
+def test_what_crosses_over_is_the_tensor_itself_where_it_can_be() -> None:
+    x = torch.randn(2, 3, 5, 7)
+    assert tensors.plain(x) is x
+    leaf = x.clone().requires_grad_()
+    crossing = tensors.plain(leaf)
+    assert not crossing.requires_grad
+    assert crossing.data_ptr() == leaf.data_ptr()
+    lazy = torch.complex(x, x).conj().imag
+    assert lazy.is_neg()
+    assert not tensors.plain(lazy).is_neg()
+    assert torch.equal(tensors.plain(lazy), -x)
+
+
+@pytest.mark.parametrize("leading", [(), (4,), (2, 2), (2, 1, 3)])
+def test_planes_share_memory_and_keep_their_order(leading: tuple[int, ...]) -> None:
+    x = torch.randn(*leading, 5, 7)
+    planes = tensors.planes_of(x)
+    assert planes.shape == (max(1, x.numel() // 35), 5, 7)
+    assert planes.data_ptr() == x.data_ptr()
+    assert torch.equal(planes.reshape(x.shape), x)
+    turned = x.transpose(-1, -2)
+    assert torch.equal(tensors.planes_of(turned), planes.transpose(-1, -2))
+
+
+def test_who_watches() -> None:
+    x = torch.randn(2, 3)
+    leaf = torch.randn(2, 3, requires_grad=True)
+    assert tensors.unobserved()
+    assert tensors.unobserved(x, x)
+    assert not tensors.unobserved(x, leaf)
+    assert not tensors.unobserved(torch.nn.Parameter(x))
+    with torch.no_grad():
+        assert tensors.unobserved(x, leaf)
+    with torch.autograd.forward_ad.dual_level():
+        assert not tensors.unobserved(x)
+    with torch._subclasses.FakeTensorMode():
+        assert not tensors.unobserved(x)
