@@ -9,6 +9,7 @@ from torch import Tensor
 
 from forensic.kernels import backend, reference
 from forensic.kernels.checks import require_rank, require_tensor
+from forensic.kernels.tensors import plain
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
@@ -80,7 +81,7 @@ def _call(name: backend.CudaFunction, first: Tensor, *others: Tensor | float) ->
 
 
 def _last(values: Tensor) -> Tensor:
-    return values.detach().resolve_neg().contiguous(memory_format=torch.channels_last)
+    return plain(values).contiguous(memory_format=torch.channels_last)
 
 
 class _BatchNormLeaky(torch.autograd.Function):

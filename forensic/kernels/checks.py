@@ -43,9 +43,8 @@ def require_rank(value: Tensor, name: str, axes: str) -> Tensor:
     Raises:
         ValueError: another number of axes.
     """
-    named = axes.strip("()").split(", ")
-    leading = named[0] == "..."
-    count = len([axis for axis in named if axis and axis != "..."])
+    leading = axes.startswith("(...")
+    count = axes.count(", ") + 1 - leading
     if value.dim() < count or (value.dim() > count and not leading):
         raise ValueError(f"{name}: expected shape {axes}, got {tuple(value.shape)}")
     return value
@@ -98,5 +97,4 @@ def require_planes(value: object, name: str) -> Tensor:
     Raises:
         TypeError, ValueError: as `require_tensor`; fewer than two axes.
     """
-    tensor = require_tensor(value, name)
-    return tensor if tensor.dim() >= 2 else require_rank(tensor, name, "(..., H, W)")
+    return require_rank(require_tensor(value, name), name, "(..., H, W)")

@@ -72,10 +72,10 @@ def result(shape: Sequence[int], like: Tensor) -> Tensor:
         MissingError: `forensic._C` is not built.
     """
     size = like.element_size()
-    if like.is_cpu and like.dtype in FLOATS and math.prod(shape) * size >= backend.native().LARGE_OUTPUT:
-        if unobserved():
-            made: Tensor = from_dlpack(backend.native().kept_array(tuple(shape), 8 * size))
-            return made
-    elif shape == like.shape:
-        return torch.empty_like(like, memory_format=torch.contiguous_format, requires_grad=False)
+    large = like.is_cpu and like.dtype in FLOATS and math.prod(shape) * size >= backend.native().LARGE_OUTPUT
+    if large and unobserved():
+        made: Tensor = from_dlpack(backend.native().kept_array(tuple(shape), 8 * size))
+        return made
+    if shape == like.shape:  # the quicker of two ways to ask torch
+        return torch.empty_like(like, memory_format=torch.contiguous_format)
     return like.new_empty(shape)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from conftest import clean_environment, make_tiny_weights
+from killing import KINDS
 from starting import Starter
 
 Moment = tuple[str, int]
 MOST = 3
 """Moments of one kind that are tried: two files have fewer, and after a few copies each is as the one before it."""
-KINDS = ("open", "fsync", "os.rename", "os.remove")
 
 
 @dataclass(frozen=True)
