@@ -1,7 +1,6 @@
 #include "dct.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <memory>
 #include <numbers>
@@ -10,7 +9,6 @@
 #include "dct_kernel.h"
 #include "dct_tables.h"
 #include "dispatch.h"
-#include "kept.h"
 #include "parallel.h"
 #include "scratch.h"
 
@@ -23,17 +21,6 @@ constexpr std::int64_t kShared = 1 << 14;  // elements of a plane that is worth 
 constexpr std::int64_t kSharedLines = 64;  // columns or rows of a block then; a multiple of kDctBlock
 constexpr std::int64_t kTogether = 8;  // planes that one thread makes in turn, so that it fetches the next one ahead
 constexpr std::int64_t kTurns = 4;     // at least so often a thread comes back for more, if there are planes enough
-
-// Whether large results go past the caches. On Intel's server processors one core alone writes half as fast that way as
-// into lines that were fetched ahead.
-std::atomic<bool>& past_caches() {
-#if defined(__x86_64__)
-  static std::atomic<bool> chosen{__builtin_cpu_is("intel") == 0};
-#else
-  static std::atomic<bool> chosen{false};
-#endif
-  return chosen;
-}
 
 // What the planes of one call have in common.
 template <typename T>
@@ -52,15 +39,11 @@ class Stack {
     const std::int64_t planes = x.shape[0];
     const std::int64_t worth = planes * height_ * width_ / kWorth + 1;
     const int threads = static_cast<int>(std::min<std::int64_t>(most_threads, worth));
-    const std::size_t bytes = static_cast<std::size_t>(x.size()) * sizeof(T);
-    constexpr std::size_t line = 64;
-    const bool streamed = past_caches() && bytes >= kLargeOutput && reinterpret_cast<std::uintptr_t>(y) % line == 0 &&
-                          static_cast<std::size_t>(width_) * sizeof(T) % line == 0;
     const auto plane_of = [&](std::int64_t index, T* middle) {
       T* to = y + index * height_ * width_;
       const T* from = x.data + index * x.stride[0];
       return DctPlane<T>{from,   nullptr, x.stride[1], x.stride[2], to,      vertical_->axis(), horizontal_->axis(),
-                         scale_, kFirst,  middle,      pitch_,      inverse, streamed && !back, log_of(index)};
+                         scale_, kFirst,  middle,      pitch_,      inverse, log_of(index)};
     };
     if (planes >= threads || height_ * width_ < kShared) {
       const std::int64_t together = std::clamp<std::int64_t>(planes / (kTurns * threads), 1, kTogether);
@@ -71,7 +54,7 @@ class Stack {
           DctPlane<T> plane = plane_of(index, memory + line_);
           if (index + 1 < end) plane.next = plane.x + x.stride[0];
           both_axes(plane, memory);
-          if (back) both_axes(turned(plane, streamed), memory);
+          if (back) both_axes(turned(plane), memory);
         }
       });
       return;
@@ -87,7 +70,7 @@ class Stack {
         const std::int64_t first = block % blocks * kSharedLines;
         const std::int64_t last = std::min(first + kSharedLines, length);
         const DctPlane<T> plane = plane_of(index, middle.data() + index * height_ * pitch_);
-        (across ? rows_ : columns_)(again ? turned(plane, streamed) : plane, first, last, memory);
+        (across ? rows_ : columns_)(again ? turned(plane) : plane, first, last, memory);
       });
     };
     for (const bool again : {false, true}) {
@@ -108,13 +91,12 @@ class Stack {
   }
 
   // The inverse of what this plane became, in place.
-  DctPlane<T> turned(DctPlane<T> plane, bool streamed) const {
+  DctPlane<T> turned(DctPlane<T> plane) const {
     plane.x = plane.y;
     plane.next = nullptr;  // it has other strides
     plane.row_stride = width_;
     plane.column_stride = 1;
     plane.inverse = true;
-    plane.streamed = streamed;
     plane.log = {};
     return plane;
   }
@@ -135,8 +117,6 @@ void check_output(const TensorView<const T, 3>& x, const TensorView<T, 3>& y) {
 }
 
 }  // namespace
-
-bool write_past_caches(bool wanted) { return past_caches().exchange(wanted); }
 
 template <typename T>
 void dct2(const TensorView<const T, 3>& x, const TensorView<T, 3>& y, bool inverse, int threads) {

@@ -36,7 +36,4 @@ template <typename T>
 void dct2_log(const TensorView<const T, 3>& x, const DctStatistics<T>& statistics,
               const TensorView<const T, 3>* gradient, const TensorView<T, 3>& y, int threads);
 
-// For tests: whether results of 4 MiB and more are written past the caches, whatever is best here; what it was.
-bool write_past_caches(bool wanted);
-
 }  // namespace forensic

@@ -18,10 +18,9 @@ Ahead ahead_of_columns(const T* x, const DctPlane<T>& plane) {
   return {x, plane.row_stride * static_cast<std::int64_t>(sizeof(T)), plane.vertical.n};
 }
 
-// Where rows from `row` on go, for as many as are made at a time, unless they go past the caches.
+// Where rows from `row` on go, for as many as are made at a time.
 template <typename T>
 Ahead ahead_of_rows(const DctPlane<T>& plane, std::int64_t row) {
-  if (plane.streamed) return {};
   const std::int64_t width = plane.horizontal.n;
   const std::int64_t rows = plane.vertical.n - row < kLanes<T> ? plane.vertical.n - row : kLanes<T>;
   return {plane.y + row * width, Ahead::kLine,
@@ -60,7 +59,7 @@ struct LogarithmGradient {
   }
 };
 
-template <typename T, bool Streamed, typename After>
+template <typename T, typename After>
 void rows_and_after(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory, After after) {
   using V = Wide<T>;
   constexpr std::int64_t lanes = kLanes<T>;
@@ -100,7 +99,7 @@ void rows_and_after(const DctPlane<T>& plane, std::int64_t first, std::int64_t l
       const std::int64_t at = row * width + column;
       if (rows == lanes && columns >= lanes) {
         const auto one = [&](V value, std::int64_t i) { return after(value, at + i * width, lanes); };
-        transpose_square<T, Streamed>(memory + column * lanes, lanes, y, width, one);
+        transpose_square<T>(memory + column * lanes, lanes, y, width, one);
         continue;
       }
       const auto as_it_is = [](V value, std::int64_t /*line*/) { return value; };
@@ -110,13 +109,6 @@ void rows_and_after(const DctPlane<T>& plane, std::int64_t first, std::int64_t l
       }
     }
   }
-  if (Streamed) end_of_stream();
-}
-
-template <typename T, typename After>
-void rows_to_memory(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory, After after) {
-  plane.streamed ? rows_and_after<T, true>(plane, first, last, memory, after)
-                 : rows_and_after<T, false>(plane, first, last, memory, after);
 }
 
 }  // namespace
@@ -158,9 +150,9 @@ void dct_columns(const DctPlane<T>& plane, std::int64_t first, std::int64_t last
 
 template <typename T>
 void dct_rows(const DctPlane<T>& plane, std::int64_t first, std::int64_t last, T* memory) {
-  if (plane.log.mean == nullptr) return rows_to_memory(plane, first, last, memory, AsItIs{});
-  if (plane.log.gradient == nullptr) return rows_to_memory(plane, first, last, memory, Logarithm<T>{plane.log});
-  rows_to_memory(plane, first, last, memory, LogarithmGradient<T>{plane.log});
+  if (plane.log.mean == nullptr) return rows_and_after(plane, first, last, memory, AsItIs{});
+  if (plane.log.gradient == nullptr) return rows_and_after(plane, first, last, memory, Logarithm<T>{plane.log});
+  rows_and_after(plane, first, last, memory, LogarithmGradient<T>{plane.log});
 }
 
 template void dct_columns<float>(const DctPlane<float>&, std::int64_t, std::int64_t, float*);

@@ -66,7 +66,6 @@ struct DctPlane {
   T* middle;  // (H, pitch), aligned to 64 bytes
   std::int64_t pitch;
   bool inverse;
-  bool streamed;  // y goes past the caches: it is aligned to 64 bytes, and so is each of its rows
   DctLog<T> log;
 };
 

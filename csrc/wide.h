@@ -57,26 +57,6 @@ inline void store(T* to, Wide<T> wide) {
   __builtin_memcpy(to, &wide, sizeof(wide));
 }
 
-// Past the caches, for memory that is not read soon: no line is fetched before it is written. `to` is aligned to the
-// register. What was written so is seen by others after end_of_stream().
-template <typename T>
-inline void store_streamed(T* to, Wide<T> wide) {
-#if defined(FORENSIC_LEVEL_avx512)
-  _mm512_stream_ps(reinterpret_cast<float*>(to), reinterpret_cast<__m512>(wide));
-#elif defined(FORENSIC_LEVEL_avx2)
-  _mm256_stream_ps(reinterpret_cast<float*>(to), reinterpret_cast<__m256>(wide));
-#elif defined(__SSE2__)
-  _mm_stream_ps(reinterpret_cast<float*>(to), reinterpret_cast<__m128>(wide));
-#else
-  store(to, wide);
-#endif
-}
-inline void end_of_stream() {
-#if defined(__SSE2__)
-  _mm_sfence();
-#endif
-}
-
 // `count` elements at `stride`, zeros in the other lanes.
 template <typename T>
 inline Wide<T> load_some(const T* from, std::int64_t stride, std::int64_t count) {
@@ -155,7 +135,7 @@ inline V unpack(V a, V b, Order<Lane...>) {
 }
 
 // A square of kLanes x kLanes elements from memory to memory, `finish(line, i)` applied to line i on its way.
-template <typename T, bool Streamed = false, typename Finish>
+template <typename T, typename Finish>
 inline void transpose_square(const T* from, std::int64_t from_step, T* to, std::int64_t to_step, Finish finish) {
   using V = Wide<T>;
   using All = typename OrderOf<kLanes<T>>::type;
@@ -166,10 +146,7 @@ inline void transpose_square(const T* from, std::int64_t from_step, T* to, std::
 #pragma GCC unroll 4
     for (int i = 0; i < group; ++i) lines[i] = load_quarters(from + i * from_step + column, group * from_step);
     T* line = to + column * to_step;
-    const auto put = [&](int i, V value) {
-      const V finished = finish(value, column + i);
-      Streamed ? store_streamed(line + i * to_step, finished) : store(line + i * to_step, finished);
-    };
+    const auto put = [&](int i, V value) { store(line + i * to_step, finish(value, column + i)); };
     if constexpr (group == 2) {
       put(0, unpack<0>(lines[0], lines[1], All{}));
       put(1, unpack<1>(lines[0], lines[1], All{}));

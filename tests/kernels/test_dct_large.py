@@ -1,4 +1,4 @@
-"""dct2 with a large output: neither the request for large pages nor the way past the caches changes content."""
+"""dct2 with a large output: neither large pages nor planes made in turn, wherever they begin, change content."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_large_output_is_that_of_its_planes(planes) -> None:
         assert "hg" in flags_of_the_memory_at(found.data_ptr() + found.nbytes // 2)
 
 
-# from 4 MiB on, an output goes past the caches where its rows are whole cache lines: the first two; the last has others
+# planes enough that a thread makes several in turn; rows of whole cache lines: the first two; the last has others
 LARGE = [((66, 128, 128), torch.float32), ((150, 33, 112), torch.float64), ((90, 120, 100), torch.float32)]
 
 
