@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
@@ -25,6 +26,7 @@ DISTRIBUTIONS: dict[EngineName, str] = {
 _SAID = DISTRIBUTIONS | {"winograd": "torch-winograd"}
 _X86 = ("x86_64", "AMD64")
 _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
+_NARROW = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,14 @@ def install(name: EngineName) -> str:
 
 
 def processor_features() -> frozenset[str]:
-    """What the processor can do, as Linux names it; empty where it does not say."""
-    return frozenset(_cpuinfo("flags", "Features").split())
+    """What engines may use of the processor, as Linux names it; empty where it does not say.
+
+    Where ONEDNN_MAX_CPU_ISA holds oneDNN, which torch and OpenVINO multiply with, to 32 bytes, nothing wider is there.
+    """
+    features = frozenset(_cpuinfo("flags", "Features").split())
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _NARROW:
+        return frozenset(name for name in features if not name.startswith(("avx512", "amx")))
+    return features
 
 
 def processor_name() -> str:

@@ -142,3 +142,13 @@ def test_features_of_this_processor() -> None:
     features = processor_features()
     assert features
     assert all(" " not in feature for feature in features)
+
+
+@pytest.mark.parametrize(("limit", "wide"), [("AVX2", False), ("avx2_vnni", False), ("AVX512_CORE", True), ("", True)])
+def test_an_engine_held_to_narrow_registers_has_no_wide_ones(monkeypatch, limit: str, wide: bool) -> None:
+    """OpenVINO asked for bfloat16 where ONEDNN_MAX_CPU_ISA=AVX2 forbids it compiles nothing."""
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    there = processor_features()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    gone = there - processor_features()
+    assert gone == (frozenset() if wide else {name for name in there if name.startswith(("avx512", "amx"))})
