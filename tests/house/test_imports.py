@@ -29,7 +29,11 @@ DECODES = (
     "data/variants.py",  # the same
     "report/pictures.py",  # thumbnails of a case
 )
-READS_ENVIRONMENT = ("cli/", "kernels/backend.py")
+READS_ENVIRONMENT = (
+    "cli/",
+    "kernels/backend.py",
+    "engines/choice.py",  # what oneDNN reads itself
+)
 
 
 def name_of(path: Path) -> str:
@@ -85,7 +89,7 @@ def test_cuda_kernels_are_called_in_one_place() -> None:
     assert naming == ["kernels/backend.py"]
 
 
-def test_only_commands_and_the_backend_read_the_environment() -> None:
+def test_only_commands_and_what_chooses_for_a_processor_read_the_environment() -> None:
     reads = [
         f"{name_of(path)}:{node.lineno}"
         for path in SOURCES
