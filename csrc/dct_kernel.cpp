@@ -9,13 +9,15 @@ namespace {
 
 constexpr int kAtSquare = 4;  // lines ahead for each square that is transposed
 
-// What the next `lanes` columns from x on read. Registers narrower than a cache line share it, and the first one asks.
+// What the next `lanes` columns from x on read that the columns before them did not: the lines in which they end.
+// Registers narrower than a cache line share it, and the first one asks.
 template <typename T>
 Ahead ahead_of_columns(const T* x, const DctPlane<T>& plane) {
   constexpr auto width = static_cast<std::uintptr_t>(kLanes<T>) * sizeof(T);
-  const bool asked = x == nullptr || reinterpret_cast<std::uintptr_t>(x) % Ahead::kLine >= width;
-  if (asked || plane.column_stride != 1) return {};
-  return {x, plane.row_stride * static_cast<std::int64_t>(sizeof(T)), plane.vertical.n};
+  if (x == nullptr || plane.column_stride != 1) return {};
+  const T* last = x + kLanes<T> - 1;
+  if (reinterpret_cast<std::uintptr_t>(last) % Ahead::kLine >= width) return {};
+  return {last, plane.row_stride * static_cast<std::int64_t>(sizeof(T)), plane.vertical.n};
 }
 
 // Where rows from `row` on go, for as many as are made at a time.
