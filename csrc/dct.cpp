@@ -22,6 +22,13 @@ constexpr std::int64_t kSharedLines = 64;  // columns or rows of a block then; a
 constexpr std::int64_t kTogether = 8;  // planes that one thread makes in turn, so that it fetches the next one ahead
 constexpr std::int64_t kTurns = 4;     // at least so often a thread comes back for more, if there are planes enough
 
+// Elements that x begins behind the beginning of a cache line; the plane between the axes does too, and so columns lie
+// in lines there as they do in x.
+template <typename T>
+std::int64_t behind_a_line(const T* x) {
+  return static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(x) / sizeof(T)) % kDctBlock<T>;
+}
+
 // What the planes of one call have in common.
 template <typename T>
 class Stack {
@@ -42,13 +49,14 @@ class Stack {
     const auto plane_of = [&](std::int64_t index, T* middle) {
       T* to = y + index * height_ * width_;
       const T* from = x.data + index * x.stride[0];
+      T* between = middle + behind_a_line(from);
       return DctPlane<T>{from,   nullptr, x.stride[1], x.stride[2], to,      vertical_->axis(), horizontal_->axis(),
-                         scale_, kFirst,  middle,      pitch_,      inverse, log_of(index)};
+                         scale_, kFirst,  between,     pitch_,      inverse, log_of(index)};
     };
     if (planes >= threads || height_ * width_ < kShared) {
       const std::int64_t together = std::clamp<std::int64_t>(planes / (kTurns * threads), 1, kTogether);
       for_each_block(threads, (planes + together - 1) / together, [&](std::int64_t block) {
-        T* memory = Scratch::of<T>(static_cast<std::size_t>(height_ * pitch_ + line_));
+        T* memory = Scratch::of<T>(static_cast<std::size_t>(middle_ + line_));
         const std::int64_t end = std::min(planes, (block + 1) * together);
         for (std::int64_t index = block * together; index < end; ++index) {
           DctPlane<T> plane = plane_of(index, memory + line_);
@@ -60,7 +68,7 @@ class Stack {
       return;
     }
     // fewer planes than threads: blocks of columns, then blocks of rows
-    const AlignedMemory<T> middle(static_cast<std::size_t>(planes * height_ * pitch_));
+    const AlignedMemory<T> middle(static_cast<std::size_t>(planes * middle_));
     const auto axis = [&](bool across, bool again) {
       const std::int64_t length = across ? height_ : width_;
       const std::int64_t blocks = (length + kSharedLines - 1) / kSharedLines;
@@ -69,7 +77,7 @@ class Stack {
         const std::int64_t index = block / blocks;
         const std::int64_t first = block % blocks * kSharedLines;
         const std::int64_t last = std::min(first + kSharedLines, length);
-        const DctPlane<T> plane = plane_of(index, middle.data() + index * height_ * pitch_);
+        const DctPlane<T> plane = plane_of(index, middle.data() + index * middle_);
         (across ? rows_ : columns_)(again ? turned(plane) : plane, first, last, memory);
       });
     };
@@ -92,6 +100,7 @@ class Stack {
 
   // The inverse of what this plane became, in place.
   DctPlane<T> turned(DctPlane<T> plane) const {
+    plane.middle += behind_a_line(plane.y) - behind_a_line(plane.x);
     plane.x = plane.y;
     plane.next = nullptr;  // it has other strides
     plane.row_stride = width_;
@@ -107,6 +116,7 @@ class Stack {
   Pass columns_ = FORENSIC_AT_LEVEL(dct_columns<T>);
   Pass rows_ = FORENSIC_AT_LEVEL(dct_rows<T>);
   std::int64_t pitch_ = dct_pitch<T>(width_);
+  std::int64_t middle_ = height_ * pitch_ + kDctBlock<T>;  // the plane between the axes, wherever in a line it begins
   std::int64_t line_ = dct_line_size<T>(height_, width_);
 };
 

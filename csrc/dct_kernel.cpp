@@ -7,7 +7,8 @@ namespace forensic {
 namespace FORENSIC_LEVEL {
 namespace {
 
-constexpr int kAtSquare = 4;  // lines ahead for each square that is transposed
+constexpr int kAtSquare = 4;             // lines ahead for each square that is transposed
+constexpr std::int64_t kWorthALine = 6;  // blocks of columns that are worth one more, for all but two to be aligned
 
 // What the next `lanes` columns from x on read that the columns before them did not: the lines in which they end.
 // Registers narrower than a cache line share it, and the first one asks.
@@ -27,6 +28,23 @@ Ahead ahead_of_rows(const DctPlane<T>& plane, std::int64_t row) {
   const std::int64_t rows = plane.vertical.n - row < kLanes<T> ? plane.vertical.n - row : kLanes<T>;
   return {plane.y + row * width, Ahead::kLine,
           (rows * width * static_cast<std::int64_t>(sizeof(T)) + Ahead::kLine - 1) / Ahead::kLine};
+}
+
+// Lines are worked on in blocks of kLanes. Where the block after the one from `line` on begins, at most `step` lines
+// further: the last one is whole as well, and so begins within the one before it. What is made twice has the same bits.
+template <typename T>
+std::int64_t next_block(std::int64_t line, std::int64_t last, std::int64_t step = kLanes<T>) {
+  if (line + kLanes<T> >= last) return last;
+  return line + step < last - kLanes<T> ? line + step : last - kLanes<T>;
+}
+
+// Columns from `first` on after which registers begin where cache lines do, if all rows lie alike.
+template <typename T>
+std::int64_t columns_before_a_line(const DctPlane<T>& plane, std::int64_t first, std::int64_t last) {
+  constexpr std::int64_t lanes = kLanes<T>;
+  const bool alike = plane.column_stride == 1 && plane.row_stride % lanes == 0;
+  if (!alike || last - first < kWorthALine * lanes) return lanes;
+  return lanes - static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(plane.x + first) / sizeof(T)) % lanes;
 }
 
 template <typename T>
@@ -71,12 +89,13 @@ void rows_and_after(const DctPlane<T>& plane, std::int64_t first, std::int64_t l
   const Line<T> across(plane.horizontal, memory + padded * lanes, ahead);
   const Place<T> line{memory, lanes};
   T square[lanes * lanes];
-  for (std::int64_t row = first; row < last; row += lanes) {
+  for (std::int64_t row = first, next; row < last; row = next) {
     const std::int64_t rows = last - row < lanes ? last - row : lanes;
-    ahead = row + lanes < last ? ahead_of_rows(plane, row + lanes) : ahead_of_columns(plane.next, plane);
+    next = next_block<T>(row, last);
+    ahead = next < last ? ahead_of_rows(plane, next) : ahead_of_columns(plane.next, plane);
     if (plane.horizontal.odd > kDctShortOdd) ahead.ask_all();
     const auto scaled = [&](V value, std::int64_t /*line*/) { return value * plane.scale; };
-    for (std::int64_t column = 0; column < width; column += lanes) {
+    for (std::int64_t column = 0; column < width; column = next_block<T>(column, width)) {
       const T* x = plane.middle + row * plane.pitch + column;
       if (rows == lanes && column + lanes <= width) {
         ahead.template ask<kAtSquare>();
@@ -95,7 +114,7 @@ void rows_and_after(const DctPlane<T>& plane, std::int64_t first, std::int64_t l
       across.forward({memory, lanes}, line);
       line.put(0, line.get(0) * plane.first);
     }
-    for (std::int64_t column = 0; column < width; column += lanes) {
+    for (std::int64_t column = 0; column < width; column = next_block<T>(column, width)) {
       const std::int64_t columns = width - column;
       T* y = plane.y + row * width + column;
       const std::int64_t at = row * width + column;
@@ -122,10 +141,13 @@ void dct_columns(const DctPlane<T>& plane, std::int64_t first, std::int64_t last
   Ahead ahead;
   const Line<T> down(plane.vertical, memory + height * lanes, ahead);
   const Place<T> line{memory, lanes};
-  for (std::int64_t column = first; column < last; column += lanes) {
+  std::int64_t step = columns_before_a_line(plane, first, last);
+  for (std::int64_t column = first, next; column < last; column = next) {
     const std::int64_t columns = last - column < lanes ? last - column : lanes;
     const T* x = plane.x + column * plane.column_stride;
-    ahead = column + lanes < last        ? ahead_of_columns(x + lanes, plane)
+    next = next_block<T>(column, last, step);
+    step = lanes;
+    ahead = next < last                  ? ahead_of_columns(plane.x + next, plane)
             : last == plane.horizontal.n ? ahead_of_rows(plane, 0)
                                          : Ahead{};
     if (plane.vertical.odd > kDctShortOdd) ahead.ask_all();

@@ -63,7 +63,7 @@ struct DctPlane {
   DctAxis<T> vertical, horizontal;
   T scale;    // sqrt(4 / H W)
   T first;    // sqrt(1/2): what the first row and the first column of coefficients are multiplied by besides
-  T* middle;  // (H, pitch), aligned to 64 bytes
+  T* middle;  // (H, pitch), best as far behind the beginning of a cache line as x
   std::int64_t pitch;
   bool inverse;
   DctLog<T> log;
@@ -77,7 +77,7 @@ constexpr std::int64_t dct_pitch(std::int64_t width) {
   return ((width + line - 1) / line | 1) * line;
 }
 
-// Registers are at most this many elements: a block is so many columns, or rows.
+// Registers are at most this many elements, and so is a cache line: a block is so many columns, or rows.
 template <typename T>
 inline constexpr std::int64_t kDctBlock = 64 / static_cast<std::int64_t>(sizeof(T));
 

@@ -1,4 +1,5 @@
 // dct2 against the double sum, at every level, on awkward sizes and under strides of either sign; and its inverse.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -60,8 +61,8 @@ void one_plane_shared(std::int64_t h, std::int64_t w, bool inverse) {
   }
 }
 
-// An output whose rows are whole cache lines and one that begins a value later: the same bits, from any number of
-// threads.
+// Images and results whose rows are whole cache lines, and some that begin later in a line: the same bits, from any
+// number of threads.
 void large_output(bool inverse) {
   constexpr std::int64_t count = 130;
   constexpr std::int64_t n = 96;
@@ -69,17 +70,23 @@ void large_output(bool inverse) {
   constexpr std::size_t line = 16;
   const std::array<std::int64_t, 3> shape = {count, n, n};
   const std::vector<float> x = values<float>(static_cast<std::int64_t>(size));
-  std::vector<float> memory(size + 2 * line);
-  float* aligned = memory.data();
-  while (reinterpret_cast<std::uintptr_t>(aligned) % 64 != 0) ++aligned;
+  const auto begin = [](std::vector<float>& memory, std::size_t offset) {
+    float* aligned = memory.data();
+    while (reinterpret_cast<std::uintptr_t>(aligned) % 64 != 0) ++aligned;
+    return aligned + offset;
+  };
+  std::vector<float> inputs(size + 2 * line);
+  std::vector<float> outputs(size + 2 * line);
   std::vector<float> first;
   struct Way {
-    int threads, offset;
+    int threads;
+    std::size_t from, to;
   };
-  for (const Way& way : {Way{1, 1}, {1, 0}, {3, 1}, {3, 0}}) {
-    float* y = aligned + way.offset;
-    forensic::dct2<float>(row_major<const float, 3>(x.data(), shape), row_major<float, 3>(y, shape), inverse,
-                          way.threads);
+  for (const Way& way : {Way{1, 0, 1}, {1, 0, 0}, {3, 0, 1}, {3, 0, 0}, {1, 5, 0}, {3, 15, 1}}) {
+    float* from = begin(inputs, way.from);
+    std::copy(x.begin(), x.end(), from);
+    float* y = begin(outputs, way.to);
+    forensic::dct2<float>(row_major<const float, 3>(from, shape), row_major<float, 3>(y, shape), inverse, way.threads);
     const std::vector<float> found(y, y + size);
     if (first.empty()) first = found;
     EXPECT(found == first);
