@@ -78,7 +78,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap that gives the intervals, and of the map.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     engine: Annotated[
-        Literal["auto", "torch", "winograd", "openvino", "onnx"],
+        Literal["auto", "torch", "openvino", "onnx"],
         typer.Option(help="What runs the network on a CPU; auto is the fastest that is installed."),
     ] = "torch",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")] = False,

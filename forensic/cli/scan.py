@@ -111,7 +111,7 @@ def scan(
     ] = None,
     device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda or cuda:N.")] = "cpu",
     engine: Annotated[
-        Literal["auto", "torch", "winograd", "openvino", "onnx"] | None,
+        Literal["auto", "torch", "openvino", "onnx"] | None,
         typer.Option(help="What runs it on a CPU: the fastest that is here; torch with --case or --report."),
     ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Larger images are unreadable.")] = 250_000_000,

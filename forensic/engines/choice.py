@@ -11,19 +11,17 @@ from typing import Literal, get_args
 
 from forensic.errors import MissingError, UsageError
 
-EngineName = Literal["auto", "torch", "winograd", "openvino", "onnx"]
+EngineName = Literal["auto", "torch", "openvino", "onnx"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 Precision = Literal["float32", "bfloat16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 DISTRIBUTIONS: dict[EngineName, str] = {
     "torch": "torch",
-    "winograd": "torch",
     "openvino": "openvino",
     "onnx": "onnxruntime",
 }
 """Engine -> the package that has it."""
-_SAID = DISTRIBUTIONS | {"winograd": "torch-winograd"}
 _X86 = ("x86_64", "AMD64")
 _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 _NARROW = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
@@ -33,7 +31,7 @@ _NARROW = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
 class Choice:
     """An engine that is here, and how it computes."""
 
-    name: Literal["torch", "winograd", "openvino", "onnx"]
+    name: Literal["torch", "openvino", "onnx"]
     version: str
     precision: Precision = "float32"
     reason: str = ""
@@ -41,7 +39,7 @@ class Choice:
 
     def __str__(self) -> str:
         """As a finding names what gave its score: `openvino 2026.4.1 bfloat16`."""
-        return f"{_SAID[self.name]} {self.version} {self.precision}"
+        return f"{DISTRIBUTIONS[self.name]} {self.version} {self.precision}"
 
     @property
     def recorded(self) -> str:
@@ -53,7 +51,7 @@ class Choice:
 
 def named_in(recorded: str) -> EngineName:
     """The engine of what `Choice.recorded` told; torch where it is none of these."""
-    return next((name for name, said in _SAID.items() if recorded.startswith(f"{said} ")), "torch")
+    return next((name for name, said in DISTRIBUTIONS.items() if recorded.startswith(f"{said} ")), "torch")
 
 
 def precision_in(recorded: str) -> Precision:
@@ -160,8 +158,8 @@ def _fastest(features: frozenset[str]) -> tuple[EngineName, str]:
     narrow = precisions("openvino", features)[0]
     if narrow != "float32" and "openvino" in here:
         return "openvino", f"the processor multiplies {narrow}"
-    if "avx2" in features and "avx512f" not in features:
-        return "winograd", "the processor has AVX2 and no more"
+    if "avx2" in features:
+        return "torch", "in float32 it multiplies least"
     if not here:
         return "torch", "no other engine is installed"
     return here[0], "the fastest of those installed, in float32"

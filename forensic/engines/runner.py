@@ -17,7 +17,6 @@ import torch
 
 from forensic.engines.choice import Choice, choose
 from forensic.engines.lanes import Lanes
-from forensic.engines.winograd_network import SHARE, WinogradNetwork
 from forensic.models.predict import BATCH, Predictor
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class Runner:
         self._threshold = threshold
         self._exact = Predictor(weights, device)
         self._exact_choice = choose("torch", device)
-        self._fast: Predictor | Lanes | None = None
+        self._fast: Lanes | None = None
         if self.choice.name != "torch":
             self._fast = _fast(self.choice, weights, device)
             self.tolerance = self._measured_tolerance(self._fast)
@@ -113,7 +112,7 @@ class Runner:
         threshold = self._weights.card.threshold.at(len(output.logits)) if self._threshold is None else self._threshold
         return abs(score - threshold) <= self.tolerance.score or lead <= self.tolerance.gap
 
-    def _measured_tolerance(self, fast: Predictor | Lanes) -> Tolerance:
+    def _measured_tolerance(self, fast: Lanes) -> Tolerance:
         """What the card states, or more for weights on which control tiles show more."""
         precision = self.choice.precision
         stated = Tolerance(self._weights.card.tolerance_in(precision), _GAPS[precision])
@@ -139,11 +138,8 @@ def _control_tiles(side: int) -> list[NDArray[np.uint8]]:
     return tiles
 
 
-def _fast(choice: Choice, weights: Weights, device: str) -> Predictor | Lanes:
+def _fast(choice: Choice, weights: Weights, device: str) -> Lanes:
     threads = torch.get_num_threads()
-    if choice.name == "winograd":
-        tiles = SHARE * threads
-        return Predictor(weights, device, tiles, network=WinogradNetwork(weights.model, tiles, threads))
     lanes = min(threads, MOST_LANES)
     each = threads // lanes
     return Lanes(

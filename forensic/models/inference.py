@@ -10,17 +10,17 @@ import copy
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 from torch.nn import functional
 
-from forensic.models.folding import FoldedTrunk
+from forensic.models.folding import FoldedLayer, FoldedTrunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from forensic.models.feature_extractor import TaskModel
-    from forensic.models.folding import FoldedLayer
 
 
 class Ending:
@@ -28,10 +28,18 @@ class Ending:
 
     Args:
         model: in evaluation mode; copied, so that later changes of it are not seen.
+        batch: images a call.
+        fused: as for `FoldedNetwork`; torch's own convolution adds in another order where it has one thread.
     """
 
-    def __init__(self, model: TaskModel) -> None:
-        self._neck = copy.deepcopy(model.neck).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its stub does not
+    def __init__(self, model: TaskModel, batch: int, *, fused: bool | None = None) -> None:
+        neck = copy.deepcopy(model.neck)
+        self._neck: Callable[[Tensor], Tensor] = neck
+        if isinstance(neck, nn.Sequential) and isinstance(neck[0], nn.Conv2d) and neck[0].bias is not None:
+            layer = FoldedLayer(neck[0].weight, neck[0].bias, neck[0].stride, (0, 0), 0).to(torch.float32)
+            side = model.architecture.size // 16
+            shape = (batch, layer.weight.shape[1], side, side)
+            self._neck = _flat(convolution(layer, shape, activated=False, fused=fused))
         self._fc = copy.deepcopy(model.fc)
         self._head = copy.deepcopy(model.head)
 
@@ -39,6 +47,10 @@ class Ending:
         """Output of the trunk (B, C, S / 16, S / 16) -> logits (B, K), embeddings (B, D)."""
         embeddings = self._fc(self._neck(values))
         return self._head(embeddings), embeddings
+
+
+def _flat(run: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda values: run(values).flatten(1)
 
 
 class FoldedNetwork:
@@ -56,7 +68,7 @@ class FoldedNetwork:
         for layer in folded_layers(model.trunk):
             self._convolutions.append(convolution(layer, (batch, layer.weight.shape[1], side, side), fused=fused))
             side = (side + 2 * layer.padding[0] - layer.weight.shape[2]) // layer.stride[0] + 1
-        self._ending = Ending(model)
+        self._ending = Ending(model, batch, fused=fused)
 
     def __call__(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
         """Output of the input layer (B, 3, S, S) float32 -> logits (B, K), embeddings (B, D)."""

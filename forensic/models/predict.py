@@ -3,8 +3,8 @@
 Features are what a score looks at beside the logits: the embedding (D), and behind it, for scores that need them, block
 means of the log spectrum (48), and behind these traces (900).
 
-A batch that is not full is padded, so that every tile meets the same arithmetic whatever its neighbours are: libraries
-choose their algorithm by batch size, and another one differs in the last bits.
+A share of a batch that is not full is padded, so that every tile meets the same arithmetic whatever its neighbours are:
+libraries choose their algorithm by batch size, and another one differs in the last bits.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 import torch
 
-from forensic.models.inference import FoldedNetwork
+from forensic.models.inference import FoldedNetwork, has_fused_convolution
 from forensic.models.score_kinds import APPENDED, Appended, appended
+from forensic.models.winograd import MOST_WORKERS, SHARE, WinogradNetwork
 from forensic.traces.features import trace_features
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 
-BATCH = 8
-"""Tiles a batch on the processor, where more is not faster: eight tiles' activations stay in its caches."""
+BATCH = SHARE
+"""Tiles that are computed together on the processor, where more is not faster: eight tiles' activations stay in its
+caches."""
 CUDA_BATCH = 32
 """Tiles a batch on a device. Either size is part of what a score depends on in its last bits, hence one for all."""
 
@@ -44,7 +46,7 @@ class Predictor:
     Args:
         weights: loaded weights, or a task model alone.
         device: `cpu` or `cuda`.
-        batch: tiles a batch; the device's own where None.
+        batch: tiles a batch, rounded up to whole shares; what suits the device where None.
         augmenter: what the tiles, scaled, pass before they come to the model, (N, 3, S, S) -> same.
         network: runs in place of the model's own trunk and head, on the processor and for batches of this size: output
             of the input layer (batch, 3, S, S) float32 -> logits (batch, K), embeddings (batch, D).
@@ -67,12 +69,19 @@ class Predictor:
             model, needed = weights.model, appended(weights.scorer.kind)
         self._appended = needed if features is None else features
         self.device = torch.device(device)
-        on_processor = self.device.type == "cpu"
-        self.batch = batch or (BATCH if on_processor else CUDA_BATCH)
+        threads = torch.get_num_threads()
+        if self.device.type != "cpu":
+            self.batch = self._share = batch or CUDA_BATCH
+        elif network is None:
+            wanted = batch or BATCH * min(threads, MOST_WORKERS)
+            self._share = min(wanted, BATCH)
+            self.batch = -(-wanted // self._share) * self._share
+        else:
+            self.batch = self._share = batch or BATCH
         self.model = model.to(self.device)
         self.augmenter = None if augmenter is None else augmenter.to(self.device)
         if network is None:
-            network = FoldedNetwork(model, self.batch) if on_processor else _whole(model)
+            network = on_processor(model, self.batch, threads) if self.device.type == "cpu" else _whole(model)
         self._network = network
         side = model.architecture.size
         self._slots = np.zeros((self.batch, 3, side, side), dtype=np.uint8)
@@ -102,9 +111,10 @@ class Predictor:
         features = np.empty((len(tiles), columns), dtype=np.float32)
         for start in range(0, len(tiles), self.batch):
             some = tiles[start : start + self.batch]
+            shares = -(-len(some) // self._share) * self._share
             self._slots[: len(some)] = some
-            self._slots[len(some) :] = 0
-            batch_logits, batch_features = self._forward()
+            self._slots[len(some) : shares] = 0
+            batch_logits, batch_features = self._forward(self._slots[:shares])
             logits[start : start + len(some)] = batch_logits[: len(some)]
             features[start : start + len(some)] = batch_features[: len(some)]
         return logits, features
@@ -118,9 +128,9 @@ class Predictor:
         """Logits (T, K) and features of each image, from its tiles (T, 3, S, S); batches are filled across."""
         return of_images(self, images)
 
-    def _forward(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _forward(self, slots: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode(), same_every_time():
-            tiles = torch.from_numpy(self._slots).to(self.device)
+            tiles = torch.from_numpy(slots).to(self.device)
             images = scaled(tiles)
             images = images if self.augmenter is None else self.augmenter(images)
             spectra = self.model.input_layer(images)
@@ -146,6 +156,28 @@ def of_images(predict: Callable[[NDArray[np.uint8]], Outputs], images: Sequence[
     logits, features = predict(np.concatenate(images))
     ends = np.cumsum([len(tiles) for tiles in images])[:-1]
     return list(zip(np.split(logits, ends), np.split(features, ends), strict=True))
+
+
+def on_processor(model: TaskModel, batch: int, threads: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """A network for a processor: with about half the multiplications where oneDNN is fast, else as it is.
+
+    Args:
+        model: in evaluation mode; later changes of it are not seen.
+        batch: the most images a call; a multiple of `BATCH`, or fewer than that.
+        threads: those of torch.
+
+    Returns:
+        Output of the input layer (B, 3, S, S) float32 -> logits (B, K), embeddings (B, D).
+    """
+    if has_fused_convolution():
+        return WinogradNetwork(model, batch, threads)
+    network = FoldedNetwork(model, BATCH)
+
+    def run(spectra: Tensor) -> tuple[Tensor, Tensor]:
+        logits, embeddings = zip(*map(network, torch.split(spectra, BATCH)), strict=True)
+        return torch.cat(logits), torch.cat(embeddings)
+
+    return run
 
 
 def _whole(model: TaskModel) -> Callable[[Tensor], tuple[Tensor, Tensor]]:

@@ -37,10 +37,9 @@ from forensic.engines.choice import (
 from forensic.engines.onnx_network import OnnxNetwork
 from forensic.engines.openvino_network import OpenVinoNetwork
 from forensic.engines.runner import Runner
-from forensic.engines.winograd_network import SHARE, WinogradNetwork
 from forensic.models.feature_extractor import Architecture, TaskModel
-from forensic.models.inference import FoldedNetwork, folded_layers
-from forensic.models.predict import BATCH
+from forensic.models.inference import folded_layers
+from forensic.models.predict import BATCH, on_processor
 from forensic.models.weights import Weights, load_weights
 from forensic.train.seeding import new_task_model
 
@@ -152,14 +151,14 @@ def eager(model: TaskModel, spectra: torch.Tensor, layout: torch.memory_format) 
 
 def engine(choice: Choice, model: TaskModel, spectra: torch.Tensor, count: int) -> Callable[[], torch.Tensor]:
     threads, batch = torch.get_num_threads(), min(BATCH, count)
-    network: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]] = FoldedNetwork(model, batch)
-    if choice.name == "winograd":
-        batch = min(SHARE * threads, count)
-        network = WinogradNetwork(model, batch, threads)
-    elif choice.name == "openvino":
+    network: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+    if choice.name == "openvino":
         network = OpenVinoNetwork(model, batch, choice.precision, threads)
     elif choice.name == "onnx":
         network = OnnxNetwork(model, batch, threads)
+    else:
+        batch = min(BATCH * threads, count)
+        network = on_processor(model, batch, threads)
     return lambda: torch.cat([network(spectra[start : start + batch])[0] for start in range(0, len(spectra), batch)])
 
 

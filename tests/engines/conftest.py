@@ -29,7 +29,7 @@ def need() -> Callable[..., Choice]:
     return engine
 
 
-@pytest.fixture(params=["winograd", "openvino int8", "openvino bfloat16", "openvino float32", "onnx"])
+@pytest.fixture(params=["openvino int8", "openvino bfloat16", "openvino float32", "onnx"])
 def engine(request: pytest.FixtureRequest, need: Callable[..., Choice]) -> Choice:
     """Each engine that is not torch, in each of its precisions."""
     return need(*request.param.split())

@@ -45,12 +45,12 @@ def install(monkeypatch: pytest.MonkeyPatch):
         (("openvino", "onnx"), AVX512, "openvino 1.2.3 int8"),
         (("openvino", "onnx"), AVX2, "openvino 1.2.3 int8"),
         (("openvino", "onnx"), BEFORE_AVX2, "openvino 1.2.3 float32"),
-        (("onnx",), BFLOAT16, "onnxruntime 1.2.3 float32"),
-        (("onnx",), AVX512, "onnxruntime 1.2.3 float32"),
+        (("onnx",), BFLOAT16, "torch 1.2.3 float32"),
+        (("onnx",), AVX512, "torch 1.2.3 float32"),
         (("onnx",), BEFORE_AVX2, "onnxruntime 1.2.3 float32"),
         ((), AVX512, "torch 1.2.3 float32"),
-        (("onnx",), AVX2, "torch-winograd 1.2.3 float32"),
-        ((), AVX2, "torch-winograd 1.2.3 float32"),
+        (("onnx",), AVX2, "torch 1.2.3 float32"),
+        ((), AVX2, "torch 1.2.3 float32"),
     ],
 )
 @pytest.mark.parametrize("asked", [None, "auto"])
@@ -70,7 +70,7 @@ def test_auto_is_the_fastest_that_is_here(install, engines, features, expected: 
         ("openvino", BEFORE_AVX2, "int8", "float32"),
         ("openvino", AVX2, "bfloat16", "int8"),
         ("onnx", BFLOAT16, "int8", "float32"),
-        ("winograd", BFLOAT16, "bfloat16", "float32"),
+        ("torch", BFLOAT16, "bfloat16", "float32"),
     ],
 )
 def test_a_precision_is_had_where_engine_and_processor_have_it(install, name, features, wished, expected: str) -> None:
@@ -105,7 +105,7 @@ def test_what_is_no_engine_is_wrong_use() -> None:
         choose("tensorrt")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["torch", "winograd", "openvino", "onnx"])
+@pytest.mark.parametrize("name", ["torch", "openvino", "onnx"])
 def test_what_a_case_records_tells_the_engine(name) -> None:
     assert named_in(Choice(name, "1.2.3").recorded) == name
 

@@ -7,6 +7,7 @@ import pytest
 import scipy.fft
 import torch
 
+from forensic.models import predict
 from forensic.models.feature_extractor import Architecture, InputTransform, TaskModel
 from forensic.models.predict import Predictor, predict_images, scaled
 from forensic.models.weights import Weights, load_weights
@@ -34,6 +35,23 @@ def test_a_tile_never_meets_its_neighbours(predictor: Predictor, tiles) -> None:
         assert bits(predictor(tiles[place : place + 1])) == bits((logits[place], embeddings[place]))
     order = np.random.default_rng(0).permutation(len(tiles))
     assert bits(predictor(tiles[order])) == bits((logits[order], embeddings[order]))
+
+
+@pytest.mark.parametrize("fused", [True, False], ids=["oneDNN", "plain"])
+def test_bits_depend_neither_on_threads_nor_on_the_batch(tiny: Weights, tiles, monkeypatch, fused: bool) -> None:
+    """A case that names no number of threads can be repeated on a machine with others."""
+    if not fused:
+        monkeypatch.setattr(predict, "has_fused_convolution", lambda: False)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            made = Predictor(tiny)
+            assert (made.batch, made.ahead) == (8 * threads, 8 * threads)
+            found += [bits(made(tiles)), bits(Predictor(tiny, batch=9)(tiles))]
+    finally:
+        torch.set_num_threads(before)
+    assert all(one == found[0] for one in found)
 
 
 def test_it_is_the_model(predictor: Predictor, tiny: Weights, tiles) -> None:

@@ -36,7 +36,7 @@ def test_a_shell_reads_the_exact_bytes(raw: bytes) -> None:
 
 def test_every_choice_of_the_scan_stands_in_the_command(make_case: Any) -> None:
     configuration = {
-        "engine": "torch-winograd 2.13.0 float32; near a decision torch 2.13.0 float32",
+        "engine": "onnxruntime 1.32.0 float32; near a decision torch 2.13.0 float32",
         "device": "cuda:1",
         "profile": "triage",
         "threads": None,
@@ -62,7 +62,7 @@ def test_every_choice_of_the_scan_stands_in_the_command(make_case: Any) -> None:
         "--case": "NEW.case",
         "--weights": "three",
         "--profile": "triage",
-        "--engine": "winograd",
+        "--engine": "onnx",
         "--device": "cuda:1",
         "--max-pixels": "5",
         "--max-bytes": "6",

@@ -8,9 +8,25 @@ import pytest
 import torch
 from networks import seen_model
 
-from forensic.engines import winograd_network as filtering
-from forensic.engines.winograd_network import SHARE, WinogradNetwork
+from forensic.models import winograd as filtering
 from forensic.models.inference import FoldedNetwork
+from forensic.models.predict import scaled
+from forensic.models.weights import Weights, load_weights
+from forensic.models.winograd import SHARE, WinogradNetwork
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Weights:
+    """The default weights."""
+    return load_weights()
+
+
+@pytest.fixture
+def spectra(bundled: Weights, seeded) -> torch.Tensor:
+    """A share of tiles behind the input layer of the default weights."""
+    tiles = torch.from_numpy(seeded(1).integers(0, 256, (SHARE, 3, 128, 128), dtype="uint8"))
+    with torch.inference_mode():
+        return bundled.model.input_layer(scaled(tiles))
 
 
 @pytest.mark.parametrize("taps", [2, 3])
@@ -65,12 +81,24 @@ def test_bits_depend_neither_on_threads_nor_on_neighbours_nor_on_what_came_befor
     for threads in (1, 2, 3):
         network = WinogradNetwork(bundled.model, len(images), threads)
         with torch.inference_mode():
-            found.append(network.trunk(images))
+            found.append((network.trunk(images), *network(images)))
             network.trunk(torch.randn_like(images))
-            assert torch.equal(network.trunk(images), found[-1])
-    assert torch.equal(found[0], found[1])
-    assert torch.equal(found[0], found[2])
-    assert all(torch.equal(found[0][:SHARE], part) for part in found[0].split(SHARE))
+            assert torch.equal(network.trunk(images), found[-1][0])
+            assert torch.equal(network(images[:SHARE])[0], found[-1][1][:SHARE])
+    for one, two, three in zip(*found, strict=True):
+        assert torch.equal(one, two)
+        assert torch.equal(one, three)
+        assert all(torch.equal(one[:SHARE], part) for part in one.split(SHARE))
+
+
+def test_more_threads_than_workers_work_within_them(bundled, spectra, monkeypatch) -> None:
+    monkeypatch.setattr(filtering, "MOST_WORKERS", 2)
+    images = spectra.repeat(5, 1, 1, 1)
+    with torch.inference_mode():
+        expected = WinogradNetwork(bundled.model, len(images), 1)(images)
+        found = WinogradNetwork(bundled.model, len(images), 5)(images)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_the_callers_torch_keeps_its_threads(bundled) -> None:

@@ -10,7 +10,7 @@ makes pairs of rows the unit: four rows deep it has two taps of pairs.
 Rows are summed in place of channels-last values, where a row is one run of numbers. float32 throughout; the sums are
 shorter than the direct ones, and measured errors no larger. Layers of few channels gain nothing and run directly.
 
-Each thread takes images of its own from end to end. The sums are many and short, and threads that met after each of
+Each worker takes images of its own from end to end. The sums are many and short, and threads that met after each of
 them would mostly wait, on a busy machine for whole time slices.
 
 Source: S. Winograd, "Arithmetic Complexity of Computations", SIAM 1980, chapter V; A. Lavin and S. Gray, "Fast
@@ -21,8 +21,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from queue import SimpleQueue
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch.nn import functional
@@ -30,15 +31,19 @@ from torch.nn import functional
 from forensic.models.inference import Ending, convolution, folded_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
     from forensic.models.feature_extractor import TaskModel
     from forensic.models.folding import FoldedLayer
 
+T = TypeVar("T")
+
 SHARE = 8
-"""Images that a thread takes at once, whatever their number and that of threads: what a score depends on."""
+"""Images that a worker takes at once, whatever their number and that of threads: what a score depends on."""
+MOST_WORKERS = 8
+"""Each keeps its own values; threads beyond work within them."""
 _DEEP = 4
 """Rows of output that are made together."""
 
@@ -57,57 +62,79 @@ _AT_ONE = 1
 
 
 class WinogradNetwork:
-    """Trunk, neck and head of a task model for batches of one size, on the processor; one call at a time.
+    """Trunk, neck and head of a task model on the processor; one call at a time.
 
     Args:
         model: in evaluation mode; later changes of it are not seen.
-        batch: images a call; a multiple of `SHARE`, or fewer.
-        threads: those of torch; the results do not depend on their number.
+        batch: the most images a call; a multiple of `SHARE`, or fewer than that.
+        threads: those of torch; the results do not depend on their number, up to `MOST_WORKERS`.
         least_channels: of a layer's input, below which the sums of rows cost more than the multiplications they save.
     """
 
     def __init__(self, model: TaskModel, batch: int, threads: int, *, least_channels: int = 64) -> None:
         self._share = min(batch, SHARE)
-        self._trunks = [_Trunk(model, self._share, least_channels) for _ in range(-(-batch // self._share))]
-        self._pool = _single_threads(min(threads, len(self._trunks))) if min(threads, len(self._trunks)) > 1 else None
-        self._ending = Ending(model)
+        workers = min(threads, -(-batch // self._share), MOST_WORKERS)
+        self._pool = _workers(workers, threads // workers)
+        # there, for oneDNN lays weights out for a number of threads, and the layout decides the order of sums
+        self._stages = self._pool.submit(_stages, model, self._share, least_channels).result()
+        self._ending = self._pool.submit(Ending, model, self._share).result()
+        self._rooms: SimpleQueue[_Room] = SimpleQueue()
+        for _ in range(workers):
+            self._rooms.put(_Room(self._stages))
 
     def __call__(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
-        """Output of the input layer (B, 3, S, S) float32 -> logits (B, K), embeddings (B, D)."""
-        return self._ending(self.trunk(spectra))
+        """Output of the input layer (B, 3, S, S) float32 -> logits (B, K), embeddings (B, D).
+
+        B is at most the batch, and a multiple of `SHARE` or the batch itself.
+        """
+        logits, embeddings = zip(*self._of_shares(self._ending, spectra), strict=True)
+        return torch.cat(logits), torch.cat(embeddings)
 
     def trunk(self, spectra: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, C, S / 16, S / 16)."""
-        run = map if self._pool is None else self._pool.map
-        return torch.cat(list(run(lambda trunk, part: trunk(part), self._trunks, torch.split(spectra, self._share))))
+        return torch.cat(self._of_shares(torch.clone, spectra))
+
+    def _of_shares(self, then: Callable[[Tensor], T], spectra: Tensor) -> list[T]:
+        """What `then` makes of the trunk's values of each share, before the next one takes their room."""
+
+        @torch.inference_mode()  # a mode of the thread
+        def run(part: Tensor) -> T:
+            room = self._rooms.get()
+            try:
+                values = functional.pad(part, (0, 0, 1, 1)).contiguous(memory_format=torch.channels_last)
+                for stage, rows in zip(self._stages, room.rows, strict=True):
+                    values = stage(values, rows, room.scratch)
+                return then(values[:, :, 1:-1])
+            finally:
+                self._rooms.put(room)
+
+        return list(self._pool.map(run, torch.split(spectra, self._share)))
 
 
-class _Trunk:
-    """The trunk for a share, with room for its values."""
+class _Room:
+    """Memory for the values of one share, which the stages do not keep: they serve all workers."""
 
-    def __init__(self, model: TaskModel, batch: int, least_channels: int) -> None:
-        side = model.architecture.size
-        self._stages: list[_Direct | _Winograd] = []
-        for layer in folded_layers(model.trunk):
-            suits = layer.weight.shape[1] >= least_channels and side // layer.stride[0] % _DEEP == 0
-            self._stages.append((_Winograd if suits else _Direct)(layer, batch, side))
-            side //= layer.stride[0]
-        self._scratch = torch.empty(max(stage.scratch for stage in self._stages))
-
-    @torch.inference_mode()  # a mode of the thread
-    def __call__(self, spectra: Tensor) -> Tensor:
-        values = functional.pad(spectra, (0, 0, 1, 1)).contiguous(memory_format=torch.channels_last)
-        for stage in self._stages:
-            values = stage(values, self._scratch)
-        return values[:, :, 1:-1]
+    def __init__(self, stages: Sequence[_Direct | _Winograd]) -> None:
+        self.rows = [torch.zeros(stage.rows) for stage in stages]
+        self.scratch = torch.empty(max(stage.scratch for stage in stages))
 
 
-def _single_threads(count: int) -> ThreadPoolExecutor:
-    """Threads whose torch operations run on them alone; that of the caller keeps its number."""
+def _stages(model: TaskModel, batch: int, least_channels: int) -> list[_Direct | _Winograd]:
+    side, stages = model.architecture.size, list[_Direct | _Winograd]()
+    for layer in folded_layers(model.trunk):
+        suits = layer.weight.shape[1] >= least_channels and side // layer.stride[0] % _DEEP == 0
+        stages.append((_Winograd if suits else _Direct)(layer, batch, side))
+        side //= layer.stride[0]
+    return stages
+
+
+def _workers(count: int, threads: int) -> ThreadPoolExecutor:
+    """Workers whose torch operations run on so many threads; the caller's keep their number."""
     before, started = torch.get_num_threads(), Barrier(count)
 
     def begin() -> None:
-        torch.set_num_threads(1)
+        torch.set_num_threads(threads)
+        torch.get_num_threads()  # at its first call a thread takes over the process's number: now, while it is this one
         started.wait()
 
     pool = ThreadPoolExecutor(count, initializer=begin)
@@ -120,13 +147,14 @@ class _Direct:
     """A layer as it is. Between stages an image has a row of zeros above it and one below: (B, C, H + 2, W)."""
 
     scratch = 0
+    rows = (0,)
 
     def __init__(self, layer: FoldedLayer, batch: int, side: int) -> None:
         # a step more padding than the layer has: room for the next layer's rows of zeros
         layer = replace(layer, padding=(layer.stride[0], 1))
         self._convolution = convolution(layer, (batch, layer.weight.shape[1], side + 2, side))
 
-    def __call__(self, values: Tensor, _scratch: Tensor) -> Tensor:
+    def __call__(self, values: Tensor, _rows: Tensor, _scratch: Tensor) -> Tensor:
         found = self._convolution(values)
         found[:, :, 0] = 0
         found[:, :, -1] = 0
@@ -149,7 +177,7 @@ class _Winograd:
         filters = layer.weight.double().view(outputs, inputs, taps, self._stride, kernel)
         self._blocks = side // self._stride // _DEEP
         self._summed = (batch, self._blocks * self._stride, side, inputs)
-        self._rows = torch.zeros(batch, side // self._stride + 2, side // self._stride, outputs)
+        self.rows = (batch, side // self._stride + 2, side // self._stride, outputs)
         self._convolutions = []
         for point, sums in enumerate(_TAPS[taps]):
             weight = torch.einsum("oitsk,t->oisk", filters, torch.tensor(sums, dtype=torch.float64))
@@ -165,7 +193,8 @@ class _Winograd:
         self._count, self._size = taps + _DEEP - 1, batch * self._blocks * self._stride * side * inputs
         self.scratch = max((self._count + 2) * self._size, 4 * made)
 
-    def __call__(self, values: Tensor, scratch: Tensor) -> Tensor:
+    def __call__(self, values: Tensor, made: Tensor, scratch: Tensor) -> Tensor:
+        """`made`: (B, H + 2, W, C), of which the first and the last row stay zeros."""
         batch = len(values)
         steps = values.permute(0, 2, 3, 1).reshape(batch, values.shape[2] // self._stride, -1)
         parts = scratch[: (self._count + 2) * self._size].view(self._count + 2, batch, self._blocks, -1)
@@ -174,12 +203,11 @@ class _Winograd:
         products = [
             run(rows.view(self._summed).permute(0, 3, 1, 2)) for run, rows in zip(self._convolutions, sums, strict=True)
         ]
-        made = self._rows.flatten(2)
         flat = [product.permute(0, 2, 3, 1).reshape(batch, self._blocks, -1) for product in products]
         spare = scratch[: 4 * flat[0].numel()].view(4, *flat[0].shape).unbind()
-        _sum_products(flat, _every_fourth(made[:, 1:], _DEEP, self._blocks), spare)
-        functional.leaky_relu(self._rows, self._slope, inplace=True)
-        return self._rows.permute(0, 3, 1, 2)
+        _sum_products(flat, _every_fourth(made.flatten(2)[:, 1:], _DEEP, self._blocks), spare)
+        functional.leaky_relu(made, self._slope, inplace=True)
+        return made.permute(0, 3, 1, 2)
 
 
 def _every_fourth(rows: Tensor, count: int, blocks: int) -> list[Tensor]:
