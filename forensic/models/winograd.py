@@ -42,6 +42,8 @@ T = TypeVar("T")
 
 SHARE = 8
 """Images that a worker takes at once, whatever their number and that of threads: what a score depends on."""
+WORKER = "share"
+"""What the names of their threads begin with."""
 MOST_WORKERS = 8
 """Each keeps its own values; threads beyond work within them."""
 _DEEP = 4
@@ -137,7 +139,7 @@ def _workers(count: int, threads: int) -> ThreadPoolExecutor:
         torch.get_num_threads()  # at its first call a thread takes over the process's number: now, while it is this one
         started.wait()
 
-    pool = ThreadPoolExecutor(count, initializer=begin)
+    pool = ThreadPoolExecutor(count, WORKER, initializer=begin)
     wait([pool.submit(int) for _ in range(count)])
     torch.set_num_threads(before)
     return pool

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -17,6 +18,7 @@ from forensic.case.places import Places
 from forensic.engines.threads import torch_threads
 from forensic.errors import MissingError
 from forensic.models.weights import read_card
+from forensic.models.winograd import WORKER
 from forensic.scan.reexamine import read_again, reexamine, sample_of, weights_of
 
 
@@ -164,9 +166,14 @@ def test_level_3_finds_another_verdict_score_and_flag(case, tiny_weights) -> Non
 
 @contextmanager
 def watched_threads() -> Iterator[set[int]]:
-    """On how many threads modules of a network were called inside, where torch has three."""
+    """On how many threads modules of a network were called inside, where torch has three; workers have their own."""
     seen: set[int] = set()
-    hook = register_module_forward_pre_hook(lambda *_: seen.add(torch.get_num_threads()))
+
+    def watch(*_: object) -> None:
+        if not threading.current_thread().name.startswith(WORKER):
+            seen.add(torch.get_num_threads())
+
+    hook = register_module_forward_pre_hook(watch)
     try:
         with torch_threads(3):
             yield seen
