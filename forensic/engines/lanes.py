@@ -6,14 +6,12 @@ always late. Lanes do not wait: each takes whole batches, the same as one networ
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from forensic.models.predict import of_images, same_every_time
+from forensic.models.workers import torch_workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +31,7 @@ class Lanes:
 
     def __init__(self, predictors: Sequence[Predictor], threads: int) -> None:
         self._predictors = predictors
-        self._threads = ThreadPoolExecutor(len(predictors), "lane")
-        before, all_there = torch.get_num_threads(), Barrier(len(predictors))
-        for ready in [self._threads.submit(_prepare, threads, all_there) for _ in predictors]:
-            ready.result()
-        torch.set_num_threads(before)  # of this thread, and of those that are yet to come
+        self._threads = torch_workers(len(predictors), threads, "lane")
 
     def __call__(self, tiles: NDArray[np.uint8]) -> Outputs:
         """As a `Predictor`, to the bit."""
@@ -54,9 +48,3 @@ class Lanes:
     def of_images(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
         """As `Predictor.of_images`, to the bit."""
         return of_images(self, images)
-
-
-def _prepare(threads: int, all_there: Barrier) -> None:
-    torch.set_num_threads(threads)
-    torch.get_num_threads()  # at its first call a thread takes over the process's number: now, while it is this one
-    all_there.wait()

@@ -40,7 +40,7 @@ def score_histogram(condition: Condition, threshold: float, target: Path) -> byt
         raise UsageError(str(target), "is no figure format", f"One of {', '.join(FORMATS)}")
     try:
         import matplotlib  # noqa: PLC0415 - an extra
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        from matplotlib.figure import Figure  # noqa: PLC0415 - the same
     except ImportError as error:
         remedy = "Install it with `pip install 'forensic-attribution[plot]'`"
         raise MissingError("matplotlib", "is not installed; the figure needs it", remedy) from error

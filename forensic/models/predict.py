@@ -69,20 +69,17 @@ class Predictor:
             model, needed = weights.model, appended(weights.scorer.kind)
         self._appended = needed if features is None else features
         self.device = torch.device(device)
-        threads = torch.get_num_threads()
-        if self.device.type != "cpu":
-            self.batch = self._share = batch or CUDA_BATCH
-        elif network is None:
+        self.model = model.to(self.device)
+        self.augmenter = None if augmenter is None else augmenter.to(self.device)
+        if network is None and self.device.type == "cpu":
+            threads = torch.get_num_threads()
             wanted = batch or BATCH * min(threads, MOST_WORKERS)
             self._share = min(wanted, BATCH)
             self.batch = -(-wanted // self._share) * self._share
+            self._network = on_processor(model, self.batch, threads)
         else:
-            self.batch = self._share = batch or BATCH
-        self.model = model.to(self.device)
-        self.augmenter = None if augmenter is None else augmenter.to(self.device)
-        if network is None:
-            network = on_processor(model, self.batch, threads) if self.device.type == "cpu" else _whole(model)
-        self._network = network
+            self.batch = self._share = batch or (BATCH if self.device.type == "cpu" else CUDA_BATCH)
+            self._network = network or _whole(model)
         side = model.architecture.size
         self._slots = np.zeros((self.batch, 3, side, side), dtype=np.uint8)
 

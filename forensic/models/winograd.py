@@ -19,16 +19,15 @@ Algorithms for Convolutional Neural Networks", CVPR 2016, which has the matrices
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from queue import SimpleQueue
-from threading import Barrier
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch.nn import functional
 
 from forensic.models.inference import Ending, convolution, folded_layers
+from forensic.models.workers import torch_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +75,7 @@ class WinogradNetwork:
     def __init__(self, model: TaskModel, batch: int, threads: int, *, least_channels: int = 64) -> None:
         self._share = min(batch, SHARE)
         workers = min(threads, -(-batch // self._share), MOST_WORKERS)
-        self._pool = _workers(workers, threads // workers)
+        self._pool = torch_workers(workers, threads // workers, WORKER)
         # there, for oneDNN lays weights out for a number of threads, and the layout decides the order of sums
         self._stages = self._pool.submit(_stages, model, self._share, least_channels).result()
         self._ending = self._pool.submit(Ending, model, self._share).result()
@@ -128,21 +127,6 @@ def _stages(model: TaskModel, batch: int, least_channels: int) -> list[_Direct |
         stages.append((_Winograd if suits else _Direct)(layer, batch, side))
         side //= layer.stride[0]
     return stages
-
-
-def _workers(count: int, threads: int) -> ThreadPoolExecutor:
-    """Workers whose torch operations run on so many threads; the caller's keep their number."""
-    before, started = torch.get_num_threads(), Barrier(count)
-
-    def begin() -> None:
-        torch.set_num_threads(threads)
-        torch.get_num_threads()  # at its first call a thread takes over the process's number: now, while it is this one
-        started.wait()
-
-    pool = ThreadPoolExecutor(count, WORKER, initializer=begin)
-    wait([pool.submit(int) for _ in range(count)])
-    torch.set_num_threads(before)
-    return pool
 
 
 class _Direct:
